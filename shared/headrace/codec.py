@@ -1,0 +1,161 @@
+"""Events to bytes and back: Avro in the Confluent wire format (0x00, 4-byte schema id, body).
+
+Encoding and decoding never wait. What needs the schema registry is done beforehand, a batch at a time: `register` once
+at start for what is written, `learn` for writers' schemas that were not seen before.
+"""
+
+import io
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import fastavro
+import msgspec
+
+from headrace import events
+from headrace.errors import Undecodable
+from headrace.event import Event
+from headrace.topics import Topic
+
+MAGIC = 0
+PREFIX = 5
+"""Bytes before the Avro body: the magic byte and a big-endian schema id."""
+
+
+class Registry(Protocol):
+    """What the codec needs of a schema registry."""
+
+    async def register(self, subject: str, schema: str) -> int:
+        """Register a schema (JSON text) under a subject, or find it there; return its id."""
+
+    async def schema(self, schema_id: int) -> str | None:
+        """The schema with this id as JSON text; None when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """How to read the values that carry one schema id."""
+
+    event: type[Event]
+    writer: Any
+    reader: Any | None
+
+
+class Codec:
+    """Encodes our events and decodes everybody's, by schema id."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._writers: dict[tuple[str, type[Event]], tuple[bytes, Any]] = {}
+        self._readers: dict[int, _Reader | str] = {}
+
+    async def register(self, topics: Iterable[Topic]) -> None:
+        """Look up, once at start, the ids of all schemas that these topics carry.
+
+        Raises RegistryUnavailable, and RegistryRefused for a change that breaks what the registry has.
+        """
+        for topic in topics:
+            for event in topic.records:
+                schema_id = await self._registry.register(subject(topic, event), event.SCHEMA)
+                prefix = bytes([MAGIC]) + schema_id.to_bytes(4, "big")
+                self._writers[topic.name, event] = (prefix, _parsed(event.SCHEMA))
+                self._readers.setdefault(schema_id, _reader(schema_id, event.SCHEMA))
+
+    def encode(self, topic: Topic, event: Event) -> bytes:
+        """The record value of an event on a topic that was registered before."""
+        prefix, schema = self._writers[topic.name, type(event)]
+        buffer = io.BytesIO(prefix)
+        buffer.seek(PREFIX)
+        fastavro.schemaless_writer(buffer, schema, msgspec.to_builtins(event, builtin_types=(bytes,)))
+        return buffer.getvalue()
+
+    def unknown(self, values: Iterable[bytes | None]) -> set[int]:
+        """Schema ids in these values that have not been learned yet."""
+        ids = {int.from_bytes(value[1:PREFIX], "big") for value in values if value and _framed(value)}
+        return ids - self._readers.keys()
+
+    async def learn(self, ids: Iterable[int]) -> None:
+        """Fetch the writers' schemas of these ids. An id that the registry does not have is remembered as poison.
+
+        Raises RegistryUnavailable.
+        """
+        for schema_id in ids:
+            text = await self._registry.schema(schema_id)
+            self._readers[schema_id] = (
+                f"schema id {schema_id} is not in the schema registry" if text is None else _reader(schema_id, text)
+            )
+
+    def decode(self, value: bytes | None) -> Event:
+        """The event in a record's value, whose schema id must be known. Raises Undecodable, which says why."""
+        if value is None:
+            raise Undecodable("the record has no value")
+        if not _framed(value):
+            raise Undecodable("the value is not in the Confluent wire format: 0x00, 4-byte schema id, Avro body")
+        reader = self._readers[int.from_bytes(value[1:PREFIX], "big")]
+        if isinstance(reader, str):
+            raise Undecodable(reader)
+        return _read(reader, value)
+
+    def decode_or_none(self, value: bytes | None) -> Event | None:
+        """Like `decode`, for compacted topics: a tombstone is None."""
+        return None if value is None else self.decode(value)
+
+
+def subject(topic: Topic, event: type[Event]) -> str:
+    """The registry's name for an event on a topic: Confluent's TopicRecordNameStrategy."""
+    return f"{topic.name}-{event.NAME}"
+
+
+def _framed(value: bytes) -> bool:
+    return len(value) >= PREFIX and value[0] == MAGIC
+
+
+def _read(reader: _Reader, value: bytes) -> Event:
+    buffer = io.BytesIO(value)
+    buffer.seek(PREFIX)
+    try:
+        datum = fastavro.schemaless_reader(buffer, reader.writer, reader.reader)
+        event = msgspec.convert(datum, reader.event)
+    except Exception as error:  # fastavro raises whatever a malformed body leads it to, and all of it is poison
+        raise Undecodable(f"the body is not a valid {reader.event.NAME}: {error or type(error).__name__}") from error
+    if buffer.tell() != len(value):
+        raise Undecodable(f"{len(value) - buffer.tell()} bytes follow the {reader.event.NAME}")
+    return event
+
+
+def _reader(schema_id: int, text: str) -> _Reader | str:
+    """How to read a writer's schema, or why we can't. Our own reader's schema is chosen by the record's full name."""
+    try:
+        schema = json.loads(text)
+        name = f"{schema['namespace']}.{schema['name']}" if "namespace" in schema else schema["name"]
+        writer = _parsed(text)
+    except (ValueError, TypeError, KeyError, fastavro.schema.SchemaParseException) as error:
+        return f"schema id {schema_id} is not an Avro record: {error}"
+    event = EVENTS.get(name)
+    if event is None:
+        return f"schema id {schema_id} is a {name}, which is not one of Headrace's events"
+    own = _parsed(event.SCHEMA)
+    return _Reader(event, writer, None if writer == own else own)
+
+
+def _parsed(text: str) -> Any:
+    """A parsed schema without logical types: times stay epoch milliseconds."""
+    return fastavro.parse_schema(_plain(json.loads(text)))
+
+
+def _plain(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if isinstance(node, dict):
+        return {key: _plain(value) for key, value in node.items() if key != "logicalType"}
+    return node
+
+
+EVENTS: dict[str, type[Event]] = {
+    event.NAME: event
+    for module in (events.control, events.document, events.node, events.resource, events.run)
+    for event in vars(module).values()
+    if isinstance(event, type) and issubclass(event, Event) and event.NAME
+}
+"""Our newest model of every record, by full name."""

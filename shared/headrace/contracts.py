@@ -1,0 +1,69 @@
+"""The schema registry over its Confluent-compatible REST API, and the publication of our contracts in it."""
+
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from headrace import topics
+from headrace.codec import subject
+from headrace.errors import RegistryRefused, RegistryUnavailable
+
+TIMEOUT_S = 10.0
+COMPATIBILITY = "FULL_TRANSITIVE"
+"""Old readers read new records and new readers old ones, across all versions."""
+
+
+class SchemaRegistry:
+    """A client of a Confluent-compatible schema registry at a base URL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
+        self._http = httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT_S, headers=headers)
+
+    async def __aenter__(self) -> Self:
+        """Use as a context to close the connections at the end."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def register(self, subject: str, schema: str) -> int:
+        """Register a schema under a subject, or find it there; return its id. Raises RegistryRefused."""
+        answer = await self._call("POST", f"/subjects/{subject}/versions", json={"schema": schema})
+        return int(answer.json()["id"])
+
+    async def schema(self, schema_id: int) -> str | None:
+        """The schema with this id as JSON text; None when the registry has none."""
+        answer = await self._call("GET", f"/schemas/ids/{schema_id}", missing_ok=True)
+        return None if answer.status_code == httpx.codes.NOT_FOUND else str(answer.json()["schema"])
+
+    async def require_compatibility(self, level: str = COMPATIBILITY) -> None:
+        """Make the registry refuse changes that break readers or writers."""
+        await self._call("PUT", "/config", json={"compatibility": level})
+
+    async def _call(self, method: str, path: str, *, missing_ok: bool = False, **options: Any) -> httpx.Response:
+        try:
+            answer = await self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise RegistryUnavailable(
+                f"the schema registry at {self.url} does not answer ({error or type(error).__name__})"
+            ) from error
+        if answer.is_success or (missing_ok and answer.status_code == httpx.codes.NOT_FOUND):
+            return answer
+        if answer.is_server_error:
+            raise RegistryUnavailable(f"the schema registry at {self.url} failed: {answer.status_code} {answer.text}")
+        raise RegistryRefused(f"the schema registry refused {method} {path}: {answer.status_code} {answer.text}")
+
+
+async def publish(registry_url: str) -> None:
+    """Register every schema of every topic; safe to repeat. Raises RegistryUnavailable or RegistryRefused."""
+    async with SchemaRegistry(registry_url) as registry:
+        await registry.require_compatibility()
+        for topic in topics.ALL:
+            for event in topic.records:
+                await registry.register(subject(topic, event), event.SCHEMA)

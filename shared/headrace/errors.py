@@ -1,0 +1,56 @@
+"""Every error that Headrace raises, one tree.
+
+    HeadraceError
+    ├── Undecodable           poison: the record can never be read; it goes to the dead letters
+    ├── RegistryUnavailable   the schema registry does not answer; try again, never poison
+    ├── RegistryRefused       the schema registry refuses a schema, such as a breaking change
+    ├── NotFound              a prompt, model, alias, workflow or pointer does not exist
+    ├── NodeError             a node's attempt failed; says whether another may help
+    └── StackError            a part of the local stack is missing or does not start
+
+A message says what was wrong, where, and what to do; it is written for the person who reads it.
+"""
+
+
+class HeadraceError(Exception):
+    """The root: catch it at a shell, nowhere else."""
+
+
+class Undecodable(HeadraceError):
+    """A record's value is not an event of ours."""
+
+
+class RegistryUnavailable(HeadraceError):
+    """The schema registry can't be reached, or answers with a server error."""
+
+
+class RegistryRefused(HeadraceError):
+    """The schema registry answered, and refused."""
+
+
+class NotFound(HeadraceError):
+    """A named resource does not exist.
+
+    code: stable error code, such as workflow_not_found or pointer_not_found.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NodeError(HeadraceError):
+    """A node's attempt failed.
+
+    code: stable error code, such as provider_timeout.
+    retryable: whether another attempt may help; decided where the fault is understood.
+    """
+
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retryable = retryable
+
+
+class StackError(HeadraceError):
+    """A part of the local stack is missing, does not start, or its port is taken."""

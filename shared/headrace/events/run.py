@@ -1,0 +1,403 @@
+"""Events of the domain `run`.
+
+Generated from `schemas/run/` by `python -m headrace.schema_models`; do not edit.
+Times are epoch milliseconds (UTC).
+"""
+
+# ruff: noqa: E501
+from collections.abc import Mapping
+from typing import ClassVar
+
+from headrace.event import Event
+
+
+class Usage(Event, frozen=True, gc=False, kw_only=True):
+    """What a run or node consumed.
+
+    input_tokens: Tokens sent to models.
+    output_tokens: Tokens received from models.
+    cost: Money, as decimal text.
+    currency: ISO 4217 code.
+    """
+
+    input_tokens: int
+    output_tokens: int
+    cost: str
+    currency: str
+
+
+class Call(Event, frozen=True, gc=False, kw_only=True):
+    """One call of a model or another provider, failed ones too.
+
+    provider: Who was called: the model's name@version, or the provider's name.
+    outcome: ok, or the error code.
+    latency_ms: From request to last byte, milliseconds.
+    usage: Tokens and money; null when nothing is counted.
+    """
+
+    provider: str
+    outcome: str
+    latency_ms: int
+    usage: Usage | None = None
+
+
+class Attempt(Event, frozen=True, gc=False, kw_only=True):
+    """An attempt that is under way or will be.
+
+    status: scheduled or retrying.
+    iteration: Round of the loop, from 0.
+    attempt: Attempt, from 1.
+    due: Epoch milliseconds: the attempt's time-out, or when the retry starts.
+    """
+
+    status: str
+    iteration: int = 0
+    attempt: int = 1
+    due: int | None = None
+
+
+class Pin(Event, frozen=True, gc=False, kw_only=True):
+    """One resource that a run is bound to for its whole life.
+
+    kind: Prompt, Model, ModelAlias or Workflow.
+    ref: The reference as the workflow wrote it, such as answer@production.
+    name: The resource's name.
+    version: The version that the reference meant when the run started.
+    digest: SHA-256 of the version's canonical spec, hexadecimal.
+    """
+
+    kind: str
+    ref: str
+    name: str
+    version: int
+    digest: str
+
+
+class CancelRun(Event, frozen=True, gc=False, kw_only=True):
+    """Cancel a run. The record's key is the run id.
+
+    reason: Why, for the audit trail.
+    """
+
+    NAME: ClassVar[str] = "headrace.run.CancelRun"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "CancelRun", "namespace": "headrace.run", "doc": "Cancel a run. The record\'s key is the run id.", "fields": [{"name": "reason", "type": "string", "doc": "Why, for the audit trail."}]}'
+
+    reason: str
+
+
+class NodeFailed(Event, frozen=True, gc=False, kw_only=True):
+    """A node's attempt failed.
+
+    seq: Place in the run's log, from 0, without gaps.
+    prev: SHA-256 of the run's previous record's value as it stands on the topic; 32 zero bytes in the first.
+    at: When the service decided it.
+    node: The node's id in the workflow.
+    iteration: Round of the loop that the node is in, from 0.
+    attempt: Attempt, from 1.
+    code: Stable error code, such as timeout.
+    message: What was wrong, where, what to do.
+    retry_at: When the next attempt is due; null means that there is none.
+    usage: What the attempt consumed all the same.
+    calls: Every call of a provider, in order.
+    """
+
+    NAME: ClassVar[str] = "headrace.run.NodeFailed"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "NodeFailed", "namespace": "headrace.run", "doc": "A node\'s attempt failed.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "node", "type": "string", "doc": "The node\'s id in the workflow."}, {"name": "iteration", "type": "int", "doc": "Round of the loop that the node is in, from 0.", "default": 0}, {"name": "attempt", "type": "int", "doc": "Attempt, from 1.", "default": 1}, {"name": "code", "type": "string", "doc": "Stable error code, such as timeout."}, {"name": "message", "type": "string", "doc": "What was wrong, where, what to do."}, {"name": "retry_at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "doc": "When the next attempt is due; null means that there is none.", "default": null}, {"name": "usage", "type": ["null", {"type": "record", "name": "Usage", "namespace": "headrace.run", "doc": "What a run or node consumed.", "fields": [{"name": "input_tokens", "type": "long", "doc": "Tokens sent to models."}, {"name": "output_tokens", "type": "long", "doc": "Tokens received from models."}, {"name": "cost", "type": "string", "doc": "Money, as decimal text."}, {"name": "currency", "type": "string", "doc": "ISO 4217 code."}]}], "doc": "What the attempt consumed all the same.", "default": null}, {"name": "calls", "type": {"type": "array", "items": {"type": "record", "name": "Call", "namespace": "headrace.run", "doc": "One call of a model or another provider, failed ones too.", "fields": [{"name": "provider", "type": "string", "doc": "Who was called: the model\'s name@version, or the provider\'s name."}, {"name": "outcome", "type": "string", "doc": "ok, or the error code."}, {"name": "latency_ms", "type": "long", "doc": "From request to last byte, milliseconds."}, {"name": "usage", "type": ["null", "headrace.run.Usage"], "doc": "Tokens and money; null when nothing is counted.", "default": null}]}}, "doc": "Every call of a provider, in order.", "default": []}]}'
+
+    seq: int
+    prev: bytes
+    at: int
+    node: str
+    iteration: int = 0
+    attempt: int = 1
+    code: str
+    message: str
+    retry_at: int | None = None
+    usage: Usage | None = None
+    calls: tuple[Call, ...] = ()
+
+
+class NodeResult(Event, frozen=True, gc=False, kw_only=True):
+    """State of a node that ended. Key: run id/node id.
+
+    status: succeeded, failed or skipped.
+    iteration: Round of the loop, from 0.
+    attempt: Attempt, from 1.
+    output: JSON; null unless it succeeded.
+    """
+
+    NAME: ClassVar[str] = "headrace.run.NodeResult"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "NodeResult", "namespace": "headrace.run", "doc": "State of a node that ended. Key: run id/node id.", "fields": [{"name": "status", "type": "string", "doc": "succeeded, failed or skipped."}, {"name": "iteration", "type": "int", "doc": "Round of the loop, from 0.", "default": 0}, {"name": "attempt", "type": "int", "doc": "Attempt, from 1.", "default": 1}, {"name": "output", "type": ["null", "string"], "doc": "JSON; null unless it succeeded.", "default": null}]}'
+
+    status: str
+    iteration: int = 0
+    attempt: int = 1
+    output: str | None = None
+
+
+class NodeScheduled(Event, frozen=True, gc=False, kw_only=True):
+    """A node's attempt was handed to its worker.
+
+    seq: Place in the run's log, from 0, without gaps.
+    prev: SHA-256 of the run's previous record's value as it stands on the topic; 32 zero bytes in the first.
+    at: When the service decided it.
+    node: The node's id in the workflow.
+    iteration: Round of the loop that the node is in, from 0.
+    attempt: Attempt, from 1.
+    type: The node's type, such as model_invoke.
+    input: JSON object: the node's bindings, evaluated.
+    deadline: When the attempt counts as timed out.
+    """
+
+    NAME: ClassVar[str] = "headrace.run.NodeScheduled"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "NodeScheduled", "namespace": "headrace.run", "doc": "A node\'s attempt was handed to its worker.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "node", "type": "string", "doc": "The node\'s id in the workflow."}, {"name": "iteration", "type": "int", "doc": "Round of the loop that the node is in, from 0.", "default": 0}, {"name": "attempt", "type": "int", "doc": "Attempt, from 1.", "default": 1}, {"name": "type", "type": "string", "doc": "The node\'s type, such as model_invoke."}, {"name": "input", "type": "string", "doc": "JSON object: the node\'s bindings, evaluated."}, {"name": "deadline", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "doc": "When the attempt counts as timed out.", "default": null}]}'
+
+    seq: int
+    prev: bytes
+    at: int
+    node: str
+    iteration: int = 0
+    attempt: int = 1
+    type: str
+    input: str
+    deadline: int | None = None
+
+
+class NodeSkipped(Event, frozen=True, gc=False, kw_only=True):
+    """A node will not run: no path leads to it any more.
+
+    seq: Place in the run's log, from 0, without gaps.
+    prev: SHA-256 of the run's previous record's value as it stands on the topic; 32 zero bytes in the first.
+    at: When the service decided it.
+    node: The node's id.
+    iteration: Round of the loop, from 0.
+    reason: Which condition ruled it out.
+    """
+
+    NAME: ClassVar[str] = "headrace.run.NodeSkipped"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "NodeSkipped", "namespace": "headrace.run", "doc": "A node will not run: no path leads to it any more.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "node", "type": "string", "doc": "The node\'s id."}, {"name": "iteration", "type": "int", "doc": "Round of the loop, from 0.", "default": 0}, {"name": "reason", "type": "string", "doc": "Which condition ruled it out."}]}'
+
+    seq: int
+    prev: bytes
+    at: int
+    node: str
+    iteration: int = 0
+    reason: str
+
+
+class NodeSucceeded(Event, frozen=True, gc=False, kw_only=True):
+    """A node's attempt ended well.
+
+    seq: Place in the run's log, from 0, without gaps.
+    prev: SHA-256 of the run's previous record's value as it stands on the topic; 32 zero bytes in the first.
+    at: When the service decided it.
+    node: The node's id in the workflow.
+    iteration: Round of the loop that the node is in, from 0.
+    attempt: Attempt, from 1.
+    output: JSON.
+    usage: What the attempt consumed.
+    calls: Every call of a provider, in order.
+    started_at: When the worker began.
+    finished_at: When the worker ended.
+    """
+
+    NAME: ClassVar[str] = "headrace.run.NodeSucceeded"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "NodeSucceeded", "namespace": "headrace.run", "doc": "A node\'s attempt ended well.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "node", "type": "string", "doc": "The node\'s id in the workflow."}, {"name": "iteration", "type": "int", "doc": "Round of the loop that the node is in, from 0.", "default": 0}, {"name": "attempt", "type": "int", "doc": "Attempt, from 1.", "default": 1}, {"name": "output", "type": "string", "doc": "JSON."}, {"name": "usage", "type": ["null", {"type": "record", "name": "Usage", "namespace": "headrace.run", "doc": "What a run or node consumed.", "fields": [{"name": "input_tokens", "type": "long", "doc": "Tokens sent to models."}, {"name": "output_tokens", "type": "long", "doc": "Tokens received from models."}, {"name": "cost", "type": "string", "doc": "Money, as decimal text."}, {"name": "currency", "type": "string", "doc": "ISO 4217 code."}]}], "doc": "What the attempt consumed.", "default": null}, {"name": "calls", "type": {"type": "array", "items": {"type": "record", "name": "Call", "namespace": "headrace.run", "doc": "One call of a model or another provider, failed ones too.", "fields": [{"name": "provider", "type": "string", "doc": "Who was called: the model\'s name@version, or the provider\'s name."}, {"name": "outcome", "type": "string", "doc": "ok, or the error code."}, {"name": "latency_ms", "type": "long", "doc": "From request to last byte, milliseconds."}, {"name": "usage", "type": ["null", "headrace.run.Usage"], "doc": "Tokens and money; null when nothing is counted.", "default": null}]}}, "doc": "Every call of a provider, in order.", "default": []}, {"name": "started_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the worker began."}, {"name": "finished_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the worker ended."}]}'
+
+    seq: int
+    prev: bytes
+    at: int
+    node: str
+    iteration: int = 0
+    attempt: int = 1
+    output: str
+    usage: Usage | None = None
+    calls: tuple[Call, ...] = ()
+    started_at: int
+    finished_at: int
+
+
+class RunCancelled(Event, frozen=True, gc=False, kw_only=True):
+    """A run was cancelled.
+
+    seq: Place in the run's log, from 0, without gaps.
+    prev: SHA-256 of the run's previous record's value as it stands on the topic; 32 zero bytes in the first.
+    workflow: name@version; the reference as asked where it could not be resolved.
+    started_at: When the run began.
+    finished_at: When the run ended.
+    reason: The caller's reason.
+    usage: What the whole run consumed.
+    """
+
+    NAME: ClassVar[str] = "headrace.run.RunCancelled"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "RunCancelled", "namespace": "headrace.run", "doc": "A run was cancelled.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "workflow", "type": "string", "doc": "name@version; the reference as asked where it could not be resolved."}, {"name": "started_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the run began."}, {"name": "finished_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the run ended."}, {"name": "reason", "type": "string", "doc": "The caller\'s reason."}, {"name": "usage", "type": {"type": "record", "name": "Usage", "namespace": "headrace.run", "doc": "What a run or node consumed.", "fields": [{"name": "input_tokens", "type": "long", "doc": "Tokens sent to models."}, {"name": "output_tokens", "type": "long", "doc": "Tokens received from models."}, {"name": "cost", "type": "string", "doc": "Money, as decimal text."}, {"name": "currency", "type": "string", "doc": "ISO 4217 code."}]}, "doc": "What the whole run consumed."}]}'
+
+    seq: int
+    prev: bytes
+    workflow: str
+    started_at: int
+    finished_at: int
+    reason: str
+    usage: Usage
+
+
+class RunCompleted(Event, frozen=True, gc=False, kw_only=True):
+    """A run ended well.
+
+    seq: Place in the run's log, from 0, without gaps.
+    prev: SHA-256 of the run's previous record's value as it stands on the topic; 32 zero bytes in the first.
+    workflow: name@version; the reference as asked where it could not be resolved.
+    started_at: When the run began.
+    finished_at: When the run ended.
+    output: JSON object.
+    usage: What the whole run consumed.
+    """
+
+    NAME: ClassVar[str] = "headrace.run.RunCompleted"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "RunCompleted", "namespace": "headrace.run", "doc": "A run ended well.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "workflow", "type": "string", "doc": "name@version; the reference as asked where it could not be resolved."}, {"name": "started_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the run began."}, {"name": "finished_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the run ended."}, {"name": "output", "type": "string", "doc": "JSON object."}, {"name": "usage", "type": {"type": "record", "name": "Usage", "namespace": "headrace.run", "doc": "What a run or node consumed.", "fields": [{"name": "input_tokens", "type": "long", "doc": "Tokens sent to models."}, {"name": "output_tokens", "type": "long", "doc": "Tokens received from models."}, {"name": "cost", "type": "string", "doc": "Money, as decimal text."}, {"name": "currency", "type": "string", "doc": "ISO 4217 code."}]}, "doc": "What the whole run consumed."}]}'
+
+    seq: int
+    prev: bytes
+    workflow: str
+    started_at: int
+    finished_at: int
+    output: str
+    usage: Usage
+
+
+class RunFailed(Event, frozen=True, gc=False, kw_only=True):
+    """A run failed, or its request was refused.
+
+    seq: Place in the run's log, from 0, without gaps.
+    prev: SHA-256 of the run's previous record's value as it stands on the topic; 32 zero bytes in the first.
+    workflow: name@version; the reference as asked where it could not be resolved.
+    started_at: When the run began.
+    finished_at: When the run ended.
+    code: workflow_not_found, input_invalid, node_failed, deadline_exceeded, ...
+    message: What was wrong, where, what to do.
+    node: The node that failed.
+    usage: What the whole run consumed.
+    """
+
+    NAME: ClassVar[str] = "headrace.run.RunFailed"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "RunFailed", "namespace": "headrace.run", "doc": "A run failed, or its request was refused.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "workflow", "type": "string", "doc": "name@version; the reference as asked where it could not be resolved."}, {"name": "started_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the run began."}, {"name": "finished_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the run ended."}, {"name": "code", "type": "string", "doc": "workflow_not_found, input_invalid, node_failed, deadline_exceeded, ..."}, {"name": "message", "type": "string", "doc": "What was wrong, where, what to do."}, {"name": "node", "type": ["null", "string"], "doc": "The node that failed.", "default": null}, {"name": "usage", "type": {"type": "record", "name": "Usage", "namespace": "headrace.run", "doc": "What a run or node consumed.", "fields": [{"name": "input_tokens", "type": "long", "doc": "Tokens sent to models."}, {"name": "output_tokens", "type": "long", "doc": "Tokens received from models."}, {"name": "cost", "type": "string", "doc": "Money, as decimal text."}, {"name": "currency", "type": "string", "doc": "ISO 4217 code."}]}, "doc": "What the whole run consumed."}]}'
+
+    seq: int
+    prev: bytes
+    workflow: str
+    started_at: int
+    finished_at: int
+    code: str
+    message: str
+    node: str | None = None
+    usage: Usage
+
+
+class RunHead(Event, frozen=True, gc=False, kw_only=True):
+    """State of a run in flight: what changes with every step. Key: the run id.
+
+    seq: The next event's place in the log.
+    prev: Digest of the last event's value.
+    status: running, or ended: an ended run keeps only this entry, so that its id starts no second run.
+    outstanding: By node id.
+    usage: Consumed so far.
+    """
+
+    NAME: ClassVar[str] = "headrace.run.RunHead"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "RunHead", "namespace": "headrace.run", "doc": "State of a run in flight: what changes with every step. Key: the run id.", "fields": [{"name": "seq", "type": "long", "doc": "The next event\'s place in the log."}, {"name": "prev", "type": "bytes", "doc": "Digest of the last event\'s value."}, {"name": "status", "type": "string", "doc": "running, or ended: an ended run keeps only this entry, so that its id starts no second run."}, {"name": "outstanding", "type": {"type": "map", "values": {"type": "record", "name": "Attempt", "namespace": "headrace.run", "doc": "An attempt that is under way or will be.", "fields": [{"name": "status", "type": "string", "doc": "scheduled or retrying."}, {"name": "iteration", "type": "int", "doc": "Round of the loop, from 0.", "default": 0}, {"name": "attempt", "type": "int", "doc": "Attempt, from 1.", "default": 1}, {"name": "due", "type": ["null", "long"], "doc": "Epoch milliseconds: the attempt\'s time-out, or when the retry starts.", "default": null}]}}, "doc": "By node id.", "default": {}}, {"name": "usage", "type": ["null", {"type": "record", "name": "Usage", "namespace": "headrace.run", "doc": "What a run or node consumed.", "fields": [{"name": "input_tokens", "type": "long", "doc": "Tokens sent to models."}, {"name": "output_tokens", "type": "long", "doc": "Tokens received from models."}, {"name": "cost", "type": "string", "doc": "Money, as decimal text."}, {"name": "currency", "type": "string", "doc": "ISO 4217 code."}]}], "doc": "Consumed so far.", "default": null}]}'
+
+    seq: int
+    prev: bytes
+    status: str
+    outstanding: Mapping[str, Attempt] = {}
+    usage: Usage | None = None
+
+
+class RunStarted(Event, frozen=True, gc=False, kw_only=True):
+    """A run began; everything that it depends on is pinned.
+
+    seq: Place in the run's log, from 0, without gaps.
+    prev: SHA-256 of the run's previous record's value as it stands on the topic; 32 zero bytes in the first.
+    at: When the service decided it.
+    workflow: name@version.
+    input: JSON object, defaults filled in.
+    session: Conversation that the run belongs to.
+    tenant: Who is charged.
+    actor: Who asked.
+    labels: The caller's own labels.
+    deadline: When the run fails with deadline_exceeded.
+    pins: The run's lock file.
+    """
+
+    NAME: ClassVar[str] = "headrace.run.RunStarted"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "RunStarted", "namespace": "headrace.run", "doc": "A run began; everything that it depends on is pinned.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "workflow", "type": "string", "doc": "name@version."}, {"name": "input", "type": "string", "doc": "JSON object, defaults filled in."}, {"name": "session", "type": ["null", "string"], "doc": "Conversation that the run belongs to.", "default": null}, {"name": "tenant", "type": ["null", "string"], "doc": "Who is charged.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asked.", "default": null}, {"name": "labels", "type": {"type": "map", "values": "string"}, "doc": "The caller\'s own labels.", "default": {}}, {"name": "deadline", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "doc": "When the run fails with deadline_exceeded.", "default": null}, {"name": "pins", "type": {"type": "array", "items": {"type": "record", "name": "Pin", "namespace": "headrace.run", "doc": "One resource that a run is bound to for its whole life.", "fields": [{"name": "kind", "type": "string", "doc": "Prompt, Model, ModelAlias or Workflow."}, {"name": "ref", "type": "string", "doc": "The reference as the workflow wrote it, such as answer@production."}, {"name": "name", "type": "string", "doc": "The resource\'s name."}, {"name": "version", "type": "int", "doc": "The version that the reference meant when the run started."}, {"name": "digest", "type": "string", "doc": "SHA-256 of the version\'s canonical spec, hexadecimal."}]}}, "doc": "The run\'s lock file.", "default": []}]}'
+
+    seq: int
+    prev: bytes
+    at: int
+    workflow: str
+    input: str
+    session: str | None = None
+    tenant: str | None = None
+    actor: str | None = None
+    labels: Mapping[str, str] = {}
+    deadline: int | None = None
+    pins: tuple[Pin, ...] = ()
+
+
+class SignalReceived(Event, frozen=True, gc=False, kw_only=True):
+    """A signal for the run arrived.
+
+    seq: Place in the run's log, from 0, without gaps.
+    prev: SHA-256 of the run's previous record's value as it stands on the topic; 32 zero bytes in the first.
+    at: When the service decided it.
+    signal: The signal's name.
+    payload: JSON.
+    """
+
+    NAME: ClassVar[str] = "headrace.run.SignalReceived"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "SignalReceived", "namespace": "headrace.run", "doc": "A signal for the run arrived.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "signal", "type": "string", "doc": "The signal\'s name."}, {"name": "payload", "type": "string", "doc": "JSON."}]}'
+
+    seq: int
+    prev: bytes
+    at: int
+    signal: str
+    payload: str
+
+
+class SignalRun(Event, frozen=True, gc=False, kw_only=True):
+    """Tell a run that something happened outside. The record's key is the run id.
+
+    signal: The signal's name.
+    payload: JSON.
+    """
+
+    NAME: ClassVar[str] = "headrace.run.SignalRun"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "SignalRun", "namespace": "headrace.run", "doc": "Tell a run that something happened outside. The record\'s key is the run id.", "fields": [{"name": "signal", "type": "string", "doc": "The signal\'s name."}, {"name": "payload", "type": "string", "doc": "JSON."}]}'
+
+    signal: str
+    payload: str
+
+
+class StartRun(Event, frozen=True, gc=False, kw_only=True):
+    """Start a run of a workflow. The record's key is the run id; the same id never starts a second run.
+
+    workflow: name, name@7 or name@production; a bare name means name@production.
+    input: The workflow's input: a JSON object.
+    session: Conversation that the run belongs to.
+    tenant: Who is charged.
+    actor: Who asks, for the audit trail.
+    labels: The caller's own labels.
+    deadline_ms: Milliseconds that the run may take; null means the workflow's own limit.
+    """
+
+    NAME: ClassVar[str] = "headrace.run.StartRun"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "StartRun", "namespace": "headrace.run", "doc": "Start a run of a workflow. The record\'s key is the run id; the same id never starts a second run.", "fields": [{"name": "workflow", "type": "string", "doc": "name, name@7 or name@production; a bare name means name@production."}, {"name": "input", "type": "string", "doc": "The workflow\'s input: a JSON object."}, {"name": "session", "type": ["null", "string"], "doc": "Conversation that the run belongs to.", "default": null}, {"name": "tenant", "type": ["null", "string"], "doc": "Who is charged.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, for the audit trail.", "default": null}, {"name": "labels", "type": {"type": "map", "values": "string"}, "doc": "The caller\'s own labels.", "default": {}}, {"name": "deadline_ms", "type": ["null", "long"], "doc": "Milliseconds that the run may take; null means the workflow\'s own limit.", "default": null}]}'
+
+    workflow: str
+    input: str
+    session: str | None = None
+    tenant: str | None = None
+    actor: str | None = None
+    labels: Mapping[str, str] = {}
+    deadline_ms: int | None = None

@@ -1,0 +1,95 @@
+"""Facts about the connection to Kafka that all loops share: settings, topics, partitions, dead letters."""
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.helpers import create_ssl_context
+from aiokafka.partitioner import murmur2
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from headrace.topics import PARTITIONS, Topic
+
+ORIGIN_HEADER = "headrace-origin"
+"""Header of a record that was forwarded to its home partition: `<topic>-<partition>-<offset>` of its first place."""
+
+
+class KafkaSettings(BaseSettings):
+    """Where Kafka is and how to log in, from KAFKA_* and HEADRACE_* variables."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    bootstrap_servers: str = Field(default="127.0.0.1:19092", validation_alias="KAFKA_BOOTSTRAP_SERVERS")
+    security_protocol: str = Field(default="PLAINTEXT", validation_alias="KAFKA_SECURITY_PROTOCOL")
+    sasl_mechanism: str = Field(default="PLAIN", validation_alias="KAFKA_SASL_MECHANISM")
+    sasl_username: str | None = Field(default=None, validation_alias="KAFKA_SASL_USERNAME")
+    sasl_password: SecretStr | None = Field(default=None, validation_alias="KAFKA_SASL_PASSWORD")
+    ssl_ca_file: str | None = Field(default=None, validation_alias="KAFKA_SSL_CA_FILE")
+    partitions: int = Field(default=PARTITIONS, ge=1, validation_alias="HEADRACE_PARTITIONS")
+    replication_factor: int = Field(default=-1, validation_alias="HEADRACE_REPLICATION_FACTOR")
+    """-1 is the broker's default."""
+
+    def connection(self) -> dict[str, Any]:
+        """Keyword arguments that every aiokafka client takes."""
+        encrypted = self.security_protocol in {"SSL", "SASL_SSL"}
+        return {
+            "bootstrap_servers": self.bootstrap_servers,
+            "security_protocol": self.security_protocol,
+            "ssl_context": create_ssl_context(cafile=self.ssl_ca_file) if encrypted else None,
+            "sasl_mechanism": self.sasl_mechanism,
+            "sasl_plain_username": self.sasl_username,
+            "sasl_plain_password": self.sasl_password.get_secret_value() if self.sasl_password else None,
+        }
+
+
+@lru_cache(maxsize=65_536)
+def partition_of(key: bytes, partitions: int) -> int:
+    """The home partition of a key: the choice of Java's default partitioner (murmur2)."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+async def create_topics(settings: KafkaSettings, topics: Iterable[Topic]) -> None:
+    """Create the topics that do not exist yet; safe to repeat, and by two at once."""
+    admin = AIOKafkaAdminClient(**settings.connection())
+    await admin.start()
+    try:
+        existing = set(await admin.list_topics())
+        missing = [_new_topic(topic, settings) for topic in topics if topic.name not in existing]
+        answer = await admin.create_topics(missing) if missing else None
+    finally:
+        await admin.close()
+    for name, code, message in answer.topic_errors if answer else ():
+        if code and for_code(code) is not TopicAlreadyExistsError:
+            raise for_code(code)(f"topic {name} can't be created: {message}")
+
+
+def _new_topic(topic: Topic, settings: KafkaSettings) -> NewTopic:
+    return NewTopic(topic.name, settings.partitions, settings.replication_factor, topic_configs=topic.config)
+
+
+def dead_letter_headers(
+    headers: Sequence[tuple[str, bytes]],
+    place: tuple[str, int, int],
+    *,
+    connector: str,
+    stage: str,
+    error: BaseException,
+) -> list[tuple[str, bytes]]:
+    """A dead letter's headers: the record's own, then Kafka Connect's names for what went wrong (KIP-298).
+
+    place: topic, partition and offset at which the record was read. connector: the service that gave it up.
+    """
+    topic, partition, offset = place
+    context = {
+        "topic": topic,
+        "partition": str(partition),
+        "offset": str(offset),
+        "connector.name": connector,
+        "stage": stage,
+        "exception.class.name": type(error).__qualname__,
+        "exception.message": str(error),
+    }
+    return [*headers, *((f"__connect.errors.{name}", value.encode()) for name, value in context.items())]

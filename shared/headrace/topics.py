@@ -1,0 +1,202 @@
+"""All topics, one table: what they carry, how long, and who may write where.
+
+Topics are created from this table, the schemas are registered from it, and the README's table is checked against it.
+"""
+
+from dataclasses import dataclass
+
+from headrace.event import Event
+from headrace.events import control, document, node, resource, run
+
+PARTITIONS = 2
+"""Default number of partitions; all topics have the same number, because a machine owns partition p of each."""
+
+MAX_RECORD_BYTES = 1_048_576
+"""Largest record value that Headrace writes, bytes; the broker takes larger ones, so that they get a clear refusal."""
+
+DAY_MS = 86_400_000
+CALLERS = "callers"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic.
+
+    records: the events that it carries; anything else on it is poison.
+    key: what its records' keys mean.
+    retention_ms: how long records are kept; None is for ever.
+    compacted: only the newest record of each key is kept.
+    """
+
+    name: str
+    records: tuple[type[Event], ...]
+    key: str
+    writer: str
+    doc: str
+    retention_ms: int | None = None
+    compacted: bool = False
+
+    @property
+    def config(self) -> dict[str, str]:
+        """The topic's settings as Kafka names them."""
+        if self.compacted:
+            return {"cleanup.policy": "compact"}
+        return {"cleanup.policy": "delete", "retention.ms": str(-1 if self.retention_ms is None else self.retention_ms)}
+
+
+TERMINAL: tuple[type[Event], ...] = (run.RunCompleted, run.RunFailed, run.RunCancelled)
+"""The three records that end a run."""
+
+RUN_REQUESTS = Topic(
+    "run.requests",
+    (run.StartRun, run.CancelRun, run.SignalRun),
+    "run id",
+    CALLERS,
+    "start, cancel or signal a run",
+    7 * DAY_MS,
+)
+RUN_EVENTS = Topic(
+    "run.events",
+    (
+        run.RunStarted,
+        run.NodeScheduled,
+        run.NodeSucceeded,
+        run.NodeFailed,
+        run.NodeSkipped,
+        run.SignalReceived,
+        *TERMINAL,
+    ),
+    "run id",
+    "workflow_router",
+    "the log of every run: the audit record",
+)
+RUN_RESULTS = Topic(
+    "run.results",
+    TERMINAL,
+    "run id",
+    "workflow_router",
+    "one terminal event per run: what callers consume",
+    30 * DAY_MS,
+)
+RUN_STATE = Topic(
+    "run.state",
+    (run.RunHead, run.RunStarted, run.NodeResult, control.Position),
+    "run id, run id/node",
+    "workflow_router",
+    "runs in flight, ids of ended runs, and positions",
+    compacted=True,
+)
+NODE_OUTCOMES = Topic(
+    "node.outcomes",
+    (node.NodeSucceeded, node.NodeFailed),
+    "run id",
+    "workers",
+    "what became of each attempt, with tokens and cost",
+    7 * DAY_MS,
+)
+
+
+def node_requests(node_type: str) -> Topic:
+    """The topic from which the workers of one node type take their work."""
+    return Topic(
+        f"node.{node_type}.requests",
+        (node.ExecuteNode,),
+        "run id",
+        "workflow_router",
+        f"work for the workers of {node_type} nodes",
+        7 * DAY_MS,
+    )
+
+
+NODE_TYPES = ("model_invoke", "template", "vector_search")
+NODE_REQUESTS = {name: node_requests(name) for name in NODE_TYPES}
+
+
+def _resource_topics(domain: str, service: str) -> tuple[Topic, Topic, Topic]:
+    commands = Topic(
+        f"{domain}.commands",
+        (resource.CreateVersion, resource.MovePointer),
+        "name",
+        CALLERS,
+        f"create a version of a {domain}, move a pointer",
+        7 * DAY_MS,
+    )
+    events = Topic(
+        f"{domain}.events",
+        (resource.VersionCreated, resource.VersionReused, resource.PointerMoved, resource.ChangeRefused),
+        "name",
+        service,
+        f"the audit trail of every {domain} change, refusals too",
+    )
+    state = Topic(
+        f"{domain}.state",
+        (resource.ResourceHead, resource.ResourceVersion, control.Position),
+        "name, name/version",
+        service,
+        f"current {domain}s, read as tables",
+        compacted=True,
+    )
+    return commands, events, state
+
+
+PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_STATE = _resource_topics("prompt", "prompt_service")
+MODEL_COMMANDS, MODEL_EVENTS, MODEL_STATE = _resource_topics("model", "model_registry")
+WORKFLOW_COMMANDS, WORKFLOW_EVENTS, WORKFLOW_STATE = _resource_topics("workflow", "workflow_router")
+
+DOCUMENT_COMMANDS = Topic(
+    "document.commands",
+    (document.IngestDocument,),
+    "collection/document",
+    CALLERS,
+    "make a document searchable",
+    7 * DAY_MS,
+)
+DOCUMENT_EVENTS = Topic(
+    "document.events",
+    (document.DocumentIngested, document.DocumentRefused),
+    "collection/document",
+    "vector_search",
+    "what is searchable, with its text: collections are made again from here",
+)
+CONTROL_POSITIONS = Topic(
+    "control.positions",
+    (control.TableApplied,),
+    "instance/topic",
+    "table readers",
+    "how far each instance has applied each table: acknowledgements",
+    compacted=True,
+)
+
+
+def dead_letters(topic: Topic) -> Topic:
+    """Where a topic's unreadable records go: original key, value and headers, byte for byte."""
+    return Topic(f"{topic.name}.dlq", (), "original", "reader", f"dead letters of {topic.name}", 30 * DAY_MS)
+
+
+CONSUMED = (
+    RUN_REQUESTS,
+    *NODE_REQUESTS.values(),
+    NODE_OUTCOMES,
+    PROMPT_COMMANDS,
+    MODEL_COMMANDS,
+    WORKFLOW_COMMANDS,
+    DOCUMENT_COMMANDS,
+    RUN_EVENTS,
+    PROMPT_EVENTS,
+    MODEL_EVENTS,
+    WORKFLOW_EVENTS,
+)
+"""Topics that some loop consumes, and which therefore have dead letters."""
+
+ALL = (
+    *CONSUMED,
+    RUN_RESULTS,
+    RUN_STATE,
+    PROMPT_STATE,
+    MODEL_STATE,
+    WORKFLOW_STATE,
+    DOCUMENT_EVENTS,
+    CONTROL_POSITIONS,
+    *(dead_letters(topic) for topic in CONSUMED),
+)
+"""Every topic of a Headrace installation."""
