@@ -86,8 +86,8 @@ class Codec:
                 f"schema id {schema_id} is not in the schema registry" if text is None else _reader(schema_id, text)
             )
 
-    def decode(self, value: bytes | None) -> Event:
-        """The event in a record's value, whose schema id must be known. Raises Undecodable, which says why."""
+    def decode(self, topic: Topic, value: bytes | None) -> Event:
+        """The event in a value of a topic, whose schema id must be known. Raises Undecodable, which says why."""
         if value is None:
             raise Undecodable("the record has no value")
         if not _framed(value):
@@ -95,11 +95,13 @@ class Codec:
         reader = self._readers[int.from_bytes(value[1:PREFIX], "big")]
         if isinstance(reader, str):
             raise Undecodable(reader)
+        if reader.event not in topic.records:
+            raise Undecodable(f"{reader.event.NAME} does not belong on {topic.name}")
         return _read(reader, value)
 
-    def decode_or_none(self, value: bytes | None) -> Event | None:
+    def decode_or_none(self, topic: Topic, value: bytes | None) -> Event | None:
         """Like `decode`, for compacted topics: a tombstone is None."""
-        return None if value is None else self.decode(value)
+        return None if value is None else self.decode(topic, value)
 
 
 def subject(topic: Topic, event: type[Event]) -> str:

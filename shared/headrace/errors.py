@@ -11,6 +11,8 @@
 A message says what was wrong, where, and what to do; it is written for the person who reads it.
 """
 
+from headrace.events.run import Call, Usage
+
 
 class HeadraceError(Exception):
     """The root: catch it at a shell, nowhere else."""
@@ -44,12 +46,23 @@ class NodeError(HeadraceError):
 
     code: stable error code, such as provider_timeout.
     retryable: whether another attempt may help; decided where the fault is understood.
+    usage, calls: what the attempt consumed all the same.
     """
 
-    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        retryable: bool = False,
+        usage: Usage | None = None,
+        calls: tuple[Call, ...] = (),
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.retryable = retryable
+        self.usage = usage
+        self.calls = calls
 
 
 class StackError(HeadraceError):

@@ -30,7 +30,7 @@ async def test_an_event_comes_back_as_it_was(codec: Codec) -> None:
     event = run.NodeSucceeded(
         seq=1, prev=b"\x00" * 32, at=1, node="n", output="{}", usage=usage, calls=(call,), started_at=1, finished_at=2
     )
-    assert codec.decode(codec.encode(RUN_EVENTS, event)) == event
+    assert codec.decode(RUN_EVENTS, codec.encode(RUN_EVENTS, event)) == event
 
 
 async def test_a_later_writer_with_a_new_optional_field_is_understood() -> None:
@@ -43,7 +43,7 @@ async def test_a_later_writer_with_a_new_optional_field_is_understood() -> None:
     value = b"\x00" + schema_id.to_bytes(4, "big") + body.getvalue()
     codec = Codec(registry)
     await codec.learn(codec.unknown([value]))
-    assert codec.decode(value) == run.StartRun(workflow="w", input="{}")
+    assert codec.decode(RUN_REQUESTS, value) == run.StartRun(workflow="w", input="{}")
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ async def test_a_later_writer_with_a_new_optional_field_is_understood() -> None:
 async def test_poison_says_why(codec: Codec, value: bytes | None, reason: str) -> None:
     await codec.learn(codec.unknown([value]))
     with pytest.raises(Undecodable, match=reason):
-        codec.decode(value)
+        codec.decode(RUN_REQUESTS, value)
 
 
 async def test_a_foreign_record_is_poison(codec: Codec) -> None:
@@ -69,12 +69,17 @@ async def test_a_foreign_record_is_poison(codec: Codec) -> None:
     value = b"\x00\x00\x00\x00\x01"
     await foreign.learn(foreign.unknown([value]))
     with pytest.raises(Undecodable, match=r"shop\.Order"):
-        foreign.decode(value)
+        foreign.decode(RUN_REQUESTS, value)
+
+
+async def test_a_record_on_the_wrong_topic_is_poison(codec: Codec) -> None:
+    with pytest.raises(Undecodable, match=r"headrace\.run\.StartRun does not belong on run\.events"):
+        codec.decode(RUN_EVENTS, codec.encode(RUN_REQUESTS, START))
 
 
 async def test_what_follows_the_body_is_poison(codec: Codec) -> None:
     with pytest.raises(Undecodable, match="3 bytes follow"):
-        codec.decode(codec.encode(RUN_REQUESTS, START) + b"abc")
+        codec.decode(RUN_REQUESTS, codec.encode(RUN_REQUESTS, START) + b"abc")
 
 
 @given(junk=st.binary(max_size=200))
@@ -83,6 +88,6 @@ async def test_no_bytes_can_do_worse_than_be_poison(junk: bytes) -> None:
     await codec.register((RUN_REQUESTS,))
     prefix = codec.encode(RUN_REQUESTS, START)[:5]
     try:
-        codec.decode(prefix + junk)
+        codec.decode(RUN_REQUESTS, prefix + junk)
     except Undecodable:
         return

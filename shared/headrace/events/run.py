@@ -124,15 +124,17 @@ class NodeResult(Event, frozen=True, gc=False, kw_only=True):
     iteration: Round of the loop, from 0.
     attempt: Attempt, from 1.
     output: JSON; null unless it succeeded.
+    taken: Nodes that the edges taken lead to.
     """
 
     NAME: ClassVar[str] = "headrace.run.NodeResult"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "NodeResult", "namespace": "headrace.run", "doc": "State of a node that ended. Key: run id/node id.", "fields": [{"name": "status", "type": "string", "doc": "succeeded, failed or skipped."}, {"name": "iteration", "type": "int", "doc": "Round of the loop, from 0.", "default": 0}, {"name": "attempt", "type": "int", "doc": "Attempt, from 1.", "default": 1}, {"name": "output", "type": ["null", "string"], "doc": "JSON; null unless it succeeded.", "default": null}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "NodeResult", "namespace": "headrace.run", "doc": "State of a node that ended. Key: run id/node id.", "fields": [{"name": "status", "type": "string", "doc": "succeeded, failed or skipped."}, {"name": "iteration", "type": "int", "doc": "Round of the loop, from 0.", "default": 0}, {"name": "attempt", "type": "int", "doc": "Attempt, from 1.", "default": 1}, {"name": "output", "type": ["null", "string"], "doc": "JSON; null unless it succeeded.", "default": null}, {"name": "taken", "type": {"type": "array", "items": "string"}, "doc": "Nodes that the edges taken lead to.", "default": []}]}'
 
     status: str
     iteration: int = 0
     attempt: int = 1
     output: str | None = None
+    taken: tuple[str, ...] = ()
 
 
 class NodeScheduled(Event, frozen=True, gc=False, kw_only=True):
@@ -197,12 +199,13 @@ class NodeSucceeded(Event, frozen=True, gc=False, kw_only=True):
     output: JSON.
     usage: What the attempt consumed.
     calls: Every call of a provider, in order.
+    taken: Nodes that the edges taken lead to.
     started_at: When the worker began.
     finished_at: When the worker ended.
     """
 
     NAME: ClassVar[str] = "headrace.run.NodeSucceeded"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "NodeSucceeded", "namespace": "headrace.run", "doc": "A node\'s attempt ended well.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "node", "type": "string", "doc": "The node\'s id in the workflow."}, {"name": "iteration", "type": "int", "doc": "Round of the loop that the node is in, from 0.", "default": 0}, {"name": "attempt", "type": "int", "doc": "Attempt, from 1.", "default": 1}, {"name": "output", "type": "string", "doc": "JSON."}, {"name": "usage", "type": ["null", {"type": "record", "name": "Usage", "namespace": "headrace.run", "doc": "What a run or node consumed.", "fields": [{"name": "input_tokens", "type": "long", "doc": "Tokens sent to models."}, {"name": "output_tokens", "type": "long", "doc": "Tokens received from models."}, {"name": "cost", "type": "string", "doc": "Money, as decimal text."}, {"name": "currency", "type": "string", "doc": "ISO 4217 code."}]}], "doc": "What the attempt consumed.", "default": null}, {"name": "calls", "type": {"type": "array", "items": {"type": "record", "name": "Call", "namespace": "headrace.run", "doc": "One call of a model or another provider, failed ones too.", "fields": [{"name": "provider", "type": "string", "doc": "Who was called: the model\'s name@version, or the provider\'s name."}, {"name": "outcome", "type": "string", "doc": "ok, or the error code."}, {"name": "latency_ms", "type": "long", "doc": "From request to last byte, milliseconds."}, {"name": "usage", "type": ["null", "headrace.run.Usage"], "doc": "Tokens and money; null when nothing is counted.", "default": null}]}}, "doc": "Every call of a provider, in order.", "default": []}, {"name": "started_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the worker began."}, {"name": "finished_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the worker ended."}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "NodeSucceeded", "namespace": "headrace.run", "doc": "A node\'s attempt ended well.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "node", "type": "string", "doc": "The node\'s id in the workflow."}, {"name": "iteration", "type": "int", "doc": "Round of the loop that the node is in, from 0.", "default": 0}, {"name": "attempt", "type": "int", "doc": "Attempt, from 1.", "default": 1}, {"name": "output", "type": "string", "doc": "JSON."}, {"name": "usage", "type": ["null", {"type": "record", "name": "Usage", "namespace": "headrace.run", "doc": "What a run or node consumed.", "fields": [{"name": "input_tokens", "type": "long", "doc": "Tokens sent to models."}, {"name": "output_tokens", "type": "long", "doc": "Tokens received from models."}, {"name": "cost", "type": "string", "doc": "Money, as decimal text."}, {"name": "currency", "type": "string", "doc": "ISO 4217 code."}]}], "doc": "What the attempt consumed.", "default": null}, {"name": "calls", "type": {"type": "array", "items": {"type": "record", "name": "Call", "namespace": "headrace.run", "doc": "One call of a model or another provider, failed ones too.", "fields": [{"name": "provider", "type": "string", "doc": "Who was called: the model\'s name@version, or the provider\'s name."}, {"name": "outcome", "type": "string", "doc": "ok, or the error code."}, {"name": "latency_ms", "type": "long", "doc": "From request to last byte, milliseconds."}, {"name": "usage", "type": ["null", "headrace.run.Usage"], "doc": "Tokens and money; null when nothing is counted.", "default": null}]}}, "doc": "Every call of a provider, in order.", "default": []}, {"name": "taken", "type": {"type": "array", "items": "string"}, "doc": "Nodes that the edges taken lead to.", "default": []}, {"name": "started_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the worker began."}, {"name": "finished_at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the worker ended."}]}'
 
     seq: int
     prev: bytes
@@ -213,6 +216,7 @@ class NodeSucceeded(Event, frozen=True, gc=False, kw_only=True):
     output: str
     usage: Usage | None = None
     calls: tuple[Call, ...] = ()
+    taken: tuple[str, ...] = ()
     started_at: int
     finished_at: int
 

@@ -1,0 +1,63 @@
+"""A template node, from its configuration and input to its output. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from pydantic import ValidationError
+
+from headrace.errors import NodeError
+from headrace.events.node import ExecuteNode
+from headrace.expression import Expression, ExpressionError, compile_expression
+from headrace.nodes import TemplateConfig
+from headrace.templating import TemplateFault, render
+from headrace.worker import Done, NodeJob
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to compute, from what."""
+
+    expressions: Mapping[str, Expression]
+    templates: Mapping[str, str]
+    input: Mapping[str, Any]
+
+
+class TemplateJob(NodeJob[Plan]):
+    """The job; its port is the processor."""
+
+    inline = True
+
+    def plan(self, request: ExecuteNode) -> Plan:
+        """Compiled expressions, and the input. Raises NodeError for a configuration that makes no sense."""
+        expressions, templates = _prepared(request.config)
+        return Plan(expressions, templates, msgspec.json.decode(request.input))
+
+    async def perform(self, call: Plan) -> dict[str, Any]:
+        """The values by name. Raises NodeError, which names the expression or template that failed."""
+        try:
+            values = {"input": call.input, "nodes": {}, "run": {}}
+            made = {name: expression.evaluate(values) for name, expression in call.expressions.items()}
+        except ExpressionError as error:
+            raise NodeError("expression_failed", str(error)) from error
+        for name, source in call.templates.items():
+            try:
+                made[name] = render(source, call.input)
+            except TemplateFault as error:
+                raise NodeError("template_failed", f"template {name}: {error}") from error
+        return made
+
+    def interpret(self, call: Plan, answer: dict[str, Any]) -> Done:
+        """The values are the output."""
+        return Done(answer)
+
+
+@lru_cache(maxsize=1_024)
+def _prepared(config: str) -> tuple[dict[str, Expression], dict[str, str]]:
+    try:
+        parsed = TemplateConfig.model_validate_json(config)
+        return {name: compile_expression(text) for name, text in parsed.expressions.items()}, parsed.templates
+    except (ValidationError, ExpressionError) as error:
+        raise NodeError("config_invalid", f"the node's configuration: {error}") from error

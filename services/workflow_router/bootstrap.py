@@ -1,0 +1,50 @@
+"""Where the router's parts meet."""
+
+from headrace.codec import Codec
+from headrace.contracts import SchemaRegistry
+from headrace.machine import run_machine
+from headrace.resource import specs
+from headrace.resource.catalog import Catalog
+from headrace.resource.machine import ResourceMachine
+from headrace.service import Service
+from headrace.settings import ServiceSettings
+from headrace.table import Table
+from headrace.topics import (
+    CONTROL_POSITIONS,
+    MODEL_STATE,
+    NODE_OUTCOMES,
+    NODE_REQUESTS,
+    PROMPT_STATE,
+    RUN_EVENTS,
+    RUN_REQUESTS,
+    RUN_RESULTS,
+    RUN_STATE,
+    WORKFLOW_COMMANDS,
+    WORKFLOW_EVENTS,
+    WORKFLOW_STATE,
+)
+from workflow_router.adapters import CatalogWorkflows
+from workflow_router.machine import RunMachine
+
+TABLES = (PROMPT_STATE, MODEL_STATE, WORKFLOW_STATE)
+WORKFLOWS = (WORKFLOW_COMMANDS, WORKFLOW_EVENTS, WORKFLOW_STATE)
+RUNS = (RUN_REQUESTS, RUN_EVENTS, RUN_RESULTS, RUN_STATE, NODE_OUTCOMES, *NODE_REQUESTS.values())
+
+
+async def start(service: Service, settings: ServiceSettings) -> None:
+    """Two machines: definitions of workflows, and runs."""
+    registry = SchemaRegistry(settings.schema_registry_url)
+    service.on_stop(registry.close)
+    codec = Codec(registry)
+    await codec.register((*TABLES, *WORKFLOWS, *RUNS, CONTROL_POSITIONS))
+    tables = [Table(topic, codec, settings.kafka, service=service.name, instance=service.instance) for topic in TABLES]
+    for table in tables:
+        service.spawn(table.run(service.stopping))
+    prompts, models, workflows = (table.entries for table in tables)
+    catalog = Catalog({"Prompt": prompts, "Model": models, "ModelAlias": models, "Workflow": workflows})
+    definitions = ResourceMachine(
+        "workflow_router.workflows", WORKFLOWS, lambda kind, spec: specs.check(kind, spec, ("Workflow",))
+    )
+    runs = RunMachine(CatalogWorkflows(catalog))
+    service.spawn(run_machine(definitions, codec, settings.kafka, service))
+    service.spawn(run_machine(runs, codec, settings.kafka, service, tables=tables))

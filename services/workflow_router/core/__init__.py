@@ -1,0 +1,53 @@
+"""The rules of a run, pure: decide what happens because of a message, evolve the state by what happened.
+
+start.py     a request becomes a run, or a refusal
+progress.py  outcomes and time move a run on, to its one end
+evolve.py    the state after an event
+"""
+
+from collections.abc import Sequence
+
+from headrace.event import Event
+from headrace.events import node, run
+from headrace.machine import Context, Tick, Unreadable
+from workflow_router.core.evolve import evolve, linked
+from workflow_router.core.progress import Progress
+from workflow_router.core.start import refuse, start
+from workflow_router.model import ABSENT, ENDED, RunState
+from workflow_router.ports import Workflows
+
+__all__ = ["decide", "evolve", "linked"]
+
+
+def decide(
+    state: RunState, message: Event | Tick | Unreadable, context: Context, workflows: Workflows
+) -> Sequence[Event]:
+    """Events that a message leads to. An ended run absorbs everything, and so does one that never started."""
+    if state.status == ENDED:
+        return ()
+    if state.status == ABSENT:
+        return _first(state, message, context, workflows)
+    progress = Progress(state, context, workflows.compiled(state.start))
+    match message:
+        case node.NodeSucceeded():
+            progress.succeeded(message)
+        case node.NodeFailed():
+            progress.failed(message)
+        case run.CancelRun():
+            progress.cancel(message.reason)
+        case run.SignalRun():
+            progress.signal(message)
+        case Tick():
+            progress.tick()
+    return progress.events
+
+
+def _first(
+    state: RunState, message: Event | Tick | Unreadable, context: Context, workflows: Workflows
+) -> Sequence[Event]:
+    match message:
+        case run.StartRun():
+            return start(state, message, context, workflows)
+        case Unreadable() if context.received and context.received.place.startswith("run.requests"):
+            return [refuse(context.now, "", "request_unreadable", f"the request can't be read: {message.reason}")]
+    return ()

@@ -1,0 +1,78 @@
+"""A run's state, and what a run is made of."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+import msgspec
+from rpds import HashTrieMap
+
+from headrace.events.run import Attempt, NodeResult, RunStarted, Usage
+
+RUN_ID = re.compile(r"[A-Za-z0-9._:-]{1,200}")
+GENESIS = bytes(32)
+"""What the first record of a run's log has as its predecessor's digest."""
+LARGEST_PAYLOAD = 393_216
+"""Bytes of the largest input or output of a run or a node."""
+NO_USAGE = Usage(input_tokens=0, output_tokens=0, cost="0", currency="USD")
+
+ABSENT, RUNNING, ENDED = "absent", "running", "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """A run between two events.
+
+    seq: the next event's place in the log. prev: digest of the last one. started: None while the run is absent.
+    results: nodes that ended. outstanding: nodes whose attempt is under way, or will be.
+    """
+
+    status: str = ABSENT
+    seq: int = 0
+    prev: bytes = GENESIS
+    started: RunStarted | None = None
+    results: HashTrieMap[str, NodeResult] = field(default_factory=HashTrieMap)
+    outstanding: Mapping[str, Attempt] = field(default_factory=dict)
+    usage: Usage | None = None
+
+    @property
+    def start(self) -> RunStarted:
+        """How the run started; only for runs that did."""
+        assert self.started is not None
+        return self.started
+
+
+def add_usage(total: Usage | None, more: Usage | None) -> Usage | None:
+    """The sum. Costs in another currency than the first are left to the calls that list them: they don't add up."""
+    if total is None or more is None:
+        return total or more
+    same = total.currency == more.currency
+    return Usage(
+        input_tokens=total.input_tokens + more.input_tokens,
+        output_tokens=total.output_tokens + more.output_tokens,
+        cost=str(Decimal(total.cost) + Decimal(more.cost)) if same else total.cost,
+        currency=total.currency,
+    )
+
+
+def without(mapping: Mapping[str, Attempt], key: str) -> dict[str, Attempt]:
+    """A mapping less one key."""
+    return {name: value for name, value in mapping.items() if name != key}
+
+
+def too_large(text: str) -> str:
+    """Why a payload is refused, or nothing."""
+    size = len(text.encode())
+    return f"{size} bytes, at most {LARGEST_PAYLOAD} are allowed" if size > LARGEST_PAYLOAD else ""
+
+
+def parse_object(text: str) -> dict[str, object]:
+    """A JSON object. Raises ValueError, which says what it is instead."""
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError("a JSON object is expected")  # noqa: TRY004  # bad data, not a programmer's mistake
+    return value

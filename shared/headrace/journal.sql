@@ -1,0 +1,27 @@
+-- name: schema
+-- Every paid or effectful call, once by key. `owner` is the advisory lock that the calling process holds while it lives.
+create table if not exists call_journal (
+    key text primary key,
+    owner bigint not null,
+    answer text,
+    began_at timestamptz not null default now(),
+    ended_at timestamptz
+);
+create sequence if not exists call_journal_owner;
+
+-- name: claim
+-- A new call; no row when the key is known.
+insert into call_journal (key, owner) values ($1, $2) on conflict (key) do nothing returning key;
+
+-- name: find
+select owner, answer from call_journal where key = $1;
+
+-- name: take_over
+-- A dead owner's call; no row when somebody else was faster.
+update call_journal set owner = $3 where key = $1 and owner = $2 and answer is null returning key;
+
+-- name: finish
+update call_journal set answer = $2, ended_at = now() where key = $1;
+
+-- name: new_owner
+select nextval('call_journal_owner');

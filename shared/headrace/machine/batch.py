@@ -1,0 +1,205 @@
+"""The decisions of one batch, in memory: what a partition's records lead to, before anything is sent."""
+
+import hashlib
+import heapq
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Generic
+
+from aiokafka import ConsumerRecord
+
+from headrace import cloudevents
+from headrace.cloudevents import Header
+from headrace.codec import Codec
+from headrace.errors import Undecodable
+from headrace.event import Event
+from headrace.events.control import Position
+from headrace.kafka import ORIGIN_HEADER, dead_letter_headers, partition_of
+from headrace.machine.model import POSITION_KEY, Context, Machine, Message, Received, S, Tick, Unreadable
+from headrace.outbox import Outbox
+from headrace.topics import Topic, dead_letters
+
+
+class Memory(Generic[S]):
+    """A partition's state: what its keys are, what is due, and the next offset of each input topic."""
+
+    def __init__(self, machine: Machine[S], entries: Mapping[str, Event]) -> None:
+        self._machine = machine
+        self.states: dict[str, S] = {}
+        self.finished: set[str] = set()
+        self.position: dict[str, int] = {}
+        self._due: list[tuple[int, str]] = []
+        for key, parts in _grouped(entries).items():
+            head = parts.get("")
+            if key == POSITION_KEY and isinstance(head, Position):
+                self.position = dict(head.offsets)
+            else:
+                self.keep(key, machine.restore(key, parts))
+
+    def keep(self, key: str, state: S) -> None:
+        """Make this a key's current state."""
+        if self._machine.finished(state):
+            self.states.pop(key, None)
+            self.finished.add(key)
+            return
+        self.states[key] = state
+        due = self._machine.due(state)
+        if due is not None:
+            heapq.heappush(self._due, (due, key))
+
+    @property
+    def next_due(self) -> int | None:
+        """Epoch milliseconds at which something may be due."""
+        return self._due[0][0] if self._due else None
+
+    def pop_due(self, now: int) -> Iterable[str]:
+        """Keys for which something is due; a time that has changed since it was noted is passed over."""
+        while self._due and self._due[0][0] <= now:
+            due, key = heapq.heappop(self._due)
+            state = self.states.get(key)
+            if state is not None and self._machine.due(state) == due:
+                yield key
+
+
+class Batch(Generic[S]):
+    """One batch of one partition: fold records and ticks into `memory`, collect what must be sent in `outbox`."""
+
+    def __init__(
+        self, machine: Machine[S], codec: Codec, memory: Memory[S], partition: int, partitions: int, now: int
+    ) -> None:
+        self._machine = machine
+        self._codec = codec
+        self._memory = memory
+        self._partition = partition
+        self._partitions = partitions
+        self._now = now
+        self._time = cloudevents.timestamp(now)
+        self._source = f"/headrace/{machine.name}".encode()
+        self._commands = {topic.name for topic in machine.commands}
+        self._inputs = {topic.name: topic for topic in machine.inputs}
+        self._changed: dict[str, Event | None] = {}
+        self.outbox = Outbox()
+        self.poisoned = 0
+        self.consumed = 0
+        self.events = 0
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return not (self.consumed or self.events)
+
+    def consume(self, records: Iterable[ConsumerRecord]) -> None:
+        """Handle records in order and remember the position behind them."""
+        for record in records:
+            self._consume(record)
+            self._memory.position[record.topic] = record.offset + 1
+            self.consumed += 1
+
+    def tick(self) -> None:
+        """Handle what is due by now."""
+        for key in self._memory.pop_due(self._now):
+            self._decide(key, Tick(self._now), Context(self._now, key, None))
+
+    def close(self) -> None:
+        """Put the changed state entries and the position into the outbox."""
+        state = self._machine.state
+        self._changed[POSITION_KEY] = Position(offsets=self._memory.position)
+        for key, entry in self._changed.items():
+            value = None if entry is None else self._codec.encode(state, entry)
+            self.outbox.add(state.name, self._partition, (key.encode(), value, ()))
+
+    def _consume(self, record: ConsumerRecord) -> None:
+        received = _received(record)
+        key = self._machine.key(received)
+        if record.topic in self._commands and self._forwarded(record, key, received):
+            return
+        message = self._read(record)
+        if key not in self._memory.finished:
+            self._decide(key, message, Context(self._now, key, received))
+
+    def _forwarded(self, record: ConsumerRecord, key: str, received: Received) -> bool:
+        """Send a command that is not on its key's home partition there, as it is."""
+        home = partition_of(key.encode(), self._partitions)
+        if home == self._partition:
+            return False
+        headers = [*record.headers, (ORIGIN_HEADER, received.place.encode())]
+        self.outbox.add(record.topic, home, (record.key or key.encode(), record.value, headers))
+        return True
+
+    def _read(self, record: ConsumerRecord) -> Message:
+        try:
+            return self._codec.decode(self._inputs[record.topic], record.value)
+        except Undecodable as error:
+            self._bury(record, error)
+            return Unreadable(str(error))
+
+    def _bury(self, record: ConsumerRecord, error: Undecodable) -> None:
+        place = (record.topic, record.partition, record.offset)
+        headers = dead_letter_headers(
+            record.headers, place, connector=self._machine.name, stage="VALUE_CONVERTER", error=error
+        )
+        topic = dead_letters(self._inputs[record.topic]).name
+        self.outbox.add(topic, self._partition, (record.key, record.value or b"", headers))
+        self.poisoned += 1
+
+    def _decide(self, key: str, message: Message, context: Context) -> None:
+        machine = self._machine
+        before = state = self._memory.states.get(key) or machine.initial(key)
+        for number, event in enumerate(machine.decide(state, message, context)):
+            state = self._apply(state, event, context, number)
+        if state is not before:
+            self._memory.keep(key, state)
+
+    def _apply(self, state: S, event: Event, context: Context, number: int) -> S:
+        machine, key = self._machine, context.key
+        headers = self._headers(context, number)
+        event = machine.seal(state, event)
+        value = self._codec.encode(machine.log, event)
+        self.outbox.add(machine.log.name, self._partition, (key.encode(), value, headers(machine.log, event)))
+        state = machine.link(machine.evolve(state, event), hashlib.sha256(value).digest())
+        for part, entry in machine.parts(state, event):
+            self._changed[f"{key}/{part}" if part else key] = entry
+        for output in machine.outputs(state, event, context):
+            record = (
+                output.key or key.encode(),
+                self._codec.encode(output.topic, output.event),
+                headers(output.topic, output.event),
+            )
+            self.outbox.add(output.topic.name, self._partition, record)
+        self.events += 1
+        return state
+
+    def _headers(self, context: Context, number: int) -> Callable[[Topic, Event], Sequence[Header]]:
+        """The CloudEvents headers of what one event leads to; ids follow from the cause: a redelivery repeats them."""
+        received, key = context.received, context.key
+        cause = received.place if received else f"{key}-{context.now}"
+        attributes = received.attributes if received else None
+
+        def make(topic: Topic, event: Event) -> Sequence[Header]:
+            return cloudevents.headers(
+                event.NAME,
+                f"{cause}/{number}/{topic.name}",
+                source=self._source,
+                time=self._time,
+                subject=key.encode(),
+                correlation=(attributes and attributes.correlation) or key,
+                causation=attributes.id if attributes else None,
+                actor=attributes.actor if attributes else None,
+                traceparent=attributes.traceparent if attributes else None,
+            )
+
+        return make
+
+
+def _received(record: ConsumerRecord) -> Received:
+    origin = next((value for name, value in record.headers if name == ORIGIN_HEADER), None)
+    place = origin.decode(errors="replace") if origin else f"{record.topic}-{record.partition}-{record.offset}"
+    return Received(place, record.key, cloudevents.attributes(record.headers, place))
+
+
+def _grouped(entries: Mapping[str, Event]) -> dict[str, dict[str, Event]]:
+    """State entries by aggregate: `<key>` is its head, `<key>/<part>` a part."""
+    grouped: dict[str, dict[str, Event]] = {}
+    for name, event in entries.items():
+        key, _, part = name.partition("/")
+        grouped.setdefault(key, {})[part] = event
+    return grouped

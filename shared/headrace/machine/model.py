@@ -1,0 +1,117 @@
+"""What a service supplies to the machine loop, and what the loop gives to it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from headrace.cloudevents import Attributes
+from headrace.event import Event
+from headrace.topics import Topic
+
+S = TypeVar("S")
+
+POSITION_KEY = "@position"
+"""Key under which a state topic holds the machine's place in its inputs."""
+
+
+class Tick(NamedTuple):
+    """Something is due for a key at `now` (epoch milliseconds)."""
+
+    now: int
+
+
+class Unreadable(NamedTuple):
+    """A record that can't be decoded; it goes to the dead letters, and the machine may answer it."""
+
+    reason: str
+
+
+class Received(NamedTuple):
+    """Where a message came from; a forwarded record keeps the place at which its caller produced it."""
+
+    place: str
+    """`<topic>-<partition>-<offset>`."""
+    key: bytes | None
+    attributes: Attributes
+
+
+class Context(NamedTuple):
+    """Everything from outside that a decision may use.
+
+    now: epoch milliseconds, the same for a whole batch. key: the aggregate's key. received: None for a Tick.
+    """
+
+    now: int
+    key: str
+    received: Received | None
+
+
+class Output(NamedTuple):
+    """A record beside the log, such as a work request or a result. `key` None means the aggregate's key."""
+
+    topic: Topic
+    event: Event
+    key: bytes | None = None
+
+
+Message = Event | Tick | Unreadable
+
+
+class Machine(ABC, Generic[S]):
+    """A state machine for each key. Every method is pure: no clock, no ids, no I/O.
+
+    name: service and machine, such as workflow_router.runs; the transactional id of partition p is `<name>.<p>`.
+    inputs: topics with equal partition counts; partition p of each belongs to the same owner.
+    commands: those of the inputs that callers write, with a partitioner of their own.
+    log: where events go. state: the compacted topic of the current state.
+    """
+
+    name: str
+    inputs: tuple[Topic, ...]
+    commands: tuple[Topic, ...]
+    log: Topic
+    state: Topic
+
+    @abstractmethod
+    def initial(self, key: str) -> S:
+        """The state of a key that was never seen."""
+
+    @abstractmethod
+    def restore(self, key: str, parts: Mapping[str, Event]) -> S:
+        """The state that these entries of the state topic hold; the head is the part with the empty name."""
+
+    @abstractmethod
+    def decide(self, state: S, message: Message, context: Context) -> Sequence[Event]:
+        """What happens because of a message: events for the log. A refusal is an event too; nothing is an empty one."""
+
+    @abstractmethod
+    def evolve(self, state: S, event: Event) -> S:
+        """The state after an event."""
+
+    @abstractmethod
+    def parts(self, state: S, event: Event) -> Iterable[tuple[str, Event | None]]:
+        """State entries that an event changed, by part name; None deletes one. `state` is the one after the event."""
+
+    def outputs(self, state: S, event: Event, context: Context) -> Iterable[Output]:
+        """Records that an event leads to beside the log. `state` is the one after the event."""
+        return ()
+
+    def key(self, received: Received) -> str:
+        """The aggregate's key of a record; one without a key gets its place as its key."""
+        return received.key.decode(errors="replace") if received.key else received.place
+
+    def seal(self, state: S, event: Event) -> Event:
+        """Complete an event just before it is encoded, such as with its place in the key's log."""
+        return event
+
+    def link(self, state: S, digest: bytes) -> S:
+        """Remember the SHA-256 of the log record that was just encoded."""
+        return state
+
+    def due(self, state: S) -> int | None:
+        """When this key wants its next Tick, epoch milliseconds."""
+        return None
+
+    def finished(self, state: S) -> bool:
+        """Whether nothing can happen to this key any more; the loop then keeps the key and drops the state."""
+        return False

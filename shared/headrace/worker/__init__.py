@@ -1,0 +1,16 @@
+"""The worker loop: at least once from Kafka, made idempotent by deterministic outcome ids and a call journal.
+
+It consumes one topic, does a job for each request, and answers on the same partition number. Offsets are committed up
+to the first request whose outcome has not arrived yet, so a killed worker repeats requests and never loses one.
+A paid or effectful call is journaled: a repeated request whose call is done replays its answer and calls nobody.
+
+    job.py        what a service supplies: two pure halves around one port
+    attempt.py    one request: plan, journal, perform, answer
+    watermark.py  which offsets may be committed
+    loop.py       the consumer, bounded concurrency, sending
+"""
+
+from headrace.worker.job import Done, Job, NodeJob
+from headrace.worker.loop import Worker, run_worker
+
+__all__ = ["Done", "Job", "NodeJob", "Worker", "run_worker"]

@@ -1,0 +1,53 @@
+"""One request: plan, perform through the journal, answer."""
+
+import time
+from typing import Any
+
+from headrace.errors import NodeError
+from headrace.event import Event
+from headrace.journal import Journal
+from headrace.worker.job import Job
+
+
+class Attempt:
+    """Turns requests into outcomes."""
+
+    def __init__(self, job: Job[Any, Any], journal: Journal | None) -> None:
+        self._job = job
+        self._journal = journal
+
+    async def outcome(self, request: Event) -> Event:
+        """The outcome, good or bad. Raises only what must be repeated, such as a journal that is away."""
+        began = _now()
+        try:
+            deadline = self._job.deadline(request)
+            if deadline is not None and deadline <= began:
+                raise NodeError("timeout", "the request came after its deadline; no call was made", retryable=True)
+            call = self._job.plan(request)
+            answer = await self._answer(request, call)
+            return self._job.succeeded(request, call, answer, began, _now())
+        except NodeError as error:
+            return self._job.failed(request, error, began, _now())
+
+    async def _answer(self, request: Event, call: Any) -> Any:
+        if self._journal is None:
+            return await self._job.perform(call)
+        key = self._job.journal_key(request)
+        entry = await self._journal.begin(key)
+        if entry.done:
+            return entry.answer()
+        if entry.ambiguous and not self._job.repeat_ambiguous(call):
+            raise NodeError(
+                "call_ambiguous", "a worker died in the middle of this call; it may have been made, and is not repeated"
+            )
+        try:
+            answer = await self._job.perform(call)
+        except NodeError as error:
+            await self._journal.failed(key, error)
+            raise
+        await self._journal.done(key, answer)
+        return answer
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,129 @@
+"""What a service supplies to the worker loop."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from headrace.errors import NodeError
+from headrace.event import Event
+from headrace.events import node
+from headrace.events.run import Call, Usage
+
+Request_contra = TypeVar("Request_contra", bound=Event, contravariant=True)
+C = TypeVar("C")
+
+LARGEST_OUTPUT = 393_216
+"""Bytes of the largest output of a node."""
+
+
+class Job(Protocol[Request_contra, C]):
+    """Two pure halves, `plan` and `succeeded`, around one port, `perform`. Each may raise NodeError.
+
+    Times are epoch milliseconds.
+    """
+
+    inline: bool
+    """Whether `perform` never waits: such requests are done one after the other, a batch at a time."""
+
+    def plan(self, request: Request_contra) -> C:
+        """What to do for a request."""
+
+    async def perform(self, call: C) -> Any:
+        """Do it. The answer is JSON if the job is journaled."""
+
+    def succeeded(self, request: Request_contra, call: C, answer: Any, began: int, ended: int) -> Event:
+        """The good outcome."""
+
+    def failed(self, request: Request_contra, error: NodeError, began: int, ended: int) -> Event:
+        """The bad outcome."""
+
+    def unreadable(self, event_id: str, reason: str) -> Event | None:
+        """The outcome of a request that can't be read, if its id says enough to answer."""
+
+    def deadline(self, request: Request_contra) -> int | None:
+        """When nobody waits for the outcome any more."""
+
+    def journal_key(self, request: Request_contra) -> str:
+        """Under what a call is journaled: equal for every delivery of the same request."""
+
+    def repeat_ambiguous(self, call: C) -> bool:
+        """Whether to repeat a call of which nobody knows if it was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A node's good outcome: its output, as JSON knows it, and what it consumed."""
+
+    output: Any
+    usage: Usage | None = None
+    calls: tuple[Call, ...] = ()
+
+
+class NodeJob(ABC, Generic[C]):
+    """A Job for one type of node."""
+
+    inline = False
+
+    @abstractmethod
+    def plan(self, request: node.ExecuteNode) -> C:
+        """What to do for a request."""
+
+    @abstractmethod
+    async def perform(self, call: C) -> Any:
+        """Do it."""
+
+    @abstractmethod
+    def interpret(self, call: C, answer: Any) -> Done:
+        """What the answer means."""
+
+    def succeeded(self, request: node.ExecuteNode, call: C, answer: Any, began: int, ended: int) -> Event:
+        """NodeSucceeded. Raises NodeError for an output that is too large to travel."""
+        done = self.interpret(call, answer)
+        output = msgspec.json.encode(done.output).decode()
+        if len(output) > LARGEST_OUTPUT:
+            raise NodeError(
+                "output_too_large", f"the output has {len(output)} bytes, at most {LARGEST_OUTPUT} can travel"
+            )
+        return node.NodeSucceeded(
+            node=request.node,
+            iteration=request.iteration,
+            attempt=request.attempt,
+            output=output,
+            usage=done.usage,
+            calls=done.calls,
+            started_at=began,
+            finished_at=ended,
+        )
+
+    def failed(self, request: node.ExecuteNode, error: NodeError, began: int, ended: int) -> Event:
+        """NodeFailed."""
+        return node.NodeFailed(
+            node=request.node,
+            iteration=request.iteration,
+            attempt=request.attempt,
+            code=error.code,
+            message=str(error),
+            retryable=error.retryable,
+            usage=error.usage,
+            calls=error.calls,
+            started_at=began,
+            finished_at=ended,
+        )
+
+    def unreadable(self, event_id: str, reason: str) -> Event | None:
+        """Nothing: without the request there is no node to answer for; the router's time-out ends the attempt."""
+        return None
+
+    def deadline(self, request: node.ExecuteNode) -> int | None:
+        """When the router gives the attempt up."""
+        return request.deadline
+
+    def journal_key(self, request: node.ExecuteNode) -> str:
+        """Run, node, iteration and attempt."""
+        return f"{request.run}/{request.node}/{request.iteration}/{request.attempt}"
+
+    def repeat_ambiguous(self, call: C) -> bool:
+        """Repeat: a job that costs nothing can be done twice."""
+        return True

@@ -1,0 +1,261 @@
+"""The consumer of a worker: polling, bounded concurrency, sending outcomes, committing watermarks."""
+
+import asyncio
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka.errors import KafkaError
+from prometheus_client import Counter, Histogram
+
+from headrace import cloudevents
+from headrace.codec import Codec
+from headrace.errors import RegistryUnavailable, Undecodable
+from headrace.event import Event
+from headrace.journal import Journal, JournalUnavailable
+from headrace.kafka import LARGEST_REQUEST, KafkaSettings, dead_letter_headers
+from headrace.outbox import Outbox, Record
+from headrace.service import Service
+from headrace.topics import Topic, dead_letters
+from headrace.worker.attempt import Attempt
+from headrace.worker.job import Job
+from headrace.worker.watermark import Watermark
+
+MAX_RECORDS = 500
+IDLE_MS = 1_000
+BATCH_BYTES = 1 << 20
+SESSION_TIMEOUT_MS = 10_000
+COMMIT_S = 0.2
+"""Between commits of offsets: what a killed worker does again, at the most."""
+GRACE_S = 8.0
+"""Seconds that calls under way have after a stop; those left are repeated by the next owner."""
+RETRY_S = 0.5
+
+REQUESTS = Counter("headrace_worker_requests_total", "Requests answered.", ("worker", "outcome"))
+DEAD_LETTERS = Counter("headrace_worker_dead_letters_total", "Records that could not be read.", ("worker",))
+SECONDS = Histogram("headrace_worker_seconds", "From poll to outcome of one request.", ("worker",))
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker: where requests come from, where outcomes go, what it does, and how many at once."""
+
+    name: str
+    requests: Topic
+    outcomes: Topic
+    job: Job[Any, Any]
+    concurrency: int = 8
+    journal: Journal | None = None
+
+
+class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """One process's share of a worker's requests."""
+
+    def __init__(self, worker: Worker, codec: Codec, kafka: KafkaSettings, service: Service) -> None:
+        self._worker = worker
+        self._attempt = Attempt(worker.job, worker.journal)
+        self._codec = codec
+        self._stopping = service.stopping
+        self._source = f"/headrace/{worker.name}".encode()
+        self._marks: dict[TopicPartition, Watermark] = defaultdict(Watermark)
+        self._running: set[asyncio.Task[None]] = set()
+        self._committed = 0.0
+        self.assigned = False
+        self.away: set[str] = set()
+        self._producer = AIOKafkaProducer(
+            **kafka.connection(),
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=LARGEST_REQUEST,
+        )
+        self._consumer = AIOKafkaConsumer(
+            **kafka.connection(),
+            group_id=worker.name,
+            group_instance_id=f"{worker.name}.{service.instance}",
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
+        )
+
+    async def run(self) -> None:
+        """Work until told to stop; then give the calls under way GRACE_S to end."""
+        await self._producer.start()
+        await self._consumer.start()
+        self._consumer.subscribe([self._worker.requests.name], listener=self)
+        try:
+            while not self._stopping.is_set():
+                await self._poll()
+            if self._running:
+                await asyncio.wait(self._running, timeout=GRACE_S)
+            await self._commit()
+        finally:
+            for task in self._running:
+                task.cancel()
+            await self._consumer.stop()
+            await self._producer.stop()
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Commit what has ended, and forget: what is under way will be repeated by the next owner."""
+        await self._commit()
+        for place in revoked:
+            self._marks.pop(place, None)
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Start with fresh marks."""
+        self.assigned = True
+
+    async def _poll(self) -> None:
+        free = self._worker.concurrency - len(self._running)
+        if free <= 0:
+            await asyncio.wait(self._running, timeout=IDLE_MS / 1000, return_when=asyncio.FIRST_COMPLETED)
+        else:
+            inline = self._worker.job.inline
+            wait = IDLE_MS if not self._running and not self._uncommitted() else int(COMMIT_S * 1000)
+            records = await self._consumer.getmany(timeout_ms=wait, max_records=MAX_RECORDS if inline else free)
+            await self._learn(records)
+            await (self._work_inline(records) if inline else self._spawn(records))
+        if time.monotonic() - self._committed > COMMIT_S:
+            await self._commit()
+
+    def _uncommitted(self) -> bool:
+        return time.monotonic() - self._committed < COMMIT_S
+
+    async def _work_inline(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+        """A whole batch, one after the other, without a task a record."""
+        outbox = Outbox()
+        began = time.perf_counter()
+        for place, batch in records.items():
+            for record in batch:
+                self._marks[place].begin(record.offset)
+                topic, answer = await self._answer(record)
+                if answer:
+                    outbox.add(topic, record.partition, answer)
+        await self._deliver(outbox)
+        for place, batch in records.items():
+            for record in batch:
+                self._marks[place].end(record.offset)
+            SECONDS.labels(self._worker.name).observe(time.perf_counter() - began)
+
+    async def _spawn(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+        for place, batch in records.items():
+            for record in batch:
+                self._marks[place].begin(record.offset)
+                task = asyncio.create_task(self._work(self._marks[place], record))
+                self._running.add(task)
+                task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            raise error  # a bug: the event loop's handler logs it, and the offset is never passed
+
+    async def _work(self, mark: Watermark, record: ConsumerRecord) -> None:
+        began = time.perf_counter()
+        topic, answer = await self._answer(record)
+        if answer:
+            outbox = Outbox()
+            outbox.add(topic, record.partition, answer)
+            await self._deliver(outbox)
+        mark.end(record.offset)
+        SECONDS.labels(self._worker.name).observe(time.perf_counter() - began)
+
+    async def _answer(self, record: ConsumerRecord) -> tuple[str, Record | None]:
+        """The record that answers a request, and its topic; a dead letter if it can't be read."""
+        place = f"{record.topic}-{record.partition}-{record.offset}"
+        attributes = cloudevents.attributes(record.headers, place)
+        try:
+            request = self._codec.decode(self._worker.requests, record.value)
+        except Undecodable as error:
+            return self._buried(record, error)
+        outcome = await self._outcome(request)
+        value = self._codec.encode(self._worker.outcomes, outcome)
+        REQUESTS.labels(self._worker.name, type(outcome).__name__).inc()
+        return self._worker.outcomes.name, (record.key, value, self._headers(record, attributes, outcome))
+
+    async def _outcome(self, request: Event) -> Event:
+        while True:
+            try:
+                return await self._attempt.outcome(request)
+            except JournalUnavailable as error:
+                await self._wait_for("journal", error)
+            finally:
+                self.away.discard("journal")
+
+    def _buried(self, record: ConsumerRecord, error: Undecodable) -> tuple[str, Record]:
+        DEAD_LETTERS.labels(self._worker.name).inc()
+        place = (record.topic, record.partition, record.offset)
+        headers = dead_letter_headers(
+            record.headers, place, connector=self._worker.name, stage="VALUE_CONVERTER", error=error
+        )
+        return dead_letters(self._worker.requests).name, (record.key, record.value or b"", headers)
+
+    def _headers(
+        self, record: ConsumerRecord, cause: cloudevents.Attributes, outcome: Event
+    ) -> list[cloudevents.Header]:
+        key: bytes = record.key or b""
+        return cloudevents.headers(
+            outcome.NAME,
+            f"{cause.id}/outcome",
+            source=self._source,
+            time=cloudevents.timestamp(time.time_ns() // 1_000_000),
+            subject=key,
+            correlation=cause.correlation or key.decode(errors="replace"),
+            causation=cause.id,
+            actor=cause.actor,
+            traceparent=cause.traceparent,
+        )
+
+    async def _deliver(self, outbox: Outbox) -> None:
+        """Send until it has arrived: an outcome may come twice, and is never lost."""
+        while True:
+            try:
+                await outbox.send(self._producer)
+            except (KafkaError, OSError) as error:
+                await self._wait_for("kafka", error)
+            else:
+                self.away.discard("kafka")
+                return
+
+    async def _learn(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+        values = [record.value for batch in records.values() for record in batch]
+        while ids := self._codec.unknown(values):
+            try:
+                await self._codec.learn(ids)
+            except RegistryUnavailable as error:
+                await self._wait_for("schema registry", error)
+            else:
+                self.away.discard("schema registry")
+
+    async def _wait_for(self, what: str, error: BaseException) -> None:
+        """Something is away: not ready until it is back. Raises CancelledError when the worker is told to stop."""
+        self.away.add(what)
+        _log.warning("waiting", worker=self._worker.name, what=what, error=str(error) or type(error).__name__)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), RETRY_S)
+            raise asyncio.CancelledError
+
+    async def _commit(self) -> None:
+        offsets = {place: mark for place, marks in self._marks.items() if (mark := marks.advance()) is not None}
+        self._committed = time.monotonic()
+        if offsets:
+            with contextlib.suppress(KafkaError):  # the next commit says the same, and more
+                await self._consumer.commit(offsets)
+
+
+async def run_worker(worker: Worker, codec: Codec, kafka: KafkaSettings, service: Service) -> None:
+    """Run a worker for the life of a service, which is ready when it is a member of its group and nothing is away."""
+    loop = Loop(worker, codec, kafka, service)
+    service.ready_when(worker.name, lambda: loop.assigned and not loop.away)
+    await loop.run()

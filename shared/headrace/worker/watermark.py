@@ -1,0 +1,27 @@
+"""Which offset of a partition may be committed while requests end out of order."""
+
+
+class Watermark:
+    """The contiguous watermark: everything below it has ended."""
+
+    def __init__(self) -> None:
+        self._open: set[int] = set()
+        self._next = 0
+        self._committed = 0
+
+    def begin(self, offset: int) -> None:
+        """A request was taken; offsets come in ascending order."""
+        self._open.add(offset)
+        self._next = offset + 1
+
+    def end(self, offset: int) -> None:
+        """Its outcome has arrived."""
+        self._open.discard(offset)
+
+    def advance(self) -> int | None:
+        """The offset to commit now; None when nothing changed since the last call."""
+        mark = min(self._open, default=self._next)
+        if mark == self._committed:
+            return None
+        self._committed = mark
+        return mark

@@ -1,0 +1,11 @@
+"""Workflows as users write them, and as the engine runs them.
+
+spec.py     the shape of a workflow's YAML
+compiler.py from a spec to a CompiledWorkflow, or to all its faults at once
+graph.py    questions about nodes and edges
+"""
+
+from headrace.workflow.compiler import CompiledWorkflow, Edge, InvalidWorkflow, Node, compile_workflow
+from headrace.workflow.spec import WorkflowSpec
+
+__all__ = ["CompiledWorkflow", "Edge", "InvalidWorkflow", "Node", "WorkflowSpec", "compile_workflow"]

@@ -1,0 +1,186 @@
+"""From a workflow's spec to a graph that the engine can run, or to all its faults at once."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jsonschema_rs
+from pydantic import ValidationError
+
+from headrace.errors import HeadraceError
+from headrace.expression import Expression, ExpressionError, compile_expression
+from headrace.fault import Fault, did_you_mean, from_pydantic
+from headrace.nodes import NODE_TYPES, Reference
+from headrace.workflow.graph import cycle, reachable, reversed_graph
+from headrace.workflow.spec import EdgeSpec, NodeSpec, WorkflowSpec
+
+Bindings = tuple[tuple[str, Expression], ...]
+
+
+class InvalidWorkflow(HeadraceError):
+    """A workflow can't run; `faults` has every reason."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(str(fault) for fault in faults))
+        self.faults = tuple(faults)
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An edge to `target`; without a condition it is always taken, `otherwise` when no condition beside it is true."""
+
+    target: str
+    when: Expression | None = None
+    otherwise: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node, ready to run. `sources`: where its incoming edges come from."""
+
+    id: str
+    spec: NodeSpec
+    input: Bindings
+    edges: tuple[Edge, ...]
+    sources: tuple[str, ...]
+    references: tuple[Reference, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledWorkflow:
+    """A workflow without faults; `starts` are the nodes without incoming edges."""
+
+    spec: WorkflowSpec
+    nodes: Mapping[str, Node]
+    starts: tuple[str, ...]
+    output: Bindings
+    _input: Any = field(repr=False)
+
+    def input_faults(self, value: Any) -> list[str]:
+        """What is wrong with an input, each as `place: reason`."""
+        return [
+            f"input{''.join(f'.{step}' for step in error.instance_path)}: {error.message}"
+            for error in self._input.iter_errors(value)
+        ]
+
+    def with_defaults(self, value: dict[str, Any]) -> dict[str, Any]:
+        """An input with the defaults of the schema's own properties filled in."""
+        properties = self.spec.input.get("properties", {})
+        defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
+        return {**defaults, **value}
+
+
+def compile_workflow(spec: Mapping[str, Any]) -> CompiledWorkflow:
+    """Compile a spec. Raises InvalidWorkflow with every fault that can be told without running it."""
+    try:
+        parsed = WorkflowSpec.model_validate(spec)
+    except ValidationError as error:
+        raise InvalidWorkflow(from_pydantic(error)) from error
+    return _Compiler(parsed).compile()
+
+
+class _Compiler:
+    """Collects faults while it builds; a fault in one place does not hide those in another."""
+
+    def __init__(self, spec: WorkflowSpec) -> None:
+        self._spec = spec
+        self._faults: list[Fault] = []
+        self._graph: dict[str, list[str]] = {name: [] for name in spec.nodes}
+        self._before: dict[str, list[str]] = {}
+
+    def compile(self) -> CompiledWorkflow:
+        validator = self._input_schema()
+        edges = self._edges()
+        self._check_cycle()
+        self._before = reversed_graph(self._graph)
+        nodes = {name: self._node(name, spec, edges[name]) for name, spec in self._spec.nodes.items()}
+        output = self._bindings(("output",), self._spec.output, set(nodes))
+        if self._faults:
+            raise InvalidWorkflow(self._faults)
+        starts = tuple(name for name, node in nodes.items() if not node.sources)
+        return CompiledWorkflow(self._spec, nodes, starts, output, validator)
+
+    def _fault(self, code: str, path: tuple[str | int, ...], message: str, hint: str = "") -> None:
+        self._faults.append(Fault(code, path, message, hint))
+
+    def _input_schema(self) -> Any:
+        try:
+            return jsonschema_rs.validator_for(self._spec.input)
+        except (jsonschema_rs.ValidationError, ValueError) as error:
+            self._fault("input_schema_invalid", ("input",), f"not a JSON Schema: {str(error).splitlines()[0]}")
+            return None
+
+    def _edges(self) -> dict[str, list[tuple[int, EdgeSpec]]]:
+        """Edges by their source; those to or from nowhere are faults."""
+        found: dict[str, list[tuple[int, EdgeSpec]]] = {name: [] for name in self._spec.nodes}
+        for index, edge in enumerate(self._spec.edges):
+            dangling = [(key, name) for key, name in (("from", edge.source), ("to", edge.target)) if name not in found]
+            for key, name in dangling:
+                self._fault("dangling_edge", ("edges", index, key), f"no node {name}", did_you_mean(name, found))
+            if edge.when is not None and edge.otherwise:
+                self._fault("edge_condition", ("edges", index), "an edge has `when` or `else`, not both")
+            if edge.target in self._graph.get(edge.source, ()):
+                self._fault("duplicate_edge", ("edges", index), f"a second edge from {edge.source} to {edge.target}")
+            elif not dangling:
+                found[edge.source].append((index, edge))
+                self._graph[edge.source].append(edge.target)
+        return found
+
+    def _check_cycle(self) -> None:
+        if circle := cycle(self._graph):
+            path = " → ".join([*circle, circle[0]])
+            self._fault("cycle", ("edges",), f"the edges go in a circle: {path}", "remove one of them")
+
+    def _node(self, name: str, spec: NodeSpec, edges: list[tuple[int, EdgeSpec]]) -> Node:
+        upstream = reachable(self._before, name)
+        conditions = any(edge.when for _, edge in edges)
+        for index, edge in edges:
+            if edge.otherwise and not conditions:
+                hint = f"give another edge from {name} a `when`, or remove `else`"
+                self._fault("else_without_when", ("edges", index), "`else` needs a condition beside it", hint)
+        return Node(
+            name,
+            spec,
+            self._bindings(("nodes", name, "input"), spec.input, upstream),
+            tuple(self._edge(index, edge, {name, *upstream}) for index, edge in edges),
+            tuple(self._before[name]),
+            self._references(name, spec),
+        )
+
+    def _edge(self, index: int, edge: EdgeSpec, visible: set[str]) -> Edge:
+        when = self._expression(("edges", index, "when"), edge.when, visible) if edge.when else None
+        return Edge(edge.target, when, edge.otherwise)
+
+    def _references(self, name: str, spec: NodeSpec) -> tuple[Reference, ...]:
+        node_type = NODE_TYPES.get(spec.type)
+        if node_type is None:
+            hint = did_you_mean(spec.type, NODE_TYPES)
+            self._fault("unknown_node_type", ("nodes", name, "type"), f"no node type {spec.type}", hint)
+            return ()
+        try:
+            return node_type.references(node_type.config.model_validate(spec.config))
+        except ValidationError as error:
+            known = {"": tuple(node_type.config.model_fields)}
+            self._faults += [fault.below("nodes", name, "config") for fault in from_pydantic(error, known)]
+            return ()
+
+    def _bindings(self, path: tuple[str | int, ...], bindings: Mapping[str, str], visible: set[str]) -> Bindings:
+        compiled = ((name, self._expression((*path, name), text, visible)) for name, text in bindings.items())
+        return tuple((name, expression) for name, expression in compiled if expression)
+
+    def _expression(self, path: tuple[str | int, ...], text: str, visible: set[str]) -> Expression | None:
+        try:
+            expression = compile_expression(text)
+        except ExpressionError as error:
+            self._fault("expression_invalid", path, str(error))
+            return None
+        self._faults += self._unseen(path, expression, visible)
+        return expression
+
+    def _unseen(self, path: tuple[str | int, ...], expression: Expression, visible: set[str]) -> Iterator[Fault]:
+        for name in sorted(expression.nodes - visible):
+            if name in self._spec.nodes:
+                hint = f"add an edge that leads from {name} to here"
+                yield Fault("node_not_upstream", path, f"node {name} does not come before this place", hint)
+            else:
+                yield Fault("unknown_node", path, f"no node {name}", did_you_mean(name, self._spec.nodes))
