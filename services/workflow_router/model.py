@@ -32,7 +32,7 @@ class RunState:
     seq: int = 0
     prev: bytes = GENESIS
     started: RunStarted | None = None
-    results: HashTrieMap[str, NodeResult] = field(default_factory=HashTrieMap)
+    results: "HashTrieMap[str, NodeResult]" = field(default_factory=HashTrieMap)
     outstanding: Mapping[str, Attempt] = field(default_factory=dict)
     usage: Usage | None = None
 

@@ -1,5 +1,6 @@
 """The schema registry over its Confluent-compatible REST API, and the publication of our contracts in it."""
 
+import asyncio
 from types import TracebackType
 from typing import Any, Self
 
@@ -68,6 +69,5 @@ async def publish(registry_url: str) -> None:
     """Register every schema of every topic; safe to repeat. Raises RegistryUnavailable or RegistryRefused."""
     async with SchemaRegistry(registry_url) as registry:
         await registry.require_compatibility()
-        for topic in topics.ALL:
-            for event in topic.records:
-                await registry.register(subject(topic, event), event.SCHEMA)
+        pairs = [(subject(topic, event), event.SCHEMA) for topic in topics.ALL for event in topic.records]
+        await asyncio.gather(*(registry.register(name, schema) for name, schema in pairs))

@@ -4,6 +4,8 @@
     ├── Undecodable           poison: the record can never be read; it goes to the dead letters
     ├── RegistryUnavailable   the schema registry does not answer; try again, never poison
     ├── RegistryRefused       the schema registry refuses a schema, such as a breaking change
+    ├── KafkaUnavailable      the broker does not answer, or does not take a record; try again
+    ├── Unanswered            nothing came within the time that the caller gave
     ├── NotFound              a prompt, model, alias, workflow or pointer does not exist
     ├── NodeError             a node's attempt failed; says whether another may help
     └── StackError            a part of the local stack is missing or does not start
@@ -28,6 +30,14 @@ class RegistryUnavailable(HeadraceError):
 
 class RegistryRefused(HeadraceError):
     """The schema registry answered, and refused."""
+
+
+class KafkaUnavailable(HeadraceError):
+    """Kafka can't be reached, or does not take a record."""
+
+
+class Unanswered(HeadraceError):
+    """What a caller waited for did not come in time."""
 
 
 class NotFound(HeadraceError):

@@ -1,13 +1,17 @@
 """A fault in something that a user wrote: what, where, and how to mend it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any
+from types import UnionType
+from typing import Any, TypeGuard, Union, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 Path = tuple[str | int, ...]
+
+CONFIDENTIAL = {"credential", "endpoint"}
+"""Keys below which a value is never repeated: someone may have written a secret there, and faults reach the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +43,45 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"known: {', '.join(names)}" if names else ""
 
 
-def from_pydantic(error: ValidationError, known: Mapping[str, Sequence[str]] | None = None) -> list[Fault]:
-    """Pydantic's findings as faults. `known` maps a dotted path to the keys that are allowed there, for hints."""
-    return [_fault(detail, known or {}) for detail in error.errors(include_url=False)]
+def from_pydantic(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
+    """Pydantic's findings about a model's input as faults."""
+    return [_fault(detail, model) for detail in error.errors(include_url=False)]
 
 
-def _fault(detail: Any, known: Mapping[str, Sequence[str]]) -> Fault:
+def _fault(detail: Any, model: type[BaseModel]) -> Fault:
     path: Path = detail["loc"]
     if detail["type"] == "extra_forbidden":
-        parent = ".".join(str(step) for step in path[:-1])
-        return Fault("unknown_key", path, f"unknown key {path[-1]}", did_you_mean(str(path[-1]), known.get(parent, ())))
+        hint = did_you_mean(str(path[-1]), _keys(model, path[:-1]))
+        return Fault("unknown_key", path, f"unknown key {path[-1]!s:.80}", hint)
     if detail["type"] == "missing":
         return Fault("missing_key", path, f"{path[-1]} is required")
-    return Fault("invalid_value", path, f"{detail['msg']}, not {detail['input']!r:.80}")
+    if path[-1:] == ("[key]",):
+        return Fault("invalid_key", path[:-1], f"{path[-2]!r:.80} is no name here: {detail['msg']}")
+    said = detail["msg"].removeprefix("Value error, ")
+    given = "" if detail["type"] == "value_error" or CONFIDENTIAL & set(path) else f", not {detail['input']!r:.80}"
+    return Fault("invalid_value", path, f"{said}{given}")
+
+
+def _keys(model: type[BaseModel], path: Path) -> list[str]:
+    """The keys that a model allows at a path of its input."""
+    here: Any = model
+    for step in path:
+        here = _below(here, step)
+    fields = here.model_fields if _is_model(here) else {}
+    return [field.alias or name for name, field in fields.items()]
+
+
+def _below(annotation: Any, step: str | int) -> Any:
+    """The type of a part of a value of this type; None when that can't be told."""
+    if _is_model(annotation):
+        fields = annotation.model_fields.items()
+        found = next((field.annotation for name, field in fields if step in {name, field.alias}), None)
+    else:
+        found = get_args(annotation)[-1] if get_args(annotation) else None
+    options = [option for option in get_args(found) if option is not type(None)]
+    optional = get_origin(found) in {Union, UnionType}
+    return options[0] if optional else found
+
+
+def _is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

@@ -37,8 +37,8 @@ class KafkaSettings(BaseSettings):
     sasl_password: SecretStr | None = Field(default=None, validation_alias="KAFKA_SASL_PASSWORD")
     ssl_ca_file: str | None = Field(default=None, validation_alias="KAFKA_SSL_CA_FILE")
     partitions: int = Field(default=PARTITIONS, ge=1, validation_alias="HEADRACE_PARTITIONS")
-    replication_factor: int = Field(default=-1, validation_alias="HEADRACE_REPLICATION_FACTOR")
-    """-1 is the broker's default."""
+    replication_factor: int = Field(default=1, ge=1, validation_alias="HEADRACE_REPLICATION_FACTOR")
+    """Copies of each partition of the topics that we create: 1 on one machine, 3 where it matters."""
 
     def connection(self) -> dict[str, Any]:
         """Keyword arguments that every aiokafka client takes."""

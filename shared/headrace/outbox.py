@@ -2,13 +2,12 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 
 from headrace.cloudevents import Header
 
-Record = tuple[bytes | None, bytes | None, Sequence[Header]]
+Record = tuple[bytes | None, bytes | None, list[Header]]
 
 
 class Outbox:

@@ -22,6 +22,8 @@ from headrace.kafka import KafkaSettings
 from headrace.topics import CONTROL_POSITIONS, Topic
 
 IDLE_MS = 1_000
+CATCH_UP_MS = 50
+"""Between looks at the position on the way to the end: markers move it without giving a record."""
 ALIVE_S = 5.0
 """An instance repeats its acknowledgement this often; one that is silent for three times as long counts as gone."""
 RETRY_S = 0.5
@@ -41,7 +43,7 @@ async def read_entries(topic: Topic, partition: int, codec: Codec, kafka: KafkaS
     try:
         ends = await _rewind(consumer, [place])
         while not await _reached(consumer, ends):
-            for records in (await consumer.getmany(timeout_ms=IDLE_MS)).values():
+            for records in (await consumer.getmany(timeout_ms=CATCH_UP_MS)).values():
                 await _learn(codec, records)
                 _apply(entries, records, topic, codec)
     finally:
@@ -109,7 +111,8 @@ class Table:
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> bool:
         changed: list[str] = []
-        for records in (await consumer.getmany(timeout_ms=IDLE_MS)).values():
+        timeout = IDLE_MS if self._ready.is_set() else CATCH_UP_MS
+        for records in (await consumer.getmany(timeout_ms=timeout)).values():
             while self._codec.unknown(record.value for record in records):
                 try:
                     await _learn(self._codec, records)

@@ -6,6 +6,7 @@ from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.exceptions import SecurityError
+from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from headrace.errors import HeadraceError
@@ -58,9 +59,21 @@ def check_template(source: str) -> str:
         _compiled(source)
     except TemplateSyntaxError as error:
         return f"line {error.lineno}: {error.message}"
+    except TemplateFault as error:
+        return str(error)
     return ""
+
+
+def variables_of(source: str) -> set[str]:
+    """The variables that a template uses and does not set itself. Raises TemplateFault when it does not compile."""
+    if fault := check_template(source):
+        raise TemplateFault(fault)
+    return find_undeclared_variables(_ENVIRONMENT.parse(source)) - _ENVIRONMENT.globals.keys()
 
 
 @lru_cache(maxsize=MOST_TEMPLATES)
 def _compiled(source: str) -> Template:
-    return _ENVIRONMENT.from_string(source)
+    try:
+        return _ENVIRONMENT.from_string(source)
+    except (RecursionError, SyntaxError, ValueError) as error:  # Python has limits that Jinja does not check
+        raise TemplateFault(f"nested too deeply, or too large: {error}") from error

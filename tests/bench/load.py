@@ -20,6 +20,8 @@ class Load:
     requests: str
     results: str
     value: Callable[[], bytes]
+    name: str = ""
+    """The key of every job; empty gives each its own."""
     _waiting: dict[bytes, asyncio.Future[bytes]] = field(default_factory=dict)
     _counter: int = 0
     _run: str = field(default_factory=lambda: f"bench-{time.time_ns()}")
@@ -50,7 +52,7 @@ class Load:
     async def one(self) -> tuple[float, bytes]:
         """Run one job; its time in seconds, and the value of its result."""
         self._counter += 1
-        key = f"{self._run}-{self._counter}".encode()
+        key = (self.name or f"{self._run}-{self._counter}").encode()
         done = self._waiting[key] = asyncio.get_running_loop().create_future()
         began = time.perf_counter()
         await self._producer.send(self.requests, self.value(), key=key)

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from headrace.cli import demo, resources, runs, stack
-from headrace.errors import HeadraceError, RegistryUnavailable, StackError
+from headrace.errors import HeadraceError, KafkaUnavailable, RegistryUnavailable, StackError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Prompts and models as infrastructure.")
 for commands in (stack, resources, runs, demo):
@@ -18,4 +18,4 @@ def main() -> None:
         app()
     except HeadraceError as error:
         sys.stderr.write(f"headrace: {error}\n")
-        sys.exit(3 if isinstance(error, StackError | RegistryUnavailable) else 1)
+        sys.exit(3 if isinstance(error, StackError | RegistryUnavailable | KafkaUnavailable) else 1)

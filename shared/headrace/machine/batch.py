@@ -2,7 +2,7 @@
 
 import hashlib
 import heapq
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Generic
 
 from aiokafka import ConsumerRecord
@@ -105,7 +105,7 @@ class Batch(Generic[S]):
         self._changed[POSITION_KEY] = Position(offsets=self._memory.position)
         for key, entry in self._changed.items():
             value = None if entry is None else self._codec.encode(state, entry)
-            self.outbox.add(state.name, self._partition, (key.encode(), value, ()))
+            self.outbox.add(state.name, self._partition, (key.encode(), value, []))
 
     def _consume(self, record: ConsumerRecord) -> None:
         received = _received(record)
@@ -168,13 +168,13 @@ class Batch(Generic[S]):
         self.events += 1
         return state
 
-    def _headers(self, context: Context, number: int) -> Callable[[Topic, Event], Sequence[Header]]:
+    def _headers(self, context: Context, number: int) -> Callable[[Topic, Event], list[Header]]:
         """The CloudEvents headers of what one event leads to; ids follow from the cause: a redelivery repeats them."""
         received, key = context.received, context.key
         cause = received.place if received else f"{key}-{context.now}"
         attributes = received.attributes if received else None
 
-        def make(topic: Topic, event: Event) -> Sequence[Header]:
+        def make(topic: Topic, event: Event) -> list[Header]:
             return cloudevents.headers(
                 event.NAME,
                 f"{cause}/{number}/{topic.name}",

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,12 +12,15 @@ from headrace.event import Event
 from headrace.events import resource
 from headrace.fault import Fault
 
-KINDS = ("Prompt", "Model", "ModelAlias", "Workflow")
 NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 POINTER = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
+REFERENCE = re.compile(rf"{NAME.pattern}(@([1-9][0-9]*|{POINTER.pattern}))?")
+"""A version of a resource: `name`, `name@7`, `name@production`, `name@latest`."""
 LATEST = "latest"
 LARGEST_SPEC = 262_144
-"""Bytes of the largest canonical spec."""
+"""Bytes of the largest spec."""
+DEEPEST = 64
+"""Levels of lists and objects in a spec."""
 
 Check = Callable[[str, Mapping[str, Any]], Sequence[Fault]]
 """What is wrong with a spec of a kind."""
@@ -44,6 +47,20 @@ class State(msgspec.Struct, frozen=True):
 def canonical(spec: Any) -> str:
     """JSON text that is equal for equal content: sorted keys, no white space, as RFC 8785 orders it for our values."""
     return json.dumps(spec, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def depth_of(value: Any) -> int:
+    """How deep lists and objects are nested in a value; 0 for a plain one."""
+    depth, level = 0, [value]
+    while level := [item for outer in level for item in _items(outer)]:
+        depth += 1
+    return depth
+
+
+def _items(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def digest_of(text: str) -> str:
@@ -81,9 +98,12 @@ def refuse(command: Event, now: int, code: str, message: str) -> resource.Change
 
 
 def _create(state: State, command: resource.CreateVersion, now: int, check: Check) -> Sequence[Event]:
-    if refusal := _create_refusal(state, command, check):
+    if refusal := _create_refusal(state, command):
         return [refuse(command, now, *refusal)]
-    text = canonical(json.loads(command.spec))
+    try:
+        text = _checked(command, check)
+    except ValueError as error:
+        return [refuse(command, now, "spec_invalid", str(error))]
     digest = digest_of(text)
     known = state.version_of(digest)
     version = known or state.latest + 1
@@ -95,30 +115,39 @@ def _create(state: State, command: resource.CreateVersion, now: int, check: Chec
     )
     if command.pointer is None or state.pointers.get(command.pointer) == version:
         return [made]
-    return [made, _moved(state, resource.MovePointer(pointer=command.pointer, version=version, **who), now)]
+    moved = _moved(state, resource.MovePointer(pointer=command.pointer, version=version, **who), now)
+    # Whoever waits can tell the last event: a new version's is the move, known content's is VersionReused.
+    return [moved, made] if known else [made, moved]
 
 
-def _create_refusal(state: State, command: resource.CreateVersion, check: Check) -> tuple[str, str] | None:
+def _create_refusal(state: State, command: resource.CreateVersion) -> tuple[str, str] | None:
     if not NAME.fullmatch(state.name):
         return "name_invalid", f"{state.name!r:.80} is no name: 1-63 of a-z, 0-9 and -, not at its ends"
     if state.kind and state.kind != command.kind:
         return "kind_mismatch", f"{state.name} is a {state.kind}, not a {command.kind}; take another name"
     if command.pointer is not None and (reason := _pointer_fault(command.pointer)):
         return "pointer_invalid", reason
-    reason = _spec_fault(command, check)
-    return ("spec_invalid", reason) if reason else None
+    return None
 
 
-def _spec_fault(command: resource.CreateVersion, check: Check) -> str:
-    if len(command.spec.encode()) > LARGEST_SPEC:
-        return f"a spec has at most {LARGEST_SPEC} bytes, this one has {len(command.spec.encode())}"
+def _checked(command: resource.CreateVersion, check: Check) -> str:
+    """The canonical text of a command's spec. Raises ValueError, which says what is wrong with it."""
+    size = len(command.spec.encode())
+    if size > LARGEST_SPEC:
+        raise ValueError(f"a spec has at most {LARGEST_SPEC} bytes, this one has {size}")
     try:
         spec = json.loads(command.spec, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        return f"the spec is not JSON: {error}"
+        text = canonical(spec)
+        text.encode()
+    except (ValueError, RecursionError) as error:  # lone surrogates and numbers without bound are JSON, but no value
+        raise ValueError(f"the spec is not JSON that we can keep: {error}") from error
     if not isinstance(spec, dict):
-        return "the spec must be a JSON object"
-    return "; ".join(str(fault) for fault in check(command.kind, spec))
+        raise ValueError("the spec must be a JSON object")  # noqa: TRY004  # bad data, not a programmer's mistake
+    if depth_of(spec) > DEEPEST:
+        raise ValueError(f"the spec is nested more than {DEEPEST} deep")
+    if faults := check(command.kind, spec):
+        raise ValueError("; ".join(str(fault) for fault in faults))
+    return text
 
 
 def _move_refusal(state: State, command: resource.MovePointer) -> tuple[str, str] | None:

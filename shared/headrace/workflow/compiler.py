@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import jsonschema_rs
 from pydantic import ValidationError
 
 from headrace.errors import HeadraceError
 from headrace.expression import Expression, ExpressionError, compile_expression
 from headrace.fault import Fault, did_you_mean, from_pydantic
+from headrace.json_schema import SchemaFault, compile_schema
 from headrace.nodes import NODE_TYPES, Reference
 from headrace.workflow.graph import cycle, reachable, reversed_graph
 from headrace.workflow.spec import EdgeSpec, NodeSpec, WorkflowSpec
@@ -66,7 +66,11 @@ class CompiledWorkflow:
     def with_defaults(self, value: dict[str, Any]) -> dict[str, Any]:
         """An input with the defaults of the schema's own properties filled in."""
         properties = self.spec.input.get("properties", {})
-        defaults = {name: schema["default"] for name, schema in properties.items() if "default" in schema}
+        defaults = {
+            name: schema["default"]
+            for name, schema in properties.items()
+            if isinstance(schema, dict) and "default" in schema  # a schema may also be true or false
+        }
         return {**defaults, **value}
 
 
@@ -75,7 +79,7 @@ def compile_workflow(spec: Mapping[str, Any]) -> CompiledWorkflow:
     try:
         parsed = WorkflowSpec.model_validate(spec)
     except ValidationError as error:
-        raise InvalidWorkflow(from_pydantic(error)) from error
+        raise InvalidWorkflow(from_pydantic(error, WorkflowSpec)) from error
     return _Compiler(parsed).compile()
 
 
@@ -105,9 +109,9 @@ class _Compiler:
 
     def _input_schema(self) -> Any:
         try:
-            return jsonschema_rs.validator_for(self._spec.input)
-        except (jsonschema_rs.ValidationError, ValueError) as error:
-            self._fault("input_schema_invalid", ("input",), f"not a JSON Schema: {str(error).splitlines()[0]}")
+            return compile_schema(self._spec.input)
+        except SchemaFault as error:
+            self._fault("input_schema_invalid", ("input",), str(error))
             return None
 
     def _edges(self) -> dict[str, list[tuple[int, EdgeSpec]]]:
@@ -160,8 +164,8 @@ class _Compiler:
         try:
             return node_type.references(node_type.config.model_validate(spec.config))
         except ValidationError as error:
-            known = {"": tuple(node_type.config.model_fields)}
-            self._faults += [fault.below("nodes", name, "config") for fault in from_pydantic(error, known)]
+            faults = from_pydantic(error, node_type.config)
+            self._faults += [fault.below("nodes", name, "config") for fault in faults]
             return ()
 
     def _bindings(self, path: tuple[str | int, ...], bindings: Mapping[str, str], visible: set[str]) -> Bindings:

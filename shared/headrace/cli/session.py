@@ -1,0 +1,60 @@
+"""What commands that talk to Kafka share: where it is, who asks, and how answers are printed."""
+
+import getpass
+import json
+import logging
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+
+from headrace.client import Client
+from headrace.event import Event
+from headrace.kafka import KafkaSettings
+from headrace.settings import ServiceSettings
+from headrace.stack.home import Home
+
+JSON_FIELDS = frozenset({"input", "output", "payload", "spec", "config"})
+"""Fields of events that hold JSON text; commands print what is in them."""
+
+
+def settings() -> ServiceSettings:
+    """Where things are: the environment says, then the local stack of this folder, then the default ports."""
+    running = Home.default().running()
+    local = {name: value for name, value in running.env.items() if not os.environ.get(name)} if running else {}
+    return ServiceSettings(kafka=KafkaSettings(**local), **local)  # type: ignore[arg-type]  # pydantic reads text
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[Client]:
+    """A client of the installation that `settings` names. Raises KafkaUnavailable and RegistryUnavailable."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised, and said in one sentence
+    found = settings()
+    async with Client.connect(found.kafka, found.schema_registry_url) as client:
+        yield client
+
+
+def actor() -> str:
+    """Who asks, for the audit trail: HEADRACE_ACTOR, or the user's login."""
+    return os.environ.get("HEADRACE_ACTOR") or getpass.getuser()
+
+
+def print_json(value: Any, *, indent: int | None = 2) -> None:
+    """One JSON value on standard output; None as indent keeps it on one line."""
+    sys.stdout.write(json.dumps(value, indent=indent, ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def plain(event: Event) -> dict[str, Any]:
+    """An event for people and `jq`: its name, bytes as hexadecimal, JSON text as what it holds."""
+    fields = msgspec.to_builtins(event, builtin_types=(bytes,))
+    return {"event": event.NAME, **{name: _plain(name, value) for name, value in fields.items()}}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.hex()
+    return json.loads(value) if name in JSON_FIELDS and isinstance(value, str) else value

