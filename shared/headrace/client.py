@@ -6,7 +6,7 @@ A caller needs none of this (a stock Avro client does, see tests/e2e/test_outsid
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, Self
 
@@ -19,9 +19,11 @@ from headrace.codec import Codec
 from headrace.contracts import SchemaRegistry
 from headrace.errors import KafkaUnavailable, Unanswered, Undecodable
 from headrace.event import Event
+from headrace.events.control import TableApplied
 from headrace.events.run import RunCancelled, RunCompleted, RunFailed, StartRun
 from headrace.kafka import KafkaSettings, partition_of
-from headrace.topics import ALL, CALLERS, RUN_REQUESTS, RUN_RESULTS, Topic
+from headrace.table import GONE_MS
+from headrace.topics import ALL, CALLERS, CONTROL_POSITIONS, RUN_REQUESTS, RUN_RESULTS, Topic
 
 IDLE_MS = 500
 SOURCE = b"/headrace/client"
@@ -98,10 +100,11 @@ class Client:
             event.NAME,
             event_id,
             source=SOURCE,
-            time=cloudevents.timestamp(time.time_ns() // 1_000_000),
+            time=cloudevents.timestamp(_now()),
             subject=key.encode(),
             correlation=correlation or key,
             actor=actor,
+            traceparent=_traceparent(),
         )
         home = partition_of(key.encode(), self._kafka.partitions)
         value = self._codec.encode(topic, event)
@@ -113,7 +116,7 @@ class Client:
 
     async def start_run(self, request: StartRun, run_id: str | None = None) -> str:
         """Ask for a run; its id. The same id never starts a second run."""
-        run_id = run_id or str(uuid.uuid4())
+        run_id = run_id or new_run_id()
         await self.send(RUN_REQUESTS, run_id, request, actor=request.actor)
         return run_id
 
@@ -135,13 +138,46 @@ class Client:
         """
         async with self._consumer(topics, key) as (consumer, places):
             ends = dict(await consumer.end_offsets(places))
-            await consumer.seek_to_beginning(*places)
+            consumer.assign(places)
             seen: list[Seen] = []
             while ends:
                 seen += await self._poll(consumer, topics, key)
                 ends = {place: end for place, end in ends.items() if await consumer.position(place) < end}
         order = {topic.name: number for number, topic in enumerate(topics)}
         return sorted(seen, key=lambda one: order[one.topic])
+
+    async def await_applied(self, tables: Sequence[Topic], timeout_s: float) -> Sequence[TableApplied]:
+        """Wait until every living reader of these tables has applied what is on them now; their acknowledgements.
+
+        Raises Unanswered, also when nobody reads them.
+        """
+        try:
+            async with asyncio.timeout(timeout_s), self._consumer(tables, None) as (consumer, places):
+                ends = dict(await consumer.end_offsets(places))
+            async with asyncio.timeout(timeout_s), self._consumer((CONTROL_POSITIONS,), None) as (consumer, places):
+                return await self._acknowledged(consumer, places, ends)
+        except TimeoutError as error:
+            names = ", ".join(table.name for table in tables)
+            message = f"no router has applied {names} after {timeout_s:g} s; is workflow_router running?"
+            raise Unanswered(message) from error
+
+    async def _acknowledged(
+        self, consumer: AIOKafkaConsumer, places: list[TopicPartition], wanted: Mapping[TopicPartition, int]
+    ) -> Sequence[TableApplied]:
+        """Follow acknowledgements from when the oldest living instance must have repeated its own."""
+        ends = dict(await consumer.end_offsets(places))
+        await _assign(consumer, places, _now() - GONE_MS)
+        names = {place.topic for place in wanted}
+        newest: dict[str, TableApplied] = {}
+        while True:
+            for seen in await self._poll(consumer, (CONTROL_POSITIONS,), None):
+                newest.pop(seen.key, None)
+                if isinstance(seen.event, TableApplied) and seen.event.topic in names:
+                    newest[seen.key] = seen.event
+            alive = [applied for applied in newest.values() if applied.at > _now() - GONE_MS]
+            caught_up = all([await consumer.position(place) >= end for place, end in ends.items()])
+            if caught_up and names == {applied.topic for applied in alive} and _all_reached(alive, wanted):
+                return alive
 
     @asynccontextmanager
     async def follow(
@@ -152,7 +188,7 @@ class Client:
         since: epoch milliseconds; 0 is the beginning, None is now.
         """
         async with self._consumer(topics, key) as (consumer, places):
-            await _seek(consumer, places, since)
+            await _assign(consumer, places, since)
             yield self._records(consumer, topics, key)
 
     async def _records(
@@ -188,12 +224,11 @@ class Client:
     async def _consumer(
         self, topics: Iterable[Topic], key: str | None
     ) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
+        """A consumer, and what it is for. Ask for offsets before you assign: behind a first fetch they would wait."""
         consumer = AIOKafkaConsumer(**self._kafka.connection(), **_READING)
         try:
             await consumer.start()
-            places = [place for topic in topics for place in self._places(topic, key)]
-            consumer.assign(places)
-            yield consumer, places
+            yield consumer, [place for topic in topics for place in self._places(topic, key)]
         except KafkaError as error:
             raise KafkaUnavailable(_silent(self._kafka)) from error
         finally:
@@ -207,6 +242,29 @@ class Client:
         return [TopicPartition(topic.name, partition_of(key.encode(), count))]
 
 
+def new_run_id() -> str:
+    """An id that nobody has used."""
+    return str(uuid.uuid4())
+
+
+def _traceparent() -> str:
+    """A new trace, sampled (W3C Trace Context)."""
+    return f"00-{uuid.uuid4().hex}-{uuid.uuid4().hex[:16]}-01"
+
+
+def _all_reached(alive: Iterable[TableApplied], wanted: Mapping[TopicPartition, int]) -> bool:
+    return all(
+        applied.offsets.get(str(place.partition), 0) >= end
+        for applied in alive
+        for place, end in wanted.items()
+        if place.topic == applied.topic
+    )
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
 _READING: Mapping[str, Any] = {
     "isolation_level": "read_committed",
     "enable_auto_commit": False,
@@ -214,16 +272,15 @@ _READING: Mapping[str, Any] = {
 }
 
 
-async def _seek(consumer: AIOKafkaConsumer, places: list[TopicPartition], since: int | None) -> None:
-    if since is None:
-        await consumer.seek_to_end(*places)
-        return
-    found = await consumer.offsets_for_times(dict.fromkeys(places, since))
-    for place in places:
-        if (offset := found.get(place)) is None:
-            await consumer.seek_to_end(place)
-        else:
-            consumer.seek(place, offset.offset)
+async def _assign(consumer: AIOKafkaConsumer, places: list[TopicPartition], since: int | None) -> None:
+    """Stand where records of this time begin (epoch milliseconds); None, or a time after the last one, is the end."""
+    starts = dict(await consumer.end_offsets(places))
+    if since is not None:
+        found = await consumer.offsets_for_times(dict.fromkeys(places, since))
+        starts |= {place: offset.offset for place, offset in found.items() if offset is not None}
+    consumer.assign(places)
+    for place, offset in starts.items():
+        consumer.seek(place, offset)
 
 
 def _silent(kafka: KafkaSettings) -> str:

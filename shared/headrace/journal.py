@@ -5,6 +5,7 @@ owner of a pending call is alive, without clocks or heartbeats.
 """
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,19 +14,48 @@ import asyncpg
 import msgspec
 
 from headrace.errors import HeadraceError, NodeError
+from headrace.events.run import Call, Usage
 from headrace.sql import load_queries
 
 BUSY_S = 0.2
 """Between looks at a call that a living process is making."""
+HOLD_S = 1.0
+"""Between looks at whether the lock is still held."""
+TIMEOUT_S = 10.0
+"""For one statement."""
 LOCK_CLASS = 0x48_52
 """First key of our advisory locks."""
 
 _SQL = load_queries(Path(__file__).with_suffix(".sql"))
-_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError, TimeoutError)
+_AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # it starts, or stops
+    asyncpg.InsufficientResourcesError,  # too many connections, or no disk
+)
 
 
 class JournalUnavailable(HeadraceError):
     """Postgres does not answer; nothing was lost, try again."""
+
+
+class _Failure(msgspec.Struct, omit_defaults=True):
+    """A NodeError as it is stored: what it cost must be counted after a repetition as well."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    usage: Usage | None = None
+    calls: tuple[Call, ...] = ()
+
+
+class _Stored(msgspec.Struct, omit_defaults=True):
+    """The text of an entry: one of the two."""
+
+    answer: Any = None
+    error: _Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +75,10 @@ class Entry:
 
     def answer(self) -> Any:
         """The stored answer. Raises the stored NodeError if the call failed."""
-        stored = msgspec.json.decode(self.text or "{}")
-        if "error" in stored:
-            raise NodeError(**stored["error"])
-        return stored["answer"]
+        stored = msgspec.json.decode(self.text or "{}", type=_Stored)
+        if (error := stored.error) is not None:
+            raise NodeError(error.code, error.message, retryable=error.retryable, usage=error.usage, calls=error.calls)
+        return stored.answer
 
 
 class Journal:
@@ -77,12 +107,25 @@ class Journal:
 
     async def done(self, key: str, answer: Any) -> None:
         """Note the answer; keeps trying, for the call has been paid."""
-        await self._finish(key, {"answer": answer})
+        await self._finish(key, _Stored(answer=answer))
 
     async def failed(self, key: str, error: NodeError) -> None:
-        """Note that the call ended badly."""
-        stored = {"code": error.code, "message": str(error), "retryable": error.retryable}
-        await self._finish(key, {"error": stored})
+        """Note that the call ended badly, and what it cost all the same."""
+        failure = _Failure(error.code, str(error), error.retryable, error.usage, error.calls)
+        await self._finish(key, _Stored(error=failure))
+
+    @property
+    def held(self) -> bool:
+        """Whether Postgres answered, and others can tell that this process lives."""
+        return self._session is not None and not self._session.is_closed()
+
+    async def hold(self, stopping: asyncio.Event) -> None:
+        """Hold the lock until told to stop: from the start, and again soon after the session was lost."""
+        while not stopping.is_set():
+            with contextlib.suppress(*_AWAY):
+                await self._open()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), HOLD_S)
 
     async def close(self) -> None:
         """Give up the lock and the connections."""
@@ -115,7 +158,7 @@ class Journal:
                 await connection.execute("select pg_advisory_unlock($1, $2)", LOCK_CLASS, owner)
         return not free
 
-    async def _finish(self, key: str, stored: dict[str, Any]) -> None:
+    async def _finish(self, key: str, stored: _Stored) -> None:
         text = msgspec.json.encode(stored).decode()
         while True:
             try:
@@ -129,10 +172,26 @@ class Journal:
         """The pool; opens it, and holds the lock again after the session that held it was lost."""
         async with self._opening:
             if self._pool is None:
-                self._pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=4, command_timeout=10)
-                await self._pool.execute(_SQL["schema"])
-            if self._session is None or self._session.is_closed():
-                self._session = await asyncpg.connect(self._dsn)
-                self._owner = self._owner or int(await self._session.fetchval(_SQL["new_owner"]))
-                await self._session.execute("select pg_advisory_lock($1, $2)", LOCK_CLASS, self._owner)
+                self._pool = await self._connected()
+            if not self.held:
+                self._session = await self._locked()
             return self._pool
+
+    async def _connected(self) -> "asyncpg.Pool[asyncpg.Record]":
+        pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=4, command_timeout=TIMEOUT_S)
+        try:
+            await pool.execute(_SQL["schema"])
+        except BaseException:
+            pool.terminate()
+            raise
+        return pool
+
+    async def _locked(self) -> "asyncpg.Connection[asyncpg.Record]":
+        session = await asyncpg.connect(self._dsn, command_timeout=TIMEOUT_S)
+        try:
+            self._owner = self._owner or int(await session.fetchval(_SQL["new_owner"]))
+            await session.execute("select pg_advisory_lock($1, $2)", LOCK_CLASS, self._owner)
+        except BaseException:
+            session.terminate()
+            raise
+        return session

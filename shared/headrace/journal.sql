@@ -1,5 +1,7 @@
 -- name: schema
 -- Every paid or effectful call, once by key. `owner` is the advisory lock that the calling process holds while it lives.
+-- One process at a time: two that create the same table at once collide in the catalog. Owners count from 1, 0 is free.
+select pg_advisory_xact_lock(18514, 0);
 create table if not exists call_journal (
     key text primary key,
     owner bigint not null,

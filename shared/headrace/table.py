@@ -25,7 +25,9 @@ IDLE_MS = 1_000
 CATCH_UP_MS = 50
 """Between looks at the position on the way to the end: markers move it without giving a record."""
 ALIVE_S = 5.0
-"""An instance repeats its acknowledgement this often; one that is silent for three times as long counts as gone."""
+"""An instance repeats its acknowledgement this often."""
+GONE_MS = 15_000
+"""One that is silent for so long counts as gone."""
 RETRY_S = 0.5
 
 _log = structlog.get_logger(__name__)
@@ -154,10 +156,13 @@ def _consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:
 
 
 async def _rewind(consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> dict[TopicPartition, int]:
-    """Stand at the beginning of these partitions; their end offsets."""
-    consumer.assign(places)
-    await consumer.seek_to_beginning(*places)
-    return dict(await consumer.end_offsets(places))
+    """Stand at the beginning of these partitions; their end offsets.
+
+    The offsets are asked for before there is an assignment: behind a first fetch they would wait until it gives up.
+    """
+    ends = dict(await consumer.end_offsets(places))
+    consumer.assign(places)  # and auto_offset_reset does the rest
+    return ends
 
 
 async def _reached(consumer: AIOKafkaConsumer, ends: Mapping[TopicPartition, int]) -> bool:

@@ -12,7 +12,7 @@ PARTITIONS = 2
 """Default number of partitions; all topics have the same number, because a machine owns partition p of each."""
 
 MAX_RECORD_BYTES = 1_048_576
-"""Largest record value that Headrace writes, bytes; the broker takes larger ones, so that they get a clear refusal."""
+"""Largest record value that Headrace writes or reads; the broker takes larger ones, to be refused in words."""
 
 DAY_MS = 86_400_000
 CALLERS = "callers"

@@ -5,6 +5,7 @@ and floor take turns, so that a noisy machine meets both.
 """
 
 import asyncio
+import itertools
 import json
 import os
 import statistics
@@ -55,7 +56,7 @@ def chain(nodes: int, payload: bool) -> str:
             }
             for position, name in enumerate(names)
         },
-        "edges": [{"from": a, "to": b} for a, b in zip(names, names[1:], strict=False)],
+        "edges": [{"from": a, "to": b} for a, b in itertools.pairwise(names)],
         "output": {"value": f"size(nodes.{names[-1]}.output.value)"},
     }
     return json.dumps(spec)

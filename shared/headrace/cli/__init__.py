@@ -1,21 +1,10 @@
-"""The command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 a part of the stack does not answer."""
+"""The command line, `headrace`: one module for each group of commands.
 
-import sys
-
-import typer
-
-from headrace.cli import demo, resources, runs, stack
-from headrace.errors import HeadraceError, KafkaUnavailable, RegistryUnavailable, StackError
-
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Prompts and models as infrastructure.")
-for commands in (stack, resources, runs, demo):
-    commands.register(app)
-
-
-def main() -> None:
-    """Run a command; an error that we understand is one sentence on standard error."""
-    try:
-        app()
-    except HeadraceError as error:
-        sys.stderr.write(f"headrace: {error}\n")
-        sys.exit(3 if isinstance(error, StackError | RegistryUnavailable | KafkaUnavailable) else 1)
+app.py        the program: its commands, its errors, its exit codes
+stack.py      up, down, status, env
+resources.py  apply, get
+runs.py       run start, run watch, run show, audit show
+demo.py       demo
+hops.py       how a run is shown
+session.py    what commands that talk to Kafka share
+"""

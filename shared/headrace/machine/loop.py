@@ -107,9 +107,8 @@ class Loop(ConsumerRebalanceListener, Generic[S]):  # type: ignore[misc]  # aiok
         self._assigned = True
 
     async def _poll(self) -> None:
-        for partition in list(self._partitions.values()):
-            if not partition.ready:
-                await self._open(partition)
+        closed = [partition for partition in self._partitions.values() if not partition.ready]
+        await asyncio.gather(*(self._open(partition) for partition in closed))
         records = await self._consumer.getmany(timeout_ms=self._wait_ms(), max_records=MAX_RECORDS)
         await self._learn(records)
         async with self._busy:

@@ -68,11 +68,8 @@ class Partition(Generic[S]):
         await self._producer.start()  # InitProducerId fences the last owner and aborts what it left open
         entries = await read_entries(self._machine.state, self.number, self._codec, self._kafka)
         self._memory = Memory(self._machine, entries)
-        for place in self.inputs:
-            if place.topic in self._memory.position:
-                consumer.seek(place, self._memory.position[place.topic])
-            else:
-                await consumer.seek_to_beginning(place)
+        for place in self.inputs:  # behind what retention has left of 0, auto_offset_reset goes to the earliest
+            consumer.seek(place, self._memory.position.get(place.topic, 0))
         self.ready = self.opened = True
         _log.info("partition ready", partition=self.number, keys=len(self._memory.states))
 

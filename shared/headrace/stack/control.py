@@ -37,14 +37,21 @@ def start(home: Home, base: int | None, parts: Sequence[str], watch: Watch) -> R
 
     base: None takes a free range of ports. Raises StackError.
     """
-    running = home.running()
-    if running is None:
-        base = free_base() if base is None else base
-        _refuse_taken_ports(base)
-        home.forget()
-        supervisor = _spawn(home, base, parts)
-    else:
-        supervisor = None
+    if home.running() is not None:
+        return _await_ready(home, None, watch)
+    base = free_base() if base is None else base
+    _refuse_taken_ports(base)
+    home.forget()
+    supervisor = _spawn(home, base, parts)
+    try:
+        return _await_ready(home, supervisor, watch)
+    except BaseException:  # an interrupt, too: what was started for this caller ends with it
+        supervisor.terminate()
+        supervisor.wait(STOP_S)
+        raise
+
+
+def _await_ready(home: Home, supervisor: "subprocess.Popen[bytes] | None", watch: Watch) -> Running:
     until = time.monotonic() + START_S
     while time.monotonic() < until:
         running = home.running()
@@ -52,7 +59,7 @@ def start(home: Home, base: int | None, parts: Sequence[str], watch: Watch) -> R
             watch(running)
             if running.ready:
                 return running
-        if supervisor is not None and supervisor.poll() is not None:
+        if (supervisor is None and running is None) or (supervisor is not None and supervisor.poll() is not None):
             raise StackError(_why(home))
         time.sleep(LOOK_S)
     raise StackError(f"the stack was not ready after {START_S:.0f} s; see {home.logs}")
@@ -70,6 +77,11 @@ def stop(home: Home) -> bool:
     except psutil.TimeoutExpired as error:
         raise StackError(f"the supervisor (process {running.pid}) did not end within {STOP_S:.0f} s") from error
     return True
+
+
+def is_well(running: Running) -> bool:
+    """Whether every part does its work now."""
+    return running.ready and all(part.status in {"well", "outside"} for part in running.parts.values())
 
 
 def rss_mb(pid: int | None) -> float | None:

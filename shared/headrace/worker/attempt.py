@@ -36,11 +36,12 @@ class Attempt:
         entry = await self._journal.begin(key)
         if entry.done:
             return entry.answer()
-        if entry.ambiguous and not self._job.repeat_ambiguous(call):
-            raise NodeError(
-                "call_ambiguous", "a worker died in the middle of this call; it may have been made, and is not repeated"
-            )
         try:
+            if entry.ambiguous and not self._job.repeat_ambiguous(call):
+                raise NodeError(
+                    "call_ambiguous",
+                    "a worker died in the middle of this call; it may have been made, and is not repeated",
+                )
             answer = await self._job.perform(call)
         except NodeError as error:
             await self._journal.failed(key, error)

@@ -39,8 +39,8 @@ class Job(Protocol[Request_contra, C]):
     def failed(self, request: Request_contra, error: NodeError, began: int, ended: int) -> Event:
         """The bad outcome."""
 
-    def unreadable(self, event_id: str, reason: str) -> Event | None:
-        """The outcome of a request that can't be read, if its id says enough to answer."""
+    def unreadable(self, key: str, reason: str, now: int) -> Event | None:
+        """The outcome of a request that can't be read, if its record's key says enough to answer."""
 
     def deadline(self, request: Request_contra) -> int | None:
         """When nobody waits for the outcome any more."""
@@ -81,16 +81,19 @@ class NodeJob(ABC, Generic[C]):
     def succeeded(self, request: node.ExecuteNode, call: C, answer: Any, began: int, ended: int) -> Event:
         """NodeSucceeded. Raises NodeError for an output that is too large to travel."""
         done = self.interpret(call, answer)
-        output = msgspec.json.encode(done.output).decode()
+        output = msgspec.json.encode(done.output)
         if len(output) > LARGEST_OUTPUT:
             raise NodeError(
-                "output_too_large", f"the output has {len(output)} bytes, at most {LARGEST_OUTPUT} can travel"
+                "output_too_large",
+                f"the output has {len(output)} bytes, at most {LARGEST_OUTPUT} can travel",
+                usage=done.usage,
+                calls=done.calls,
             )
         return node.NodeSucceeded(
             node=request.node,
             iteration=request.iteration,
             attempt=request.attempt,
-            output=output,
+            output=output.decode(),
             usage=done.usage,
             calls=done.calls,
             started_at=began,
@@ -112,7 +115,7 @@ class NodeJob(ABC, Generic[C]):
             finished_at=ended,
         )
 
-    def unreadable(self, event_id: str, reason: str) -> Event | None:
+    def unreadable(self, key: str, reason: str, now: int) -> Event | None:
         """Nothing: without the request there is no node to answer for; the router's time-out ends the attempt."""
         return None
 

@@ -20,7 +20,7 @@ from headrace.errors import RegistryUnavailable, Undecodable
 from headrace.event import Event
 from headrace.journal import Journal, JournalUnavailable
 from headrace.kafka import LARGEST_REQUEST, KafkaSettings, dead_letter_headers
-from headrace.outbox import Outbox, Record
+from headrace.outbox import Outbox
 from headrace.service import Service
 from headrace.topics import Topic, dead_letters
 from headrace.worker.attempt import Attempt
@@ -139,9 +139,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         for place, batch in records.items():
             for record in batch:
                 self._marks[place].begin(record.offset)
-                topic, answer = await self._answer(record)
-                if answer:
-                    outbox.add(topic, record.partition, answer)
+                await self._answer(record, outbox)
         await self._deliver(outbox)
         for place, batch in records.items():
             for record in batch:
@@ -163,26 +161,31 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
 
     async def _work(self, mark: Watermark, record: ConsumerRecord) -> None:
         began = time.perf_counter()
-        topic, answer = await self._answer(record)
-        if answer:
-            outbox = Outbox()
-            outbox.add(topic, record.partition, answer)
-            await self._deliver(outbox)
+        outbox = Outbox()
+        await self._answer(record, outbox)
+        await self._deliver(outbox)
         mark.end(record.offset)
         SECONDS.labels(self._worker.name).observe(time.perf_counter() - began)
 
-    async def _answer(self, record: ConsumerRecord) -> tuple[str, Record | None]:
-        """The record that answers a request, and its topic; a dead letter if it can't be read."""
+    async def _answer(self, record: ConsumerRecord, outbox: Outbox) -> None:
+        """Put what answers a request into the outbox; one that can't be read goes to the dead letters as well."""
         place = f"{record.topic}-{record.partition}-{record.offset}"
         attributes = cloudevents.attributes(record.headers, place)
-        try:
-            request = self._codec.decode(self._worker.requests, record.value)
-        except Undecodable as error:
-            return self._buried(record, error)
-        outcome = await self._outcome(request)
+        key = (record.key or b"").decode(errors="replace")
+        with structlog.contextvars.bound_contextvars(key=key, event=attributes.id, trace=attributes.traceparent):
+            try:
+                outcome = await self._outcome(self._codec.decode(self._worker.requests, record.value))
+            except Undecodable as error:
+                self._bury(record, error, outbox)
+                unread = self._worker.job.unreadable(key, str(error), time.time_ns() // 1_000_000)
+                if unread is None:
+                    return
+                outcome = unread
+            _log.debug("answered", outcome=outcome.NAME)
         value = self._codec.encode(self._worker.outcomes, outcome)
         REQUESTS.labels(self._worker.name, type(outcome).__name__).inc()
-        return self._worker.outcomes.name, (record.key, value, self._headers(record, attributes, outcome))
+        answer = (record.key, value, self._headers(record, attributes, outcome))
+        outbox.add(self._worker.outcomes.name, record.partition, answer)
 
     async def _outcome(self, request: Event) -> Event:
         while True:
@@ -193,13 +196,15 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             finally:
                 self.away.discard("journal")
 
-    def _buried(self, record: ConsumerRecord, error: Undecodable) -> tuple[str, Record]:
+    def _bury(self, record: ConsumerRecord, error: Undecodable, outbox: Outbox) -> None:
         DEAD_LETTERS.labels(self._worker.name).inc()
+        _log.warning("dead letter", topic=record.topic, offset=record.offset, error=str(error))
         place = (record.topic, record.partition, record.offset)
         headers = dead_letter_headers(
             record.headers, place, connector=self._worker.name, stage="VALUE_CONVERTER", error=error
         )
-        return dead_letters(self._worker.requests).name, (record.key, record.value or b"", headers)
+        letter = (record.key, record.value or b"", headers)
+        outbox.add(dead_letters(self._worker.requests).name, record.partition, letter)
 
     def _headers(
         self, record: ConsumerRecord, cause: cloudevents.Attributes, outcome: Event

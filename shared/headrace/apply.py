@@ -1,0 +1,129 @@
+"""Send resources and documents as commands, and tell what became of each."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import NamedTuple
+
+from headrace.client import Client, Seen
+from headrace.errors import Unanswered
+from headrace.event import Event
+from headrace.events import document, resource
+from headrace.events.document import IngestDocument
+from headrace.resource.files import Resource
+from headrace.topics import (
+    DOCUMENT_COMMANDS,
+    DOCUMENT_EVENTS,
+    MODEL_COMMANDS,
+    MODEL_EVENTS,
+    MODEL_STATE,
+    PROMPT_COMMANDS,
+    PROMPT_EVENTS,
+    PROMPT_STATE,
+    WORKFLOW_COMMANDS,
+    WORKFLOW_EVENTS,
+    WORKFLOW_STATE,
+    Topic,
+)
+
+COMMANDS: Mapping[str, Topic] = {
+    "prompt": PROMPT_COMMANDS,
+    "model": MODEL_COMMANDS,
+    "workflow": WORKFLOW_COMMANDS,
+}
+STATES: Mapping[str, Topic] = {"prompt": PROMPT_STATE, "model": MODEL_STATE, "workflow": WORKFLOW_STATE}
+ANSWERS = (PROMPT_EVENTS, MODEL_EVENTS, WORKFLOW_EVENTS, DOCUMENT_EVENTS)
+
+
+class Sent(NamedTuple):
+    """A command on its way: its event id, and what it is about."""
+
+    id: str
+    kind: str
+    name: str
+
+
+class Applied(NamedTuple):
+    """What became of a resource or document. `outcome`: created, unchanged, ingested or refused."""
+
+    kind: str
+    name: str
+    outcome: str
+    version: int | None = None
+    message: str = ""
+
+
+async def apply(
+    client: Client,
+    resources: Iterable[Resource],
+    documents: Iterable[IngestDocument],
+    *,
+    pointer: str | None,
+    actor: str,
+    reason: str | None,
+    timeout_s: float,
+) -> AsyncIterator[Applied]:
+    """Send everything at once and yield each answer as it comes.
+
+    pointer: moved to each resource's version. timeout_s: longest wait between two answers. Raises Unanswered.
+    """
+    async with client.follow(*ANSWERS) as answers:
+        sent = [await _send(client, one, pointer, actor, reason) for one in resources]
+        sent += [await _ingest(client, one) for one in documents]
+        waiting = {command.id: command for command in sent}
+        created: dict[str, int] = {}
+        while waiting:
+            seen = await _next(answers, waiting, timeout_s)
+            command = waiting.get(seen.attributes.causation or "")
+            applied = command and seen.event and _outcome(command, seen.event, created, pointer)
+            if command and applied:
+                del waiting[command.id]
+                yield applied
+
+
+async def await_routers(client: Client, timeout_s: float) -> int:
+    """Wait until all routers know everything that is deployed; how many there are. Raises Unanswered."""
+    acknowledged = await client.await_applied(tuple(STATES.values()), timeout_s)
+    return len({applied.instance for applied in acknowledged})
+
+
+async def _send(client: Client, one: Resource, pointer: str | None, actor: str, reason: str | None) -> Sent:
+    command = resource.CreateVersion(
+        kind=one.kind, spec=json.dumps(one.spec), pointer=pointer, actor=actor, reason=reason
+    )
+    event_id = await client.send(COMMANDS[one.domain], one.name, command, actor=actor)
+    return Sent(event_id, one.kind, one.name)
+
+
+async def _ingest(client: Client, command: IngestDocument) -> Sent:
+    key = f"{command.collection}/{command.document}"
+    return Sent(await client.send(DOCUMENT_COMMANDS, key, command, actor=command.actor), "Document", key)
+
+
+async def _next(answers: AsyncIterator[Seen], waiting: Mapping[str, Sent], timeout_s: float) -> Seen:
+    try:
+        async with asyncio.timeout(timeout_s):
+            return await anext(answers)
+    except TimeoutError as error:
+        names = ", ".join(f"{command.kind} {command.name}" for command in list(waiting.values())[:5])
+        message = f"no answer after {timeout_s:g} s for {names}; are the services up? `headrace status` says"
+        raise Unanswered(message) from error
+
+
+def _outcome(command: Sent, event: Event, created: dict[str, int], pointer: str | None) -> Applied | None:
+    """What an event says of a command; None while another one follows: a new version's pointer moves after it."""
+    kind, name = command.kind, command.name
+    match event:
+        case resource.VersionCreated(version=version) if pointer is None:
+            return Applied(kind, name, "created", version)
+        case resource.VersionCreated(version=version):
+            created[command.id] = version
+        case resource.PointerMoved(version=version) if command.id in created:
+            return Applied(kind, name, "created", version)
+        case resource.VersionReused(version=version):
+            return Applied(kind, name, "unchanged", version)
+        case document.DocumentIngested(chunks=chunks):
+            return Applied(kind, name, "ingested", message=f"{chunks} chunks")
+        case resource.ChangeRefused(message=message) | document.DocumentRefused(message=message):
+            return Applied(kind, name, "refused", message=message)
+    return None

@@ -1,0 +1,21 @@
+"""The command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 a part of the stack does not answer."""
+
+import sys
+
+import typer
+
+from headrace.cli import demo, resources, runs, stack
+from headrace.errors import HeadraceError, KafkaUnavailable, RegistryUnavailable, StackError
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Prompts and models as infrastructure.")
+for commands in (stack, resources, runs, demo):
+    commands.register(app)
+
+
+def main() -> None:
+    """Run a command; an error that we understand is one sentence on standard error."""
+    try:
+        app()
+    except HeadraceError as error:
+        sys.stderr.write(f"headrace: {error}\n")
+        sys.exit(3 if isinstance(error, StackError | RegistryUnavailable | KafkaUnavailable) else 1)

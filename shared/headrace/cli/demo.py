@@ -1,0 +1,106 @@
+"""demo: the whole job, from an empty folder to an answered question."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.panel import Panel
+
+from headrace import audit
+from headrace.apply import await_routers
+from headrace.cli import hops, resources, stack
+from headrace.cli.session import actor, connected
+from headrace.client import Client, new_run_id
+from headrace.errors import HeadraceError
+from headrace.events.run import RunCompleted, StartRun
+from headrace.resource.catalog import DEFAULT_POINTER
+from headrace.stack import control
+from headrace.stack.home import DEFAULT_BASE, Home
+from headrace.topics import RUN_EVENTS
+
+EXAMPLE = Path("examples/ask-the-docs")
+WORKFLOW = "ask-the-docs"
+QUESTION = "Which service calls the language model?"
+WAIT_S = 120.0
+NEXT_STEPS = """\
+The stack is still running. Go on with
+  headrace run start ask-the-docs -i '{"question": "…"}'
+  headrace run show RUN-ID        what a run did
+  headrace audit show RUN-ID      its log, and the proof that it is whole
+  headrace get prompt             then change examples/ask-the-docs/prompt.yaml and `headrace apply -f` it
+  headrace down --wipe            stop it and remove its data"""
+STOPPED = "To look around, run it again with `make demo KEEP=1`; README.md says what to do then."
+
+
+def register(app: typer.Typer) -> None:
+    """Add this command."""
+    app.command()(demo)
+
+
+def demo(
+    *,
+    question: Annotated[str, typer.Option("--question", "-q", help="What to ask the documentation.")] = QUESTION,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running.")] = False,
+    port_base: Annotated[
+        str, typer.Option(envvar="HEADRACE_PORT_BASE", help="First of the 200 ports, or `auto` for a free range.")
+    ] = str(DEFAULT_BASE),
+) -> None:
+    """Start the stack, deploy examples/ask-the-docs, ask a question over Kafka, show every hop and the answer."""
+    if not EXAMPLE.is_dir():
+        raise HeadraceError(f"no folder {EXAMPLE} here; run the demo at the top of a checkout")
+    console = Console()
+    home = Home.default()
+    mine = home.running() is None
+    try:
+        stack.start(home, console, stack.base_of(port_base), ())
+        asyncio.run(_ask(console, question))
+    finally:
+        if mine and not keep:
+            console.print("Stopping the stack …")
+            control.stop(home)
+    console.print(NEXT_STEPS if keep or not mine else STOPPED, markup=False, highlight=False)
+
+
+async def _ask(console: Console, question: str) -> None:
+    async with connected() as client:
+        found, documents = resources.read([EXAMPLE])
+        answers = await resources.send(client, console, found, documents, pointer=DEFAULT_POINTER, reason="demo")
+        if any(one.outcome == "refused" for one in answers):
+            raise HeadraceError("the example was refused, so there is nothing to run")
+        await await_routers(client, WAIT_S)
+        run_id = new_run_id()
+        console.rule(f"run {run_id}", align="left")
+        console.print(f"[bold]{escape(question)}[/]")
+        request = StartRun(workflow=WORKFLOW, input=json.dumps({"question": question}), actor=actor())
+        async with client.follow(*hops.TOPICS, key=run_id) as records:
+            await client.start_run(request, run_id)
+            end = await hops.to_end(run_id, records, WAIT_S, hops.printer(console))
+        if not isinstance(end, RunCompleted):
+            raise HeadraceError(f"the run did not complete; `headrace run show {run_id}` says why")
+        _answer(console, end)
+        await _proof(console, client, run_id)
+
+
+def _answer(console: Console, end: RunCompleted) -> None:
+    output = json.loads(end.output)
+    console.print(Panel(escape(output["answer"]), title="answer", title_align="left", border_style="green"))
+    for passage in output["documents"]:
+        console.print(f"  from {passage['document']}  ({passage['score']:.2f})", markup=False, highlight=False)
+    usage = end.usage
+    spent = end.finished_at - end.started_at
+    tokens = f"{usage.input_tokens} tokens in, {usage.output_tokens} out"
+    console.print(f"{spent} ms, {tokens}, {hops.money(usage)}", highlight=False)
+
+
+async def _proof(console: Console, client: Client, run_id: str) -> None:
+    """The audit trail, read back from the log."""
+    log = await client.read_all(RUN_EVENTS, key=run_id)
+    console.rule("audit trail: the run's log", align="left")
+    hops.show(console, {name: value for name, value in hops.summary(log).items() if name != "output"})
+    if faults := audit.faults(log):
+        raise HeadraceError(f"the run's log is not whole: {'; '.join(faults)}")
+    console.print(hops.whole(log), highlight=False, soft_wrap=True)

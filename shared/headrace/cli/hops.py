@@ -1,0 +1,205 @@
+"""A run as records on topics: one line for each, and the whole as a table."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from headrace.client import Seen
+from headrace.errors import Unanswered
+from headrace.event import Event
+from headrace.events import node, run
+from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, RUN_EVENTS, RUN_REQUESTS, RUN_RESULTS, TERMINAL
+
+TOPICS = (RUN_REQUESTS, RUN_EVENTS, *NODE_REQUESTS.values(), NODE_OUTCOMES, RUN_RESULTS)
+"""Every topic that a run's records travel over, in the order in which a step uses them."""
+
+WIDEST = 88
+"""Characters of a shortened value."""
+
+
+def line(seen: Seen, began: int) -> Text:
+    """One record: milliseconds since `began` (epoch milliseconds), topic, what it says."""
+    name = seen.event.NAME.rpartition(".")[2] if seen.event else "unreadable"
+    text = Text(f"{seen.at - began:>7} ms  ", style="dim")
+    text.append(f"{seen.topic:<28} ", style="cyan")
+    text.append(f"{name:<14} ", style=_style(seen.event))
+    text.append(about(seen.event) if seen.event else seen.fault or "", style="default")
+    return text
+
+
+def _style(event: Event | None) -> str:
+    if isinstance(event, run.RunCompleted):
+        return "bold green"
+    return "bold red" if isinstance(event, run.RunFailed | run.NodeFailed | node.NodeFailed) else "bold"
+
+
+def about(event: Event) -> str:
+    """What a run's event says, on one line."""
+    said = ""
+    match event:
+        case run.StartRun(workflow=workflow, input=given):
+            said = f"{workflow} {given}"
+        case run.RunStarted(workflow=workflow, pins=pins):
+            said = f"{workflow}, pinned: {', '.join(f'{pin.name}@{pin.version}' for pin in pins[1:]) or 'nothing'}"
+        case run.NodeSucceeded() | node.NodeSucceeded():
+            said = f"{event.node}, {event.finished_at - event.started_at} ms{_tokens(event.usage)}"
+        case run.NodeFailed() | node.NodeFailed():
+            said = f"{event.node}, attempt {event.attempt}: {event.code}: {event.message}"
+        case run.NodeScheduled() | node.ExecuteNode():
+            said = f"{event.node}{f', attempt {event.attempt}' if event.attempt > 1 else ''}"
+        case run.NodeSkipped(node=name, reason=reason):
+            said = f"{name}: {reason}"
+        case run.RunFailed(code=code, message=message):
+            said = f"{code}: {message}"
+        case run.RunCancelled(reason=reason) | run.CancelRun(reason=reason):
+            said = reason
+        case run.SignalReceived(signal=signal) | run.SignalRun(signal=signal):
+            said = signal
+        case run.RunCompleted(output=output):
+            said = output
+    return short(said)
+
+
+def _tokens(usage: run.Usage | None) -> str:
+    if usage is None:
+        return ""
+    return f", {usage.input_tokens} + {usage.output_tokens} tokens, {money(usage)}"
+
+
+def money(usage: run.Usage) -> str:
+    """A cost as people write it."""
+    return f"{usage.cost} {usage.currency}"
+
+
+def short(text: str) -> str:
+    """At most WIDEST characters, on one line."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= WIDEST else f"{flat[: WIDEST - 1]}…"
+
+
+def summary(log: Sequence[Seen]) -> dict[str, Any]:
+    """What a run's log says of it: state, times (epoch milliseconds), nodes, usage, output or reason."""
+    events = [seen.event for seen in log if seen.event]
+    started = next((event for event in events if isinstance(event, run.RunStarted)), None)
+    end = next((event for event in events if isinstance(event, TERMINAL)), None)
+    found: dict[str, Any] = {
+        "run": log[0].key,
+        "status": _status(end),
+        "workflow": started.workflow if started else getattr(end, "workflow", None),
+        "started_at": started.at if started else getattr(end, "started_at", None),
+        "pins": [f"{pin.kind} {pin.name}@{pin.version}" for pin in started.pins] if started else [],
+        "input": json.loads(started.input) if started else None,
+        "nodes": [_node(event) for event in events if isinstance(event, run.NodeSucceeded | run.NodeFailed)],
+    }
+    if isinstance(end, TERMINAL):
+        found |= _end(end)
+    return found
+
+
+def _status(end: Event | None) -> str:
+    names = {run.RunCompleted: "completed", run.RunFailed: "failed", run.RunCancelled: "cancelled"}
+    return names[type(end)] if end else "running"
+
+
+def _node(event: run.NodeSucceeded | run.NodeFailed) -> dict[str, Any]:
+    usage = event.usage
+    found: dict[str, Any] = {
+        "node": event.node,
+        "attempt": event.attempt,
+        "status": "failed",
+        "ms": None,
+        "input_tokens": usage.input_tokens if usage else 0,
+        "output_tokens": usage.output_tokens if usage else 0,
+        "cost": money(usage) if usage else "",
+    }
+    if isinstance(event, run.NodeFailed):
+        return {**found, "detail": f"{event.code}: {event.message}"}
+    done = {"status": "succeeded", "ms": event.finished_at - event.started_at}
+    return {**found, **done, "detail": ", ".join(call.provider for call in event.calls)}
+
+
+def _end(end: Any) -> dict[str, Any]:
+    usage = {"input_tokens": end.usage.input_tokens, "output_tokens": end.usage.output_tokens}
+    found: dict[str, Any] = {
+        "finished_at": end.finished_at,
+        "ms": end.finished_at - end.started_at,
+        "usage": {**usage, "cost": end.usage.cost, "currency": end.usage.currency},
+    }
+    if isinstance(end, run.RunCompleted):
+        return {**found, "output": json.loads(end.output)}
+    if isinstance(end, run.RunFailed):
+        return {**found, "code": end.code, "message": end.message, "node": end.node}
+    return {**found, "reason": end.reason}
+
+
+def show(console: Console, found: dict[str, Any]) -> None:
+    """A summary for people."""
+    console.print(f"run {found['run']}  [bold]{found['status']}[/]  {found['workflow']}", highlight=False)
+    if found["pins"]:
+        console.print(f"pinned  {', '.join(found['pins'])}", highlight=False)
+    if found["nodes"]:
+        table = Table("node", "attempt", "status", "ms", "tokens in", "out", "cost", "")
+        for row in found["nodes"]:
+            table.add_row(*("" if value is None else str(value) for value in row.values()))
+        console.print(table)
+    for name in ("code", "message", "node", "reason"):
+        if found.get(name):
+            console.print(f"{name}  {found[name]}", highlight=False, markup=False)
+    if "output" in found:
+        console.print_json(data=found["output"])
+    if "usage" in found:
+        usage = found["usage"]
+        console.print(
+            f"{found['ms']} ms, {usage['input_tokens']} tokens in, {usage['output_tokens']} out, "
+            f"{usage['cost']} {usage['currency']}",
+            highlight=False,
+        )
+
+
+async def to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, show: Callable[[Seen], None]) -> Event:
+    """Show a run's records until its log and its result have both ended, whichever comes first; its terminal event.
+
+    Raises Unanswered after `timeout_s` seconds.
+    """
+    ended: set[str] = set()
+    try:
+        async with asyncio.timeout(timeout_s):
+            async for seen in records:
+                show(seen)
+                if isinstance(seen.event, TERMINAL):
+                    ended.add(seen.topic)
+                if ended >= {RUN_EVENTS.name, RUN_RESULTS.name}:
+                    assert seen.event
+                    return seen.event
+    except TimeoutError as error:
+        message = f"run {run_id} has no result after {timeout_s:g} s; `headrace run watch {run_id}` waits on"
+        raise Unanswered(message) from error
+    raise AssertionError("follow never ends by itself")
+
+
+def printer(console: Console) -> Callable[[Seen], None]:
+    """Prints each record as a line; times count from the first one."""
+    began: list[int] = []
+
+    def show_line(seen: Seen) -> None:
+        began.append(seen.at)
+        console.print(line(seen, began[0]), soft_wrap=True)
+
+    return show_line
+
+
+def trace(console: Console, records: Iterable[Seen]) -> None:
+    """All records of a run, by time."""
+    ordered = sorted(records, key=lambda seen: seen.at)
+    for seen in ordered:
+        console.print(line(seen, ordered[0].at), soft_wrap=True, highlight=False)
+
+
+def whole(log: Sequence[Seen]) -> str:
+    """What is said of a log without faults."""
+    return f"[green]✓[/] {len(log)} events: no gap in the sequence, each record holds the digest of the one before"

@@ -1,0 +1,149 @@
+"""run start, run watch, run show, audit show: runs, from the records on Kafka."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from headrace import audit
+from headrace.cli import hops
+from headrace.cli.session import actor, connected, plain, print_json
+from headrace.client import Seen, new_run_id
+from headrace.errors import HeadraceError
+from headrace.events.run import RunCompleted, StartRun
+from headrace.topics import RUN_EVENTS
+
+WAIT_S = 600.0
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+RunId = Annotated[str, typer.Argument(help="The run's id.")]
+Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the end.", min=0.1)]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    run_app = typer.Typer(no_args_is_help=True, help="Start runs and look at them.")
+    for command in (start, watch, show):
+        run_app.command()(command)
+    audit_app = typer.Typer(no_args_is_help=True, help="Read the audit record.")
+    audit_app.command("show")(audit_show)
+    app.add_typer(run_app, name="run")
+    app.add_typer(audit_app, name="audit")
+
+
+def start(
+    workflow: Annotated[str, typer.Argument(help="name, name@7 or name@production.")],
+    *,
+    given: Annotated[str, typer.Option("--input", "-i", help="A JSON object, or @FILE with one.")] = "{}",
+    run_id: Annotated[
+        str | None, typer.Option("--id", help="The run's id; the same never starts a second run.")
+    ] = None,
+    wait: Annotated[bool, typer.Option(help="Show the hops and wait for the end.")] = True,
+    timeout: Timeout = WAIT_S,
+    as_json: Json = False,
+) -> None:
+    """Start a run by producing a StartRun event. Exit code 1 when the run does not complete."""
+    request = StartRun(workflow=workflow, input=_input(given), actor=actor())
+    completed = asyncio.run(_start(request, run_id, timeout if wait else None, as_json=as_json))
+    if not completed:
+        sys.exit(1)
+
+
+def watch(run_id: RunId, *, timeout: Timeout = WAIT_S, as_json: Json = False) -> None:
+    """Show a run's records on all topics, from the first, until it ends. Exit code 1 when it does not complete."""
+    if not asyncio.run(_watch(run_id, timeout, as_json=as_json)):
+        sys.exit(1)
+
+
+def show(run_id: RunId, *, as_json: Json = False) -> None:
+    """Show what a run did, from its log: pins, nodes, models, tokens, cost, output."""
+    found = hops.summary(asyncio.run(_log(run_id)))
+    if as_json:
+        print_json(found)
+    else:
+        hops.show(Console(), found)
+
+
+def audit_show(run_id: RunId, *, as_json: Json = False) -> None:
+    """Show a run's events in order, and check their sequence and hash chain. Exit code 1 when the log is not whole."""
+    log = asyncio.run(_log(run_id))
+    faults = audit.faults(log)
+    if as_json:
+        print_json({"run": run_id, "whole": not faults, "faults": faults, "events": [_record(seen) for seen in log]})
+    else:
+        console = Console()
+        hops.trace(console, log)
+        for fault in faults:
+            console.print(f"✗ {fault}", style="red", highlight=False)
+        if not faults:
+            console.print(
+                f"✓ {len(log)} events: sequence without gaps, every record holds the digest of the one before"
+            )
+    if faults:
+        sys.exit(1)
+
+
+def _input(given: str) -> str:
+    """JSON text. Raises HeadraceError for what is not a JSON object."""
+    try:
+        text = Path(given[1:]).read_text(encoding="utf-8") if given.startswith("@") else given
+        value = json.loads(text)
+    except (OSError, ValueError) as error:
+        raise HeadraceError(
+            f'the input is not JSON: {error}; give an object such as \'{{"question": "…"}}\''
+        ) from error
+    if not isinstance(value, dict):
+        raise HeadraceError(f"the input must be a JSON object, not {text:.80}")
+    return text
+
+
+async def _start(request: StartRun, given: str | None, timeout_s: float | None, *, as_json: bool) -> bool:
+    run_id = given or new_run_id()
+    async with connected() as client:
+        if timeout_s is None:
+            await client.start_run(request, run_id)
+            print_json({"run": run_id}) if as_json else sys.stdout.write(f"{run_id}\n")
+            return True
+        async with client.follow(*hops.TOPICS, key=run_id, since=0 if given else None) as records:
+            await client.start_run(request, run_id)
+            return await _to_end(run_id, records, timeout_s, as_json=as_json)
+
+
+async def _watch(run_id: str, timeout_s: float, *, as_json: bool) -> bool:
+    async with connected() as client, client.follow(*hops.TOPICS, key=run_id, since=0) as records:
+        return await _to_end(run_id, records, timeout_s, as_json=as_json)
+
+
+async def _to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, *, as_json: bool) -> bool:
+    """Print a run's records as they come, JSON one a line; whether it completed. Raises Unanswered."""
+    console = Console()
+    show_one = _print_record if as_json else hops.printer(console)
+    end = await hops.to_end(run_id, records, timeout_s, show_one)
+    if isinstance(end, RunCompleted) and not as_json:
+        console.print_json(end.output)
+        console.print(f"`headrace run show {run_id}` shows what it did", highlight=False)
+    return isinstance(end, RunCompleted)
+
+
+def _print_record(seen: Seen) -> None:
+    print_json(_record(seen), indent=None)
+
+
+async def _log(run_id: str) -> list[Seen]:
+    """A run's records of run.events. Raises HeadraceError when there are none."""
+    async with connected() as client:
+        log = await client.read_all(RUN_EVENTS, key=run_id)
+    if not log:
+        raise HeadraceError(
+            f"no run {run_id!r:.210} in {RUN_EVENTS.name}; was it started here? `headrace env` says where"
+        )
+    return log
+
+
+def _record(seen: Seen) -> dict[str, Any]:
+    place = {"topic": seen.topic, "partition": seen.partition, "offset": seen.offset, "at": seen.at}
+    return {**place, **(plain(seen.event) if seen.event else {"fault": seen.fault})}

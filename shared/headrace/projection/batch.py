@@ -1,0 +1,97 @@
+"""The rows and dead letters of one batch, in memory, before anything is written."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import structlog
+from aiokafka import ConsumerRecord, TopicPartition
+
+from headrace.codec import Codec
+from headrace.errors import Undecodable
+from headrace.kafka import dead_letter_headers
+from headrace.outbox import Outbox
+from headrace.projection.model import Origin, Projection, Row
+from headrace.topics import dead_letters
+
+NUL, REPLACEMENT = "\0", "\N{REPLACEMENT CHARACTER}"
+
+_log = structlog.get_logger(__name__)
+
+
+class Entry(NamedTuple):
+    """A record that could be read, and its rows."""
+
+    record: ConsumerRecord
+    rows: tuple[Row, ...]
+
+
+class Move(NamedTuple):
+    """A partition's position before and after the batch."""
+
+    expected: int
+    next: int
+
+
+class Batch:
+    """Folds records into `entries`, `moves` and `letters`."""
+
+    def __init__(self, projection: Projection, codec: Codec) -> None:
+        self._projection = projection
+        self._codec = codec
+        self._topics = {topic.name: topic for topic in projection.topics}
+        self.entries: list[Entry] = []
+        self.moves: dict[TopicPartition, Move] = {}
+        self.letters = Outbox()
+        self.poisoned = 0
+
+    def fold(self, place: TopicPartition, position: int, records: Sequence[ConsumerRecord]) -> None:
+        """Take the records that follow a partition's position."""
+        for record in records:
+            try:
+                event = self._codec.decode(self._topics[record.topic], record.value)
+            except Undecodable as error:
+                self._bury(record, "VALUE_CONVERTER", error)
+                continue
+            try:
+                rows = tuple(Row(row.query, _storable(row.values)) for row in self._projection.rows(event, _at(record)))
+            except Undecodable as error:
+                self._bury(record, "TRANSFORMATION", error)
+                continue
+            self.entries.append(Entry(record, rows))
+        if records:
+            self.moves[place] = Move(position, records[-1].offset + 1)
+
+    def writes(self) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+        """For each query that writes, its arguments in the order of the log."""
+        values: dict[str, list[tuple[Any, ...]]] = {name: [] for name in self._projection.writes}
+        for entry in self.entries:
+            for row in entry.rows:
+                values[row.query].append(row.values)
+        return ((name, rows) for name, rows in values.items() if rows)
+
+    def refuse(self, refused: Sequence[tuple[Entry, Exception]]) -> None:
+        """Bury records whose rows Postgres does not take."""
+        for entry, error in refused:
+            self.entries.remove(entry)
+            self._bury(entry.record, "TASK_PUT", error)
+
+    def _bury(self, record: ConsumerRecord, stage: str, error: Exception) -> None:
+        _log.warning(
+            "dead letter", topic=record.topic, partition=record.partition, offset=record.offset, error=str(error)
+        )
+        place = (record.topic, record.partition, record.offset)
+        headers = dead_letter_headers(record.headers, place, connector=self._projection.name, stage=stage, error=error)
+        topic = dead_letters(self._topics[record.topic]).name
+        self.letters.add(topic, record.partition, (record.key, record.value, headers))
+        self.poisoned += 1
+
+
+def _at(record: ConsumerRecord) -> Origin:
+    place = (record.topic, record.partition, record.offset)
+    key = record.key.decode(errors="replace") if record.key else "-".join(map(str, place))
+    return Origin(*place, key, record.headers)
+
+
+def _storable(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Values without U+0000, which Postgres can't hold in a text and which a caller's own words may contain."""
+    return tuple(value.replace(NUL, REPLACEMENT) if isinstance(value, str) else value for value in values)

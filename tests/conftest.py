@@ -1,0 +1,91 @@
+"""The stack that tests stand on: one that runs already, Docker's where an engine answers, else a local one."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+from headrace.kafka import KafkaSettings
+from headrace.stack import control
+from headrace.stack.home import DEFAULT_BASE, Home, Running
+from headrace.stack.parts import Plan
+
+TOP_LEVEL = Path(__file__).parents[1]
+
+settings.register_profile("headrace", max_examples=50, deadline=None)
+settings.load_profile("headrace")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Where a stack's parts are. `home` is None when it is Docker's."""
+
+    env: Mapping[str, str]
+    home: Home | None = None
+
+    @property
+    def kafka(self) -> KafkaSettings:
+        return KafkaSettings(bootstrap_servers=self.env["KAFKA_BOOTSTRAP_SERVERS"])
+
+    @property
+    def registry_url(self) -> str:
+        return self.env["SCHEMA_REGISTRY_URL"]
+
+    @property
+    def running(self) -> Running:
+        """The local stack's parts. Fails for Docker's, whose processes are not ours to look at."""
+        running = self.home.running() if self.home else None
+        assert running, "this test needs a local stack"
+        return running
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """All parts and all services. HEADRACE_HOME says where to look for one that runs already."""
+    home = Home.default()
+    running = home.running()
+    if running and running.ready:
+        yield Stack(running.env, home)
+    elif _docker_answers():
+        with _docker_stack() as docker:
+            yield docker
+    else:
+        with tempfile.TemporaryDirectory(prefix="headrace-test-") as folder, _local_stack(Path(folder)) as local:
+            yield local
+
+
+def _docker_answers() -> bool:
+    import docker  # noqa: PLC0415  # only here, and slow
+
+    try:
+        client = docker.from_env(timeout=5)
+    except docker.errors.DockerException:
+        return False
+    client.close()
+    return True
+
+
+@contextmanager
+def _docker_stack() -> Iterator[Stack]:
+    """docker-compose.yml, whose ports a contract test holds to those of the local stack."""
+    from testcontainers.compose import DockerCompose  # noqa: PLC0415  # only here, and slow
+
+    with DockerCompose(str(TOP_LEVEL), build=True, wait=True):
+        yield Stack(Plan(Home.default(), DEFAULT_BASE, {}).env)
+
+
+@contextmanager
+def _local_stack(folder: Path) -> Iterator[Stack]:
+    os.environ["HEADRACE_HOME"] = str(folder)  # for the command line, when a test runs it
+    home = Home(folder)
+    control.install((), print)
+    try:
+        running = control.start(home, None, (), lambda _: None)
+        yield Stack(running.env, home)
+    finally:
+        control.stop(home)
