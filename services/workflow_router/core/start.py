@@ -72,7 +72,7 @@ def _checked(request: StartRun, context: Context, workflows: Workflows) -> tuple
 
 def _check_id(context: Context) -> None:
     key = context.received.key if context.received else None
-    if key is not None and not RUN_ID.fullmatch(key.decode(errors="replace")):
+    if key and not RUN_ID.fullmatch(key.decode(errors="replace")):
         allowed = "1-200 characters of A-Z a-z 0-9 . _ : -"
         raise _Refused("run_id_invalid", f"the record's key {key!r:.120} is no run id: {allowed}")
 
