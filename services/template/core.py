@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from headrace.errors import NodeError
 from headrace.events.node import ExecuteNode
-from headrace.expression import Expression, ExpressionError, compile_expression
+from headrace.expression import Data, Expression, ExpressionError, compile_expression
 from headrace.nodes import TemplateConfig
 from headrace.templating import TemplateFault, render
 from headrace.worker import Done, NodeJob
@@ -38,8 +38,8 @@ class TemplateJob(NodeJob[Plan]):
     async def perform(self, call: Plan) -> dict[str, Any]:
         """The values by name. Raises NodeError, which names the expression or template that failed."""
         try:
-            values = {"input": call.input, "nodes": {}, "run": {}}
-            made = {name: expression.evaluate(values) for name, expression in call.expressions.items()}
+            data = Data(input=call.input)
+            made = {name: expression.evaluate(data) for name, expression in call.expressions.items()}
         except ExpressionError as error:
             raise NodeError("expression_failed", str(error)) from error
         for name, source in call.templates.items():

@@ -2,26 +2,27 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 import msgspec
 from rpds import HashTrieMap
 
 from headrace.events.run import Attempt, NodeResult, RunStarted, Usage
+from headrace.resource.aggregate import DEEPEST, depth_of
 
 RUN_ID = re.compile(r"[A-Za-z0-9._:-]{1,200}")
 GENESIS = bytes(32)
 """What the first record of a run's log has as its predecessor's digest."""
 LARGEST_PAYLOAD = 393_216
 """Bytes of the largest input or output of a run or a node."""
+LONGEST_MESSAGE = 2_000
+"""Characters of a text for people, such as a reason, that others gave us and that goes into the log."""
 NO_USAGE = Usage(input_tokens=0, output_tokens=0, cost="0", currency="USD")
 
 ABSENT, RUNNING, ENDED = "absent", "running", "ended"
 
 
-@dataclass(frozen=True, slots=True)
-class RunState:
+class RunState(msgspec.Struct, frozen=True):
     """A run between two events.
 
     seq: the next event's place in the log. prev: digest of the last one. started: None while the run is absent.
@@ -32,8 +33,8 @@ class RunState:
     seq: int = 0
     prev: bytes = GENESIS
     started: RunStarted | None = None
-    results: "HashTrieMap[str, NodeResult]" = field(default_factory=HashTrieMap)
-    outstanding: Mapping[str, Attempt] = field(default_factory=dict)
+    results: "HashTrieMap[str, NodeResult]" = msgspec.field(default_factory=HashTrieMap)
+    outstanding: Mapping[str, Attempt] = {}
     usage: Usage | None = None
 
     @property
@@ -51,7 +52,7 @@ def add_usage(total: Usage | None, more: Usage | None) -> Usage | None:
     return Usage(
         input_tokens=total.input_tokens + more.input_tokens,
         output_tokens=total.output_tokens + more.output_tokens,
-        cost=str(Decimal(total.cost) + Decimal(more.cost)) if same else total.cost,
+        cost=f"{Decimal(total.cost) + Decimal(more.cost):f}" if same else total.cost,
         currency=total.currency,
     )
 
@@ -67,12 +68,27 @@ def too_large(text: str) -> str:
     return f"{size} bytes, at most {LARGEST_PAYLOAD} are allowed" if size > LARGEST_PAYLOAD else ""
 
 
-def parse_object(text: str) -> dict[str, object]:
-    """A JSON object. Raises ValueError, which says what it is instead."""
+def shortened(text: str, most: int = LONGEST_MESSAGE) -> str:
+    """A text, cut off where it is too long for the log."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def parse(text: str) -> object:
+    """A JSON value that expressions can handle. Raises ValueError, which says what is wrong with it."""
     try:
-        value = msgspec.json.decode(text)
+        value: object = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from error
+    if text.count("[") + text.count("{") > DEEPEST and depth_of(value) > DEEPEST:
+        raise ValueError(f"nested more than {DEEPEST} deep")
+    if "\\u0000" in text and "\\u0000" in text.replace("\\\\", ""):  # CEL and Postgres end a text there
+        raise ValueError("not usable: U+0000 can't be part of a text")
+    return value
+
+
+def parse_object(text: str) -> dict[str, object]:
+    """A JSON object. Raises ValueError, which says what is wrong with it."""
+    value = parse(text)
     if not isinstance(value, dict):
-        raise ValueError("a JSON object is expected")  # noqa: TRY004  # bad data, not a programmer's mistake
+        raise ValueError("not a JSON object")  # noqa: TRY004  # bad data, not a programmer's mistake
     return value

@@ -6,7 +6,7 @@ A caller needs none of this (a stock Avro client does, see tests/e2e/test_outsid
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, Self
 
@@ -132,19 +132,22 @@ class Client:
         raise AssertionError("follow never ends by itself")
 
     async def read_all(self, *topics: Topic, key: str | None = None) -> list[Seen]:
-        """All committed records from the beginning to the end as it is now; topic after topic, partitions mixed.
+        """All committed records up to the end as it is now; topic after topic, partitions mixed."""
+        order = {topic.name: number for number, topic in enumerate(topics)}
+        return sorted([seen async for seen in self.read(*topics, key=key)], key=lambda one: order[one.topic])
+
+    async def read(self, *topics: Topic, key: str | None = None) -> AsyncGenerator[Seen, None]:
+        """All committed records up to the end as it is now, one after the other, for what is too much to be kept.
 
         The end is a position, not a last record: the markers of transactions occupy offsets.
         """
         async with self._consumer(topics, key) as (consumer, places):
             ends = dict(await consumer.end_offsets(places))
             consumer.assign(places)
-            seen: list[Seen] = []
             while ends:
-                seen += await self._poll(consumer, topics, key)
+                for seen in await self._poll(consumer, topics, key):
+                    yield seen
                 ends = {place: end for place, end in ends.items() if await consumer.position(place) < end}
-        order = {topic.name: number for number, topic in enumerate(topics)}
-        return sorted(seen, key=lambda one: order[one.topic])
 
     async def await_applied(self, tables: Sequence[Topic], timeout_s: float) -> Sequence[TableApplied]:
         """Wait until every living reader of these tables has applied what is on them now; their acknowledgements.

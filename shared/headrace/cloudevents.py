@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 
 Header = tuple[str, bytes]
 
+LONGEST = 1_024
+"""Bytes of the longest attribute that is read: we write most of them again, on every record that follows."""
+
 SPEC: tuple[Header, ...] = (("ce_specversion", b"1.0"), ("content-type", b"application/avro"))
 
 
@@ -42,10 +45,13 @@ _NAMES = {
 
 
 def attributes(headers: Iterable[tuple[str, bytes | None]], coordinates: str) -> Attributes:
-    """The attributes of a record at `<topic>-<partition>-<offset>`; a header that is not text counts as missing."""
+    """The attributes of a record at `<topic>-<partition>-<offset>`.
+
+    A header that is not text, or too long, counts as missing.
+    """
     found: dict[str, str] = {"id": coordinates}
     for name, value in headers:
-        if value and (attribute := _NAMES.get(name)):
+        if value and len(value) <= LONGEST and (attribute := _NAMES.get(name)):
             try:
                 found[attribute] = value.decode()
             except UnicodeDecodeError:

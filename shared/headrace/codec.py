@@ -16,7 +16,7 @@ import msgspec
 from headrace import events
 from headrace.errors import Undecodable
 from headrace.event import Event
-from headrace.topics import MAX_RECORD_BYTES, Topic
+from headrace.topics import Topic
 
 MAGIC = 0
 PREFIX = 5
@@ -90,8 +90,8 @@ class Codec:
         """The event in a value of a topic, whose schema id must be known. Raises Undecodable, which says why."""
         if value is None:
             raise Undecodable("the record has no value")
-        if len(value) > MAX_RECORD_BYTES:
-            raise Undecodable(f"the value has {len(value)} bytes, at most {MAX_RECORD_BYTES} are allowed")
+        if len(value) > topic.largest_value:
+            raise Undecodable(f"the value has {len(value)} bytes, at most {topic.largest_value} are allowed")
         if not _framed(value):
             raise Undecodable("the value is not in the Confluent wire format: 0x00, 4-byte schema id, Avro body")
         reader = self._readers[int.from_bytes(value[1:PREFIX], "big")]

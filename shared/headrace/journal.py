@@ -81,6 +81,17 @@ class Entry:
         return stored.answer
 
 
+def stored_answer(answer: Any) -> str:
+    """The text of an entry whose call was answered."""
+    return msgspec.json.encode(_Stored(answer=answer)).decode()
+
+
+def stored_failure(error: NodeError) -> str:
+    """The text of an entry whose call failed."""
+    failure = _Failure(error.code, str(error), error.retryable, error.usage, error.calls)
+    return msgspec.json.encode(_Stored(error=failure)).decode()
+
+
 class Journal:
     """The journal of one process."""
 
@@ -107,12 +118,11 @@ class Journal:
 
     async def done(self, key: str, answer: Any) -> None:
         """Note the answer; keeps trying, for the call has been paid."""
-        await self._finish(key, _Stored(answer=answer))
+        await self._finish(key, stored_answer(answer))
 
     async def failed(self, key: str, error: NodeError) -> None:
         """Note that the call ended badly, and what it cost all the same."""
-        failure = _Failure(error.code, str(error), error.retryable, error.usage, error.calls)
-        await self._finish(key, _Stored(error=failure))
+        await self._finish(key, stored_failure(error))
 
     @property
     def held(self) -> bool:
@@ -158,8 +168,7 @@ class Journal:
                 await connection.execute("select pg_advisory_unlock($1, $2)", LOCK_CLASS, owner)
         return not free
 
-    async def _finish(self, key: str, stored: _Stored) -> None:
-        text = msgspec.json.encode(stored).decode()
+    async def _finish(self, key: str, text: str) -> None:
         while True:
             try:
                 await (await self._open()).execute(_SQL["finish"], key, text)

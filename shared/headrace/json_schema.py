@@ -6,6 +6,9 @@ import jsonschema_rs
 
 from headrace.errors import HeadraceError
 
+_PATTERNS = jsonschema_rs.RegexOptions(size_limit=65_536)
+"""Linear matching without look-around and back-references, which can take minutes for one text; bytes of a program."""
+
 
 class SchemaFault(HeadraceError):
     """Not a JSON Schema that can be used here."""
@@ -18,7 +21,7 @@ def compile_schema(schema: Any) -> Any:
     call its neighbours. Raises SchemaFault.
     """
     try:
-        return jsonschema_rs.validator_for(schema, retriever=_refuse)
+        return jsonschema_rs.validator_for(schema, retriever=_refuse, pattern_options=_PATTERNS)
     except (jsonschema_rs.ValidationError, ValueError, TypeError) as error:
         raise SchemaFault(f"not a JSON Schema: {str(error).splitlines()[0]}") from error
 

@@ -6,12 +6,14 @@ from typing import Any
 
 import aiokafka.producer.sender
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from headrace import raw_records
+from headrace.errors import KafkaUnavailable
 from headrace.topics import PARTITIONS, Topic
 
 ORIGIN_HEADER = "headrace-origin"
@@ -20,6 +22,9 @@ ORIGIN_HEADER = "headrace-origin"
 
 LARGEST_REQUEST = 9 * 1024 * 1024
 """Most bytes of one produce request; the local broker takes records of 8 MiB, so that a poison one can be buried."""
+
+LONGEST_MESSAGE = 1_000
+"""Characters of an error's message in a dead letter."""
 
 TRANSACTION_BACKOFF_S = 0.002
 """Wait after CONCURRENT_TRANSACTIONS, seconds. aiokafka's own is 20 ms, the largest cost under load (ADR 0002)."""
@@ -39,6 +44,8 @@ class KafkaSettings(BaseSettings):
     partitions: int = Field(default=PARTITIONS, ge=1, validation_alias="HEADRACE_PARTITIONS")
     replication_factor: int = Field(default=1, ge=1, validation_alias="HEADRACE_REPLICATION_FACTOR")
     """Copies of each partition of the topics that we create: 1 on one machine, 3 where it matters."""
+    session_timeout_ms: int = Field(default=10_000, ge=1_000, validation_alias="HEADRACE_SESSION_TIMEOUT_MS")
+    """Silence after which the group takes a member for dead. Brokers take 6 s to 30 min, unless told otherwise."""
 
     def connection(self) -> dict[str, Any]:
         """Keyword arguments that every aiokafka client takes."""
@@ -54,8 +61,9 @@ class KafkaSettings(BaseSettings):
 
 
 def tune() -> None:
-    """Shorten aiokafka's wait between transactions, for which it has no setting. Safe to repeat."""
+    """Set what aiokafka has no setting for: its wait between transactions, and lenient reading. Safe to repeat."""
     aiokafka.producer.sender.BACKOFF_OVERRIDE = TRANSACTION_BACKOFF_S
+    raw_records.install()
 
 
 @lru_cache(maxsize=65_536)
@@ -65,13 +73,15 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 async def create_topics(settings: KafkaSettings, topics: Iterable[Topic]) -> None:
-    """Create the topics that do not exist yet; safe to repeat, and by two at once."""
+    """Create the topics that do not exist yet; safe to repeat, and by two at once. Raises KafkaUnavailable."""
     admin = AIOKafkaAdminClient(**settings.connection())
-    await admin.start()
     try:
+        await admin.start()
         existing = set(await admin.list_topics())
         missing = [_new_topic(topic, settings) for topic in topics if topic.name not in existing]
         answer = await admin.create_topics(missing) if missing else None
+    except KafkaConnectionError as error:
+        raise KafkaUnavailable(f"Kafka at {settings.bootstrap_servers} does not answer") from error
     finally:
         await admin.close()
     for name, code, message in answer.topic_errors if answer else ():
@@ -103,6 +113,6 @@ def dead_letter_headers(
         "connector.name": connector,
         "stage": stage,
         "exception.class.name": type(error).__qualname__,
-        "exception.message": str(error),
+        "exception.message": str(error)[:LONGEST_MESSAGE],
     }
     return [*headers, *((f"__connect.errors.{name}", value.encode()) for name, value in context.items())]

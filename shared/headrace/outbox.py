@@ -2,12 +2,19 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
 from headrace.cloudevents import Header
 
 Record = tuple[bytes | None, bytes | None, list[Header]]
+HandedOver = Callable[[Sequence[Awaitable[object]]], Awaitable[None]]
+
+
+async def _go_on(arriving: Sequence[Awaitable[object]]) -> None:
+    """Hand over the next one."""
 
 
 class Outbox:
@@ -20,19 +27,28 @@ class Outbox:
         """Append a record (key, value, headers); order is kept per topic partition."""
         self._records[topic, partition].append(record)
 
-    async def send(self, producer: AIOKafkaProducer) -> None:
-        """Send everything and wait for every acknowledgement. Raises the first failure, after all have ended."""
-        sent = []
+    async def send(self, producer: AIOKafkaProducer, handed_over: HandedOver = _go_on) -> None:
+        """Send everything and wait for every acknowledgement. Raises the first failure, after all have ended.
+
+        handed_over: awaited after each batch, with what has been handed to the producer so far.
+        """
+        arriving: list[asyncio.Future[object]] = []
         for (topic, partition), records in self._records.items():
-            batch = producer.create_batch()
-            for key, value, headers in records:
-                if batch.append(key=key, value=value, headers=headers, timestamp=None) is None:
-                    sent.append(await producer.send_batch(batch, topic, partition=partition))
-                    batch = producer.create_batch()
-                    batch.append(key=key, value=value, headers=headers, timestamp=None)
-            batch.close()
-            sent.append(await producer.send_batch(batch, topic, partition=partition))
-        results = await asyncio.gather(*sent, return_exceptions=True)
-        for result in results:
+            for batch in _packed(producer, records):
+                arriving.append(await producer.send_batch(batch, topic, partition=partition))
+                await handed_over(arriving)
+        for result in await asyncio.gather(*arriving, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
+
+
+def _packed(producer: AIOKafkaProducer, records: Iterable[Record]) -> Iterator[Any]:
+    """Batches, each as full as the producer allows; one always takes a first record, however large."""
+    batch = producer.create_batch()
+    for key, value, headers in records:
+        if batch.append(key=key, value=value, headers=headers, timestamp=None) is None:
+            yield batch
+            batch = producer.create_batch()
+            batch.append(key=key, value=value, headers=headers, timestamp=None)
+    batch.close()
+    yield batch

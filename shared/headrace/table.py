@@ -8,7 +8,7 @@ transaction markers occupy offsets) has reached the end offsets seen at start. T
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -36,7 +36,7 @@ _log = structlog.get_logger(__name__)
 async def read_entries(topic: Topic, partition: int, codec: Codec, kafka: KafkaSettings) -> dict[str, Event]:
     """All current entries of one partition of a compacted topic, up to its end as it is now.
 
-    Raises KafkaError, and RegistryUnavailable.
+    Raises KafkaError, RegistryUnavailable, and Undecodable: whoever goes on from here must have read everything.
     """
     entries: dict[str, Event] = {}
     place = TopicPartition(topic.name, partition)
@@ -47,7 +47,8 @@ async def read_entries(topic: Topic, partition: int, codec: Codec, kafka: KafkaS
         while not await _reached(consumer, ends):
             for records in (await consumer.getmany(timeout_ms=CATCH_UP_MS)).values():
                 await _learn(codec, records)
-                _apply(entries, records, topic, codec)
+                for record in records:
+                    _put(entries, *_entry(record, topic, codec))
     finally:
         await consumer.stop()
     return entries
@@ -100,7 +101,7 @@ class Table:
             ends = await _rewind(consumer, places)
             acknowledged = 0.0
             while not stopping.is_set():
-                changed = await self._poll(consumer)
+                changed = await self._poll(consumer, stopping)
                 if not self._ready.is_set() and await _reached(consumer, ends):
                     self._ready.set()
                 if self._ready.is_set() and (changed or time.monotonic() - acknowledged > ALIVE_S):
@@ -111,20 +112,28 @@ class Table:
             await producer.stop()
             await consumer.stop()
 
-    async def _poll(self, consumer: AIOKafkaConsumer) -> bool:
+    async def _poll(self, consumer: AIOKafkaConsumer, stopping: asyncio.Event) -> bool:
         changed: list[str] = []
         timeout = IDLE_MS if self._ready.is_set() else CATCH_UP_MS
         for records in (await consumer.getmany(timeout_ms=timeout)).values():
-            while self._codec.unknown(record.value for record in records):
-                try:
-                    await _learn(self._codec, records)
-                except RegistryUnavailable as error:
-                    _log.warning("schema registry away", table=self.topic.name, error=str(error))
-                    await asyncio.sleep(RETRY_S)
-            changed += _apply(self._entries, records, self.topic, self._codec)
+            if await self._learned(records, stopping):
+                changed += _apply(self._entries, records, self.topic, self._codec)
         if changed and self._on_change:
             self._on_change(changed)
         return bool(changed)
+
+    async def _learned(self, records: Sequence[ConsumerRecord], stopping: asyncio.Event) -> bool:
+        """Know the writers' schemas of these records; false when told to stop while the registry is away."""
+        while not stopping.is_set():
+            try:
+                await _learn(self._codec, records)
+            except RegistryUnavailable as error:
+                _log.warning("schema registry away", table=self.topic.name, error=str(error))
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(stopping.wait(), RETRY_S)
+            else:
+                return True
+        return False
 
     @property
     def _key(self) -> bytes:
@@ -183,14 +192,25 @@ def _apply(entries: dict[str, Event], records: Iterable[ConsumerRecord], topic: 
     changed = []
     for record in records:
         try:
-            key = (record.key or b"").decode()
-            event = codec.decode_or_none(topic, record.value)
-        except (Undecodable, UnicodeDecodeError) as error:
-            _log.error("unreadable entry", topic=record.topic, offset=record.offset, error=str(error))
+            key, event = _entry(record, topic, codec)
+        except Undecodable as error:
+            _log.error("unreadable entry", error=str(error))
             continue
-        if event is None:
-            entries.pop(key, None)
-        else:
-            entries[key] = event
+        _put(entries, key, event)
         changed.append(key)
     return changed
+
+
+def _put(entries: dict[str, Event], key: str, event: Event | None) -> None:
+    if event is None:
+        entries.pop(key, None)
+    else:
+        entries[key] = event
+
+
+def _entry(record: ConsumerRecord, topic: Topic, codec: Codec) -> tuple[str, Event | None]:
+    """A record's key and event. Raises Undecodable, which says where."""
+    try:
+        return (record.key or b"").decode(), codec.decode_or_none(topic, record.value)
+    except (Undecodable, UnicodeDecodeError) as error:
+        raise Undecodable(f"{record.topic}-{record.partition}-{record.offset}: {error}") from error

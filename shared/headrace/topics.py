@@ -12,7 +12,13 @@ PARTITIONS = 2
 """Default number of partitions; all topics have the same number, because a machine owns partition p of each."""
 
 MAX_RECORD_BYTES = 1_048_576
-"""Largest record value that Headrace writes or reads; the broker takes larger ones, to be refused in words."""
+"""Largest record value that a caller may send; the broker takes larger ones, to be refused in words."""
+
+LARGEST_MESSAGE = 8 * 1_048_576
+"""Bytes that our topics take at once: more than any that a caller's readable record can lead to."""
+
+LARGEST_LETTER = LARGEST_MESSAGE + 65_536
+"""Bytes that topics of dead letters take: any record that was taken elsewhere, and the headers that say why."""
 
 DAY_MS = 86_400_000
 CALLERS = "callers"
@@ -26,6 +32,7 @@ class Topic:
     key: what its records' keys mean.
     retention_ms: how long records are kept; None is for ever.
     compacted: only the newest record of each key is kept.
+    largest: bytes that the broker takes at once, whatever its own setting is.
     """
 
     name: str
@@ -35,13 +42,21 @@ class Topic:
     doc: str
     retention_ms: int | None = None
     compacted: bool = False
+    largest: int = LARGEST_MESSAGE
+
+    @property
+    def largest_value(self) -> int:
+        """Bytes of the largest value that is read from here."""
+        return MAX_RECORD_BYTES if self.writer == CALLERS else self.largest
 
     @property
     def config(self) -> dict[str, str]:
         """The topic's settings as Kafka names them."""
+        size = {"max.message.bytes": str(self.largest)}
         if self.compacted:
-            return {"cleanup.policy": "compact"}
-        return {"cleanup.policy": "delete", "retention.ms": str(-1 if self.retention_ms is None else self.retention_ms)}
+            return {"cleanup.policy": "compact", **size}
+        retention = -1 if self.retention_ms is None else self.retention_ms
+        return {"cleanup.policy": "delete", "retention.ms": str(retention), **size}
 
 
 TERMINAL: tuple[type[Event], ...] = (run.RunCompleted, run.RunFailed, run.RunCancelled)
@@ -170,7 +185,15 @@ CONTROL_POSITIONS = Topic(
 
 def dead_letters(topic: Topic) -> Topic:
     """Where a topic's unreadable records go: original key, value and headers, byte for byte."""
-    return Topic(f"{topic.name}.dlq", (), "original", "reader", f"dead letters of {topic.name}", 30 * DAY_MS)
+    return Topic(
+        f"{topic.name}.dlq",
+        (),
+        "original",
+        "reader",
+        f"dead letters of {topic.name}",
+        30 * DAY_MS,
+        largest=LARGEST_LETTER,
+    )
 
 
 CONSUMED = (

@@ -40,6 +40,7 @@ LOADED_JOBS = 600
 AT_ONCE = 100
 PAYLOAD = "x" * 4096
 LONG_JOBS, LONG_AT_ONCE, LONG_NODES = 40, 20, 50
+"""Short and long runs do the same number of steps, with the same number of runs, and so of steps, under way."""
 
 
 def chain(nodes: int, payload: bool) -> str:
@@ -141,9 +142,7 @@ async def growth(kafka: KafkaSettings, codec: Codec) -> tuple[float, float]:
         for length in lengths:
             jobs = LONG_JOBS * LONG_NODES // length
             async with runs(kafka, codec, f"bench-{length}-4k", PAYLOAD) as load:
-                seconds = await load.in_flight(
-                    jobs, LONG_AT_ONCE * LONG_NODES // length if length == 5 else LONG_AT_ONCE
-                )
+                seconds = await load.in_flight(jobs, LONG_AT_ONCE)
             if round_number:  # the first round warms up
                 times[length].append(seconds * 1000 / (jobs * length))
     return statistics.median(times[5]), statistics.median(times[LONG_NODES])

@@ -71,17 +71,24 @@ async def route(kafka: KafkaSettings, partition: int) -> None:
     places = [TopicPartition(topic.name, partition) for topic in (REQUESTS, OUTCOMES)]
     consumer.assign(places)
     await consumer.seek_to_end(*places)
-    while True:
-        batch = [record for records in (await consumer.getmany(timeout_ms=1000)).values() for record in records]
-        if not batch:
-            continue
-        outputs: dict[str, list[tuple[bytes, bytes]]] = {}
-        for record in batch:
-            topic, value = next_hop(record)
-            outputs.setdefault(topic, []).append((record.key, value))
-        outputs[STATE.name] = [(b"@position", str(batch[-1].offset).encode())]
-        async with producer.transaction():
-            await send(producer, partition, outputs)
+    try:
+        while True:
+            batch = [record for records in (await consumer.getmany(timeout_ms=1000)).values() for record in records]
+            if batch:
+                async with producer.transaction():
+                    await send(producer, partition, _outputs(batch))
+    finally:
+        await consumer.stop()
+        await producer.stop()
+
+
+def _outputs(batch: list[ConsumerRecord]) -> dict[str, list[tuple[bytes, bytes]]]:
+    outputs: dict[str, list[tuple[bytes, bytes]]] = {}
+    for record in batch:
+        topic, value = next_hop(record)
+        outputs.setdefault(topic, []).append((record.key, value))
+    outputs[STATE.name] = [(b"@position", str(batch[-1].offset).encode())]
+    return outputs
 
 
 async def work(kafka: KafkaSettings) -> None:
@@ -93,10 +100,14 @@ async def work(kafka: KafkaSettings) -> None:
     places = [TopicPartition(WORK.name, number) for number in range(kafka.partitions)]
     consumer.assign(places)
     await consumer.seek_to_end(*places)
-    while True:
-        for place, records in (await consumer.getmany(timeout_ms=1000)).items():
-            outcomes = {OUTCOMES.name: [(record.key, record.value) for record in records]}
-            await send(producer, place.partition, outcomes)
+    try:
+        while True:
+            for place, records in (await consumer.getmany(timeout_ms=1000)).items():
+                outcomes = {OUTCOMES.name: [(record.key, record.value) for record in records]}
+                await send(producer, place.partition, outcomes)
+    finally:
+        await consumer.stop()
+        await producer.stop()
 
 
 async def main(role: str) -> None:
@@ -110,6 +121,9 @@ async def main(role: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     await asyncio.wait([*loops, asyncio.create_task(stop.wait())], return_when=asyncio.FIRST_COMPLETED)
+    for loop in loops:
+        loop.cancel()
+    await asyncio.gather(*loops, return_exceptions=True)
 
 
 if __name__ == "__main__":

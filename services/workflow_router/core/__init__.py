@@ -2,6 +2,8 @@
 
 start.py     a request becomes a run, or a refusal
 progress.py  outcomes and time move a run on, to its one end
+outcome.py   outcomes that can't be right
+values.py    what expressions see of a run
 evolve.py    the state after an event
 """
 
@@ -10,10 +12,11 @@ from collections.abc import Sequence
 from headrace.event import Event
 from headrace.events import node, run
 from headrace.machine import Context, Tick, Unreadable
+from headrace.workflow import InvalidWorkflow
 from workflow_router.core.evolve import evolve, linked
-from workflow_router.core.progress import Progress
+from workflow_router.core.progress import Progress, end_of
 from workflow_router.core.start import refuse, start
-from workflow_router.model import ABSENT, ENDED, RunState
+from workflow_router.model import ABSENT, ENDED, RunState, shortened
 from workflow_router.ports import Workflows
 
 __all__ = ["decide", "evolve", "linked"]
@@ -27,7 +30,11 @@ def decide(
         return ()
     if state.status == ABSENT:
         return _first(state, message, context, workflows)
-    progress = Progress(state, context, workflows.compiled(state.start))
+    try:
+        workflow = workflows.compiled(state.start)
+    except InvalidWorkflow as error:  # this version of Headrace checks more than the one that took it in
+        return [run.RunFailed(**end_of(state, context.now), code="workflow_invalid", message=shortened(str(error)))]
+    progress = Progress(state, context, workflow)
     match message:
         case node.NodeSucceeded():
             progress.succeeded(message)

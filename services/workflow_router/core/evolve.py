@@ -1,6 +1,6 @@
 """The state of a run after an event; folding a run's log gives its state."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from headrace.event import Event
 from headrace.events.run import (

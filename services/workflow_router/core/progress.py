@@ -1,18 +1,21 @@
 """Outcomes and time move a run on: which nodes start, which are ruled out, and how the run ends."""
 
-from collections.abc import Iterable, Mapping
+from collections import deque
 from typing import Any
-
-import msgspec
 
 from headrace.event import Event
 from headrace.events import node, run
 from headrace.events.run import Attempt
-from headrace.expression import Expression, ExpressionError
+from headrace.expression import ExpressionError
 from headrace.machine import Context
 from headrace.workflow import CompiledWorkflow, Node
 from workflow_router.core.evolve import evolve
-from workflow_router.model import ENDED, NO_USAGE, RunState, too_large
+from workflow_router.core.outcome import nonsense
+from workflow_router.core.values import Values
+from workflow_router.model import ENDED, LONGEST_MESSAGE, NO_USAGE, RunState, parse, shortened, too_large
+
+MOST_INPUTS = 8_388_608
+"""Bytes of all inputs that one decision may hand to workers: they travel in one transaction."""
 
 
 class Progress:
@@ -20,9 +23,10 @@ class Progress:
 
     def __init__(self, state: RunState, context: Context, workflow: CompiledWorkflow) -> None:
         self._state = state
-        self._run = context.key
+        self._values = Values(context.key)
         self._now = context.now
         self._workflow = workflow
+        self._handed = 0
         self.events: list[Event] = []
 
     def start(self, started: run.RunStarted) -> None:
@@ -37,12 +41,18 @@ class Progress:
         """A worker's good outcome, unless it is late or a repetition."""
         if self._expected(outcome) is None:
             return
+        if reason := nonsense(outcome):
+            self._failure(outcome.node, "outcome_invalid", f"the worker's outcome {reason}")
+            return
         if reason := too_large(outcome.output):
             self._failure(outcome.node, "output_too_large", f"the output has {reason}", outcome.usage, outcome.calls)
             return
         here = self._workflow.nodes[outcome.node]
         try:
-            taken = self._taken(here, msgspec.json.decode(outcome.output))
+            taken = self._taken(here, parse(outcome.output))
+        except ValueError as error:
+            self._failure(outcome.node, "output_invalid", f"the output is {error}", outcome.usage, outcome.calls)
+            return
         except ExpressionError as error:
             self._failure(outcome.node, "expression_failed", str(error), outcome.usage, outcome.calls)
             return
@@ -65,22 +75,32 @@ class Progress:
 
     def failed(self, outcome: node.NodeFailed) -> None:
         """A worker's bad outcome, unless it is late or a repetition."""
-        if self._expected(outcome) is not None:
-            self._failure(
-                outcome.node,
-                outcome.code,
-                outcome.message,
-                outcome.usage,
-                outcome.calls,
-                retryable=outcome.retryable,
-            )
+        if self._expected(outcome) is None:
+            return
+        if reason := nonsense(outcome):
+            self._failure(outcome.node, "outcome_invalid", f"the worker's outcome {reason}")
+            return
+        self._failure(
+            outcome.node,
+            outcome.code,
+            outcome.message,
+            outcome.usage,
+            outcome.calls,
+            retryable=outcome.retryable,
+        )
 
     def cancel(self, reason: str) -> None:
         """End the run because a caller says so; what is outstanding is ignored when it comes."""
-        self._emit(run.RunCancelled(**self._end(), reason=reason))
+        self._emit(run.RunCancelled(**self._end(), reason=shortened(reason)))
 
     def signal(self, signal: run.SignalRun) -> None:
-        """Note a signal."""
+        """Note a signal; one that is nonsense is passed over, for a run has no way to refuse it."""
+        if too_large(signal.payload) or len(signal.signal) > LONGEST_MESSAGE:
+            return
+        try:
+            parse(signal.payload)
+        except ValueError:
+            return
         self._emit(run.SignalReceived(**self._place(), signal=signal.signal, payload=signal.payload))
 
     def tick(self) -> None:
@@ -132,7 +152,7 @@ class Progress:
                 iteration=attempt.iteration,
                 attempt=attempt.attempt,
                 code=code,
-                message=message,
+                message=shortened(message),
                 retry_at=self._now + retry.wait_ms(attempt.attempt) if again else None,
                 usage=usage,
                 calls=calls,
@@ -149,30 +169,27 @@ class Progress:
         taken = {
             edge.target
             for edge in here.edges
-            if not edge.otherwise and (edge.when is None or self._holds(edge.when, {here.id: output}))
+            if not edge.otherwise
+            and (edge.when is None or self._values.holds(self._state, edge.when, {here.id: output}))
         }
         conditional = {edge.target for edge in here.edges if edge.when is not None}
         if not taken & conditional:
             taken |= {edge.target for edge in here.edges if edge.otherwise}
         return tuple(edge.target for edge in here.edges if edge.target in taken)
 
-    def _holds(self, when: Expression, outputs: Mapping[str, Any]) -> bool:
-        value = when.evaluate(self._values((when,), outputs))
-        if not isinstance(value, bool):
-            raise ExpressionError(f"`{when.text}` is {value!r:.80}; a condition must be true or false")
-        return value
-
     def _follow(self, here: Node) -> None:
-        """Start or rule out what comes after a node that ended."""
-        for edge in here.edges:
-            if self._state.status == ENDED:
-                return
-            self._arrive(self._workflow.nodes[edge.target])
+        """Start or rule out what comes after a node that ended, and after those that are ruled out."""
+        ended = deque([here])
+        while ended:
+            for edge in ended.popleft().edges:
+                target = self._workflow.nodes[edge.target]
+                if self._state.status != ENDED and self._ruled_out(target):
+                    ended.append(target)
 
-    def _arrive(self, target: Node) -> None:
+    def _ruled_out(self, target: Node) -> bool:
         """Decide a node's fate as soon as its incoming edges allow it (dead-path elimination)."""
         if target.id in self._state.results or target.id in self._state.outstanding:
-            return
+            return False
         sources = [self._state.results.get(source) for source in target.sources]
         taken = any(result is not None and target.id in result.taken for result in sources)
         decided = all(result is not None for result in sources)
@@ -180,17 +197,23 @@ class Progress:
             self._schedule(target, attempt=1)
         elif decided and not taken:
             reason = f"no edge from {', '.join(target.sources)} leads here"
-            self._emit(run.NodeSkipped(**self._place(), node=target.id, reason=reason))
-            self._follow(target)
+            self._emit(run.NodeSkipped(**self._place(), node=target.id, reason=shortened(reason)))
+            return True
+        return False
 
     def _schedule(self, target: Node, attempt: int) -> None:
         try:
-            bound = self._evaluate(target.input)
+            bound = self._values.bound(self._state, target.input)
         except ExpressionError as error:
             self._fail("expression_failed", f"node {target.id}, input: {error}", target.id)
             return
         if reason := too_large(bound):
             self._fail("input_too_large", f"node {target.id}: the input has {reason}", target.id)
+            return
+        self._handed += len(bound)
+        if self._handed > MOST_INPUTS:
+            message = f"the inputs of the nodes that start with {target.id} have more than {MOST_INPUTS} bytes in all"
+            self._fail("input_too_large", message, target.id)
             return
         self._emit(
             run.NodeScheduled(
@@ -208,7 +231,7 @@ class Progress:
         if self._state.status == ENDED or len(self._state.results) < len(self._workflow.nodes):
             return
         try:
-            output = self._evaluate(self._workflow.output)
+            output = self._values.bound(self._state, self._workflow.output)
         except ExpressionError as error:
             self._fail("expression_failed", f"output: {error}")
             return
@@ -218,33 +241,7 @@ class Progress:
         self._emit(run.RunCompleted(**self._end(), output=output))
 
     def _fail(self, code: str, message: str, name: str | None = None) -> None:
-        self._emit(run.RunFailed(**self._end(), code=code, message=message, node=name))
-
-    def _evaluate(self, bindings: Iterable[tuple[str, Expression]]) -> str:
-        """Bindings as a JSON object."""
-        bindings = tuple(bindings)
-        values = self._values([expression for _, expression in bindings], {})
-        result = {name: expression.evaluate(values) for name, expression in bindings}
-        return msgspec.json.encode(result).decode()
-
-    def _values(self, expressions: Iterable[Expression], outputs: Mapping[str, Any]) -> dict[str, Any]:
-        """What expressions see; only outputs that they refer to are decoded."""
-        start = self._state.start
-        nodes = {}
-        for name in {name for expression in expressions for name in expression.nodes}:
-            result = self._state.results.get(name)
-            if name in outputs:
-                nodes[name] = {"output": outputs[name]}
-            elif result is not None and result.output is not None:
-                nodes[name] = {"output": msgspec.json.decode(result.output)}
-        about = {
-            "id": self._run,
-            "workflow": start.workflow,
-            "session": start.session,
-            "tenant": start.tenant,
-            "labels": dict(start.labels),
-        }
-        return {"input": msgspec.json.decode(start.input), "nodes": nodes, "run": about}
+        self._emit(run.RunFailed(**self._end(), code=code, message=shortened(message), node=name))
 
     def _emit(self, event: Event) -> None:
         self.events.append(event)
@@ -254,12 +251,16 @@ class Progress:
         return {"seq": self._state.seq, "prev": b"", "at": self._now}
 
     def _end(self) -> dict[str, Any]:
-        start = self._state.start
-        return {
-            "seq": self._state.seq,
-            "prev": b"",
-            "workflow": start.workflow,
-            "started_at": start.at,
-            "finished_at": self._now,
-            "usage": self._state.usage or NO_USAGE,
-        }
+        return end_of(self._state, self._now)
+
+
+def end_of(state: RunState, now: int) -> dict[str, Any]:
+    """What every event that ends a run says."""
+    return {
+        "seq": state.seq,
+        "prev": b"",
+        "workflow": state.start.workflow,
+        "started_at": state.start.at,
+        "finished_at": now,
+        "usage": state.usage or NO_USAGE,
+    }

@@ -9,10 +9,15 @@ from headrace.event import Event
 from headrace.events.run import Pin, RunFailed, RunStarted, StartRun
 from headrace.machine import Context
 from headrace.resource.catalog import Resolved
-from headrace.workflow import CompiledWorkflow
+from headrace.workflow import CompiledWorkflow, InvalidWorkflow
 from workflow_router.core.progress import Progress
-from workflow_router.model import GENESIS, NO_USAGE, RUN_ID, RunState, parse_object, too_large
+from workflow_router.model import GENESIS, NO_USAGE, RUN_ID, RunState, parse_object, shortened, too_large
 from workflow_router.ports import Workflows
+
+LONGEST_NAME = 200
+"""Characters of a reference to a workflow that a refusal repeats."""
+LARGEST_LABELS = 16_384
+"""Bytes of a request's session, tenant, actor and labels together."""
 
 
 class _Refused(Exception):  # a way out of the checks below, never seen outside
@@ -29,6 +34,8 @@ def start(state: RunState, request: StartRun, context: Context, workflows: Workf
         return [refuse(context.now, request.workflow, refusal.code, str(refusal))]
     except NotFound as missing:
         return [refuse(context.now, request.workflow, missing.code, str(missing))]
+    except InvalidWorkflow as error:  # this version of Headrace checks more than the one that took it in
+        return [refuse(context.now, request.workflow, "workflow_invalid", str(error))]
     progress = Progress(state, context, compiled)
     progress.start(started)
     return progress.events
@@ -39,17 +46,18 @@ def refuse(now: int, workflow: str, code: str, message: str) -> RunFailed:
     return RunFailed(
         seq=0,
         prev=GENESIS,
-        workflow=workflow,
+        workflow=shortened(workflow, LONGEST_NAME),
         started_at=now,
         finished_at=now,
         code=code,
-        message=message,
+        message=shortened(message),
         usage=NO_USAGE,
     )
 
 
 def _checked(request: StartRun, context: Context, workflows: Workflows) -> tuple[RunStarted, CompiledWorkflow]:
     _check_id(context)
+    _check_labels(request)
     workflow = workflows.resolver.resolve(("Workflow",), request.workflow)
     compiled = workflows.compile(workflow)
     spec = compiled.spec
@@ -77,6 +85,23 @@ def _check_id(context: Context) -> None:
         raise _Refused("run_id_invalid", f"the record's key {key!r:.120} is no run id: {allowed}")
 
 
+def _check_labels(request: StartRun) -> None:
+    """What a run carries along for its whole life is small."""
+    texts = [
+        request.session or "",
+        request.tenant or "",
+        request.actor or "",
+        *request.labels,
+        *request.labels.values(),
+    ]
+    size = sum(len(text.encode()) for text in texts)
+    if size > LARGEST_LABELS:
+        about = f"session, tenant, actor and labels have {size} bytes, at most {LARGEST_LABELS} are allowed"
+        raise _Refused("request_too_large", about)
+    if any("\0" in text for text in texts):
+        raise _Refused("request_invalid", "U+0000 can't be part of session, tenant, actor or labels")
+
+
 def _checked_input(text: str, compiled: CompiledWorkflow) -> str:
     if reason := too_large(text):
         raise _Refused("input_invalid", f"the input has {reason}")
@@ -87,7 +112,10 @@ def _checked_input(text: str, compiled: CompiledWorkflow) -> str:
     value = compiled.with_defaults(value)
     if faults := compiled.input_faults(value):
         raise _Refused("input_invalid", "; ".join(faults[:10]))
-    return msgspec.json.encode(value).decode()
+    checked = msgspec.json.encode(value).decode()
+    if reason := too_large(checked):
+        raise _Refused("input_invalid", f"the input has, with its defaults, {reason}")
+    return checked
 
 
 def _pins(compiled: CompiledWorkflow, workflows: Workflows) -> Sequence[Pin]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import heapq
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Generic
 
@@ -16,7 +17,14 @@ from headrace.events.control import Position
 from headrace.kafka import ORIGIN_HEADER, dead_letter_headers, partition_of
 from headrace.machine.model import POSITION_KEY, Context, Machine, Message, Received, S, Tick, Unreadable
 from headrace.outbox import Outbox
-from headrace.topics import Topic, dead_letters
+from headrace.topics import LARGEST_MESSAGE, Topic, dead_letters
+
+LONGEST_KEY = 1_024
+"""Bytes of the longest key that names something; it is on every record that follows."""
+LARGEST_FORWARD = LARGEST_MESSAGE - 65_536
+"""Bytes of the largest record that is sent to its home partition as it is."""
+PLACE = re.compile(rb"[A-Za-z0-9._-]{1,249}-[0-9]{1,10}-[0-9]{1,19}")
+"""`<topic>-<partition>-<offset>`; anybody can write the header that holds it."""
 
 
 class Memory(Generic[S]):
@@ -28,6 +36,7 @@ class Memory(Generic[S]):
         self.finished: set[str] = set()
         self.position: dict[str, int] = {}
         self._due: list[tuple[int, str]] = []
+        self._noted: dict[str, int] = {}
         for key, parts in _grouped(entries).items():
             head = parts.get("")
             if key == POSITION_KEY and isinstance(head, Position):
@@ -39,12 +48,11 @@ class Memory(Generic[S]):
         """Make this a key's current state."""
         if self._machine.finished(state):
             self.states.pop(key, None)
+            self._noted.pop(key, None)
             self.finished.add(key)
             return
         self.states[key] = state
-        due = self._machine.due(state)
-        if due is not None:
-            heapq.heappush(self._due, (due, key))
+        self._note(key, self._machine.due(state))
 
     @property
     def next_due(self) -> int | None:
@@ -52,12 +60,23 @@ class Memory(Generic[S]):
         return self._due[0][0] if self._due else None
 
     def pop_due(self, now: int) -> Iterable[str]:
-        """Keys for which something is due; a time that has changed since it was noted is passed over."""
+        """Keys for which something is due."""
         while self._due and self._due[0][0] <= now:
-            due, key = heapq.heappop(self._due)
-            state = self.states.get(key)
-            if state is not None and self._machine.due(state) == due:
+            noted, key = heapq.heappop(self._due)
+            if self._noted.get(key) != noted:
+                continue
+            del self._noted[key]
+            due = self._machine.due(self.states[key])
+            if due is not None and due <= now:
                 yield key
+            else:
+                self._note(key, due)
+
+    def _note(self, key: str, due: int | None) -> None:
+        """Look at a key when it is due. A time that moves away is found out then: most do, and few are reached."""
+        if due is not None and due < self._noted.get(key, due + 1):
+            self._noted[key] = due
+            heapq.heappush(self._due, (due, key))
 
 
 class Batch(Generic[S]):
@@ -121,12 +140,17 @@ class Batch(Generic[S]):
         home = partition_of(key.encode(), self._partitions)
         if home == self._partition:
             return False
-        headers = [*record.headers, (ORIGIN_HEADER, received.place.encode())]
-        self.outbox.add(record.topic, home, (record.key or key.encode(), record.value, headers))
+        origin = (ORIGIN_HEADER, received.place.encode())
+        if (size := _size(record)) > LARGEST_FORWARD:  # with one more header it could be refused there for ever
+            self._bury(record, Undecodable(f"the record has {size} bytes, too many to be sent to its partition"))
+            self.outbox.add(record.topic, home, (key.encode(), None, [origin]))
+        else:
+            self.outbox.add(record.topic, home, (record.key or key.encode(), record.value, [*record.headers, origin]))
         return True
 
     def _read(self, record: ConsumerRecord) -> Message:
         try:
+            _check_key(record)
             return self._codec.decode(self._inputs[record.topic], record.value)
         except Undecodable as error:
             self._bury(record, error)
@@ -138,7 +162,7 @@ class Batch(Generic[S]):
             record.headers, place, connector=self._machine.name, stage="VALUE_CONVERTER", error=error
         )
         topic = dead_letters(self._inputs[record.topic]).name
-        self.outbox.add(topic, self._partition, (record.key, record.value or b"", headers))
+        self.outbox.add(topic, self._partition, (record.key, record.value, headers))
         self.poisoned += 1
 
     def _decide(self, key: str, message: Message, context: Context) -> None:
@@ -191,9 +215,25 @@ class Batch(Generic[S]):
 
 
 def _received(record: ConsumerRecord) -> Received:
-    origin = next((value for name, value in record.headers if name == ORIGIN_HEADER), None)
-    place = origin.decode(errors="replace") if origin else f"{record.topic}-{record.partition}-{record.offset}"
-    return Received(place, record.key, cloudevents.attributes(record.headers, place))
+    here = f"{record.topic}-{record.partition}-{record.offset}"
+    place = next((value.decode() for name, value in record.headers if name == ORIGIN_HEADER and _is_place(value)), here)
+    key = record.key if record.key and len(record.key) <= LONGEST_KEY else None
+    return Received(place, key, cloudevents.attributes(record.headers, place))
+
+
+def _is_place(value: bytes | None) -> bool:
+    return value is not None and PLACE.fullmatch(value) is not None
+
+
+def _check_key(record: ConsumerRecord) -> None:
+    if record.key and len(record.key) > LONGEST_KEY:
+        raise Undecodable(f"the key has {len(record.key)} bytes, at most {LONGEST_KEY} are allowed")
+
+
+def _size(record: ConsumerRecord) -> int:
+    """About the bytes of a record."""
+    headers = sum(len(name) + len(value or b"") for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers
 
 
 def _grouped(entries: Mapping[str, Event]) -> dict[str, dict[str, Event]]:

@@ -3,37 +3,35 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Generic
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
-from aiokafka.errors import CommitFailedError, KafkaError, ProducerFenced
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError, ProducerFenced
 
 from headrace.codec import Codec
 from headrace.errors import RegistryUnavailable
-from headrace.kafka import KafkaSettings, tune
+from headrace.group import Member, Records
+from headrace.kafka import KafkaSettings
 from headrace.machine import metrics
 from headrace.machine.model import Machine, S
-from headrace.machine.partition import Partition, Probe, no_probe
+from headrace.machine.partition import Partition
+from headrace.probe import Probe, no_probe
 from headrace.service import Service
 from headrace.table import Table
 
 MAX_RECORDS = 500
 """Most records of one poll: bounds memory and the length of a transaction."""
 IDLE_MS = 1_000
-SESSION_TIMEOUT_MS = 10_000
 LAG_COMMIT_S = 5.0
 RETRY_S = 0.5
 """Between attempts to open a partition while the broker or the registry is away."""
 
-Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
-
 _log = structlog.get_logger(__name__)
 
 
-class Loop(ConsumerRebalanceListener, Generic[S]):  # type: ignore[misc]  # aiokafka has no types
+class Loop(Generic[S]):
     """One process's share of a machine."""
 
     def __init__(
@@ -47,7 +45,6 @@ class Loop(ConsumerRebalanceListener, Generic[S]):  # type: ignore[misc]  # aiok
         tables: Sequence[Table] = (),
         probe: Probe = no_probe,
     ) -> None:
-        tune()
         self._machine = machine
         self._codec = codec
         self._kafka = kafka
@@ -56,18 +53,9 @@ class Loop(ConsumerRebalanceListener, Generic[S]):  # type: ignore[misc]  # aiok
         self._probe = probe
         self._partitions: dict[int, Partition[S]] = {}
         self._busy = asyncio.Lock()
+        self._opening: asyncio.Future[list[None]] | None = None
         self._assigned = False
-        self._consumer = AIOKafkaConsumer(
-            **kafka.connection(),
-            group_id=machine.name,
-            group_instance_id=f"{machine.name}.{instance}",
-            partition_assignment_strategy=(RangePartitionAssignor,),
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            session_timeout_ms=SESSION_TIMEOUT_MS,
-            heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
-        )
+        self._member = Member(kafka, self, group=machine.name, instance=instance)
 
     @property
     def ready(self) -> bool:
@@ -76,10 +64,9 @@ class Loop(ConsumerRebalanceListener, Generic[S]):  # type: ignore[misc]  # aiok
 
     async def run(self) -> None:
         """Work until `stopping` is set. Raises what a partition can't survive, such as being fenced."""
-        for table in self._tables:
-            await table.ready()
-        await self._consumer.start()
-        self._consumer.subscribe([topic.name for topic in self._machine.inputs], listener=self)
+        if not await self._tables_ready():
+            return
+        await self._member.start(topic.name for topic in self._machine.inputs)
         last_commit = time.monotonic()
         try:
             while not self._stopping.is_set():
@@ -88,29 +75,41 @@ class Loop(ConsumerRebalanceListener, Generic[S]):  # type: ignore[misc]  # aiok
                     await self._show_progress()
                     last_commit = time.monotonic()
         finally:
-            for partition in self._partitions.values():
+            for partition in list(self._partitions.values()):
                 await self._close(partition)
-            await self._consumer.stop()
+            await self._member.stop()
 
-    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+    async def revoke(self, places: Collection[TopicPartition]) -> None:
         """Let the batch in hand commit, then let go. Were we too slow, the next owner fences us."""
+        self._assigned = False
+        if self._opening is not None:
+            self._opening.cancel()  # or it would fence the next owner
         async with self._busy:
-            self._assigned = False
             partitions, self._partitions = self._partitions, {}
             for partition in partitions.values():
                 await self._close(partition)
 
-    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """Own these partitions from now on. The loop opens them: the client swallows errors raised in here."""
-        for number in {place.partition for place in assigned}:
+    async def assign(self, places: Collection[TopicPartition]) -> None:
+        """Own these partitions from now on; the next poll opens them."""
+        for number in {place.partition for place in places}:
             self._partitions[number] = Partition(self._machine, self._codec, self._kafka, number, self._probe)
         self._assigned = True
 
+    async def _tables_ready(self) -> bool:
+        """Wait for the tables that decisions look into; false when told to stop before."""
+        ready = asyncio.gather(*(table.ready() for table in self._tables))
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait((ready, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        ready.cancel()
+        return not self._stopping.is_set()
+
     async def _poll(self) -> None:
-        closed = [partition for partition in self._partitions.values() if not partition.ready]
-        await asyncio.gather(*(self._open(partition) for partition in closed))
-        records = await self._consumer.getmany(timeout_ms=self._wait_ms(), max_records=MAX_RECORDS)
-        await self._learn(records)
+        async with self._busy:
+            await self._open_all()
+        records = await self._member.poll(self._wait_ms(), MAX_RECORDS)
+        if not await self._learned(records):
+            return
         async with self._busy:
             ready = [partition for partition in self._partitions.values() if partition.ready]
             await asyncio.gather(*(self._commit(partition, records) for partition in ready))
@@ -122,21 +121,39 @@ class Loop(ConsumerRebalanceListener, Generic[S]):  # type: ignore[misc]  # aiok
         due = min((due for partition in self._partitions.values() if (due := partition.next_due)), default=None)
         return IDLE_MS if due is None else max(0, min(IDLE_MS, due - time.time_ns() // 1_000_000))
 
-    async def _learn(self, records: Records) -> None:
-        """Fetch writers' schemas that are new to us; while the registry is away, wait: the records can't help it."""
+    async def _learned(self, records: Records) -> bool:
+        """Fetch writers' schemas that are new to us; while the registry is away, wait: the records can't help it.
+
+        False when told to stop before.
+        """
         values = [record.value for batch in records.values() for record in batch]
-        while (ids := self._codec.unknown(values)) and not self._stopping.is_set():
+        while ids := self._codec.unknown(values):
+            if self._stopping.is_set():
+                return False
             try:
                 await self._codec.learn(ids)
             except RegistryUnavailable as error:
                 await self._pause("schema registry away", error)
+        return True
+
+    async def _open_all(self) -> None:
+        """Open what is not ready, unless it is revoked meanwhile."""
+        closed = [partition for partition in self._partitions.values() if not partition.ready]
+        if not closed:
+            return
+        self._opening = opening = asyncio.gather(*(self._open(partition) for partition in closed))
+        try:
+            await opening
+        except asyncio.CancelledError:
+            if self._assigned:
+                raise
+        finally:
+            self._opening = None
 
     async def _open(self, partition: Partition[S]) -> None:
         try:
             await self._still_ours(partition)
-            await partition.open(self._consumer)
-        except (ProducerFenced, CommitFailedError):
-            raise
+            await partition.open(self._member.consumer)
         except (KafkaError, RegistryUnavailable, OSError) as error:
             await self._close(partition)
             await self._pause("partition not opened", error)
@@ -145,10 +162,10 @@ class Loop(ConsumerRebalanceListener, Generic[S]):  # type: ignore[misc]  # aiok
     async def _still_ours(self, partition: Partition[S]) -> None:
         """Before fencing again after an error, make sure that we wouldn't fence a rightful new owner.
 
-        A commit of group offsets is refused unless we are a member of the current generation.
+        A commit of group offsets is refused, and we join again, unless we are a member of the current generation.
         """
         if partition.opened:
-            await self._consumer.commit(partition.group_offsets())
+            await self._member.consumer.commit(partition.group_offsets())
 
     async def _commit(self, partition: Partition[S], records: Records) -> None:
         batch = [record for place in partition.inputs for record in records.get(place, ())]
@@ -169,7 +186,7 @@ class Loop(ConsumerRebalanceListener, Generic[S]):  # type: ignore[misc]  # aiok
         for partition in self._partitions.values():
             if partition.ready:
                 with contextlib.suppress(KafkaError):
-                    await self._consumer.commit(partition.group_offsets())
+                    await self._member.consumer.commit(partition.group_offsets())
 
     async def _pause(self, what: str, error: BaseException) -> None:
         _log.warning(what, machine=self._machine.name, error=str(error) or type(error).__name__)

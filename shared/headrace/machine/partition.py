@@ -13,20 +13,20 @@ The order that keeps it exact, as the numbers in the code:
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Generic
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
 
 from headrace.codec import Codec
 from headrace.kafka import LARGEST_REQUEST, KafkaSettings
 from headrace.machine import metrics
 from headrace.machine.batch import Batch, Memory
 from headrace.machine.model import Machine, S
+from headrace.probe import Probe, no_probe
 from headrace.table import read_entries
 
 TRANSACTION_TIMEOUT_MS = 15_000
@@ -34,18 +34,14 @@ BATCH_BYTES = 1 << 20
 REQUEST_TIMEOUT_MS = 10_000
 CLOSE_S = 3.0
 
-Probe = Callable[[str], None]
-"""Called with the name of each point at which a process may die: after_poll, mid_send, before_commit, after_commit."""
-
 _log = structlog.get_logger(__name__)
 
 
-def no_probe(point: str) -> None:
-    """Let it live."""
-
-
 class Partition(Generic[S]):
-    """The owner of one partition, from `open` until `close`."""
+    """The owner of one partition, from `open` until `close`.
+
+    probe: awaited after_poll, mid_send (once a topic, nothing after it is sent yet), before_commit and after_commit.
+    """
 
     def __init__(
         self, machine: Machine[S], codec: Codec, kafka: KafkaSettings, number: int, probe: Probe = no_probe
@@ -60,6 +56,7 @@ class Partition(Generic[S]):
         self._probe = probe
         self._producer: AIOKafkaProducer | None = None
         self._memory: Memory[S] = Memory(machine, {})
+        self._position: Mapping[str, int] = {}
         self._labels = (machine.name, str(number))
 
     async def open(self, consumer: AIOKafkaConsumer) -> None:
@@ -70,6 +67,7 @@ class Partition(Generic[S]):
         self._memory = Memory(self._machine, entries)
         for place in self.inputs:  # behind what retention has left of 0, auto_offset_reset goes to the earliest
             consumer.seek(place, self._memory.position.get(place.topic, 0))
+        self._position = dict(self._memory.position)
         self.ready = self.opened = True
         _log.info("partition ready", partition=self.number, keys=len(self._memory.states))
 
@@ -77,13 +75,16 @@ class Partition(Generic[S]):
         """Let go of the producer; an open transaction is aborted by whoever fences us, or by its time-out."""
         self.ready = False
         producer, self._producer = self._producer, None
-        if producer is not None:
-            with contextlib.suppress(TimeoutError, KafkaError):
-                await asyncio.wait_for(producer.stop(), CLOSE_S)
+        if producer is None:
+            return
+        try:
+            await asyncio.wait_for(producer.stop(), CLOSE_S)
+        except TimeoutError:  # the broker is away; stop was cut off before it closed the connections
+            await producer.client.close()
 
     def group_offsets(self) -> dict[TopicPartition, int]:
-        """The position, as the consumer group is shown it."""
-        return {place: self._memory.position.get(place.topic, 0) for place in self.inputs}
+        """The position that is committed, as the consumer group is shown it."""
+        return {place: self._position.get(place.topic, 0) for place in self.inputs}
 
     @property
     def next_due(self) -> int | None:
@@ -93,7 +94,6 @@ class Partition(Generic[S]):
     async def commit(self, records: Sequence[ConsumerRecord]) -> None:
         """Turn a batch into one transaction. After any error the partition must be closed and opened again."""
         began = time.perf_counter()
-        self._probe("after_poll")
         batch = Batch(
             self._machine, self._codec, self._memory, self.number, self._kafka.partitions, time.time_ns() // 1_000_000
         )
@@ -101,9 +101,11 @@ class Partition(Generic[S]):
         batch.tick()
         if batch.empty:
             return
+        await self._probe("after_poll")
         batch.close()
         await self._send(batch)  # 4-7
-        self._probe("after_commit")
+        self._position = dict(self._memory.position)
+        await self._probe("after_commit")
         metrics.count(self._labels, batch.consumed, batch.events, batch.poisoned, time.perf_counter() - began)  # 8
 
     async def _send(self, batch: Batch[S]) -> None:
@@ -111,9 +113,8 @@ class Partition(Generic[S]):
         assert producer is not None
         try:
             await producer.begin_transaction()  # 4
-            self._probe("mid_send")
-            await batch.outbox.send(producer)  # 5, 6
-            self._probe("before_commit")
+            await batch.outbox.send(producer, partial(self._probe, "mid_send"))  # 5, 6
+            await self._probe("before_commit")
             await producer.commit_transaction()  # 7
         except BaseException:
             metrics.ABORTED.labels(*self._labels).inc()

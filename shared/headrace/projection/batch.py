@@ -1,6 +1,6 @@
 """The rows and dead letters of one batch, in memory, before anything is written."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import structlog
@@ -10,7 +10,7 @@ from headrace.codec import Codec
 from headrace.errors import Undecodable
 from headrace.kafka import dead_letter_headers
 from headrace.outbox import Outbox
-from headrace.projection.model import Origin, Projection, Row
+from headrace.projection.model import LogReplaced, Origin, Projection, Row
 from headrace.topics import dead_letters
 
 NUL, REPLACEMENT = "\0", "\N{REPLACEMENT CHARACTER}"
@@ -45,7 +45,9 @@ class Batch:
         self.poisoned = 0
 
     def fold(self, place: TopicPartition, position: int, records: Sequence[ConsumerRecord]) -> None:
-        """Take the records that follow a partition's position."""
+        """Take the records that follow a partition's position. Raises LogReplaced for one that can't."""
+        if records[0].offset < position:
+            raise LogReplaced(f"{place.topic}-{place.partition} went back from {position} to {records[0].offset}")
         for record in records:
             try:
                 event = self._codec.decode(self._topics[record.topic], record.value)
@@ -53,21 +55,23 @@ class Batch:
                 self._bury(record, "VALUE_CONVERTER", error)
                 continue
             try:
-                rows = tuple(Row(row.query, _storable(row.values)) for row in self._projection.rows(event, _at(record)))
+                rows = tuple(
+                    row._replace(values=_storable(row.values)) for row in self._projection.rows(event, _at(record))
+                )
             except Undecodable as error:
                 self._bury(record, "TRANSFORMATION", error)
                 continue
             self.entries.append(Entry(record, rows))
-        if records:
-            self.moves[place] = Move(position, records[-1].offset + 1)
+        self.moves[place] = Move(position, records[-1].offset + 1)
 
-    def writes(self) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+    def writes(self) -> Iterator[tuple[str, Collection[tuple[Any, ...]]]]:
         """For each query that writes, its arguments in the order of the log."""
-        values: dict[str, list[tuple[Any, ...]]] = {name: [] for name in self._projection.writes}
-        for entry in self.entries:
-            for row in entry.rows:
-                values[row.query].append(row.values)
-        return ((name, rows) for name, rows in values.items() if rows)
+        writes: dict[str, dict[Any, tuple[Any, ...]]] = {name: {} for name in self._projection.writes}
+        for number, row in enumerate(row for entry in self.entries for row in entry.rows):
+            table = writes[row.query]
+            identity = row.values[: row.key] or number
+            table[identity] = _merged(table.get(identity), row.values)
+        return ((name, table.values()) for name, table in writes.items() if table)
 
     def refuse(self, refused: Sequence[tuple[Entry, Exception]]) -> None:
         """Bury records whose rows Postgres does not take."""
@@ -95,3 +99,10 @@ def _at(record: ConsumerRecord) -> Origin:
 def _storable(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Values without U+0000, which Postgres can't hold in a text and which a caller's own words may contain."""
     return tuple(value.replace(NUL, REPLACEMENT) if isinstance(value, str) else value for value in values)
+
+
+def _merged(earlier: tuple[Any, ...] | None, later: tuple[Any, ...]) -> tuple[Any, ...]:
+    """What the later values say, and where they say nothing, the earlier ones."""
+    if earlier is None:
+        return later
+    return tuple(old if new is None else new for old, new in zip(earlier, later, strict=True))

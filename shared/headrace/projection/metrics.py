@@ -2,6 +2,8 @@
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from headrace.projection.batch import Batch
+
 _LABELS = ("projection",)
 RECORDS = Counter("headrace_projection_records_total", "Records whose rows are committed.", _LABELS)
 ROWS = Counter("headrace_projection_rows_total", "Rows written.", _LABELS)
@@ -11,9 +13,9 @@ SECONDS = Histogram("headrace_projection_batch_seconds", "From poll to commit of
 READY = Gauge("headrace_projection_ready", "1 when all partitions that are ours are at their position.", _LABELS)
 
 
-def count(projection: str, records: int, rows: int, dead_letters: int, seconds: float) -> None:
+def count(projection: str, batch: Batch, seconds: float) -> None:
     """Note a committed batch."""
-    RECORDS.labels(projection).inc(records)
-    ROWS.labels(projection).inc(rows)
-    DEAD_LETTERS.labels(projection).inc(dead_letters)
+    RECORDS.labels(projection).inc(len(batch.entries) + batch.poisoned)
+    ROWS.labels(projection).inc(sum(len(entry.rows) for entry in batch.entries))
+    DEAD_LETTERS.labels(projection).inc(batch.poisoned)
     SECONDS.labels(projection).observe(seconds)

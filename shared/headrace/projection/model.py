@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from headrace.errors import HeadraceError
 from headrace.event import Event
 from headrace.topics import Topic
 
@@ -19,6 +20,10 @@ def no_probe(point: str) -> None:
     """Let it live."""
 
 
+class LogReplaced(HeadraceError):
+    """The rows do not come from this log, or it has lost records: start over."""
+
+
 class Origin(NamedTuple):
     """Where an event stands in the log. A record without a key has its place as its key."""
 
@@ -30,10 +35,16 @@ class Origin(NamedTuple):
 
 
 class Row(NamedTuple):
-    """What to write: the name of a query and its arguments."""
+    """What to write: the name of a query and its arguments.
+
+    key: how many of the first arguments say which row it is. Writes of one row in one batch become one write: of each
+    argument the last that is not None. The query must treat what the table has in the same way, for where a batch ends
+    is chance. 0: every write is carried out.
+    """
 
     query: str
     values: tuple[Any, ...]
+    key: int = 0
 
 
 @dataclass(frozen=True)

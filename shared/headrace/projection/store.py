@@ -1,7 +1,7 @@
 """Postgres, as a projection sees it: the schema, the positions, and the transaction that moves them with the rows."""
 
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -56,10 +56,6 @@ class RowsRefused(HeadraceError):
     """Postgres does not take the rows of some record, and never will."""
 
 
-class LogReplaced(HeadraceError):
-    """The rows do not come from this log, or it has lost records: drop the rows and make them again."""
-
-
 class Store:
     """One process's session. A session that fails is replaced by the next call."""
 
@@ -69,7 +65,7 @@ class Store:
         self._probe = probe
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
 
-    async def positions(self, places: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+    async def positions(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """The stored next offset of each of these partitions. Raises StoreUnavailable."""
         wanted = (self._projection.name, [place.topic for place in places], [place.partition for place in places])
         async with self._session() as connection:
@@ -83,14 +79,17 @@ class Store:
         Raises Fenced, RowsRefused, and StoreUnavailable: then it may all the same have been committed, which only the
         stored positions tell.
         """
-        async with self._session() as connection, _refusals(), connection.transaction():  # 4, 7
-            self._probe("begun")
-            await self._advance(connection, batch)  # 5
-            self._probe("positions")
-            for query, values in batch.writes():  # 6
-                await connection.executemany(self._projection.queries[query], values)
-                self._probe(query)
-            self._probe("before_commit")
+        try:
+            async with self._session() as connection, connection.transaction():  # 4, 7
+                self._probe("begun")
+                await self._advance(connection, batch)  # 5
+                self._probe("positions")
+                for query, values in batch.writes():  # 6
+                    await connection.executemany(self._projection.queries[query], values)
+                    self._probe(query)
+                self._probe("before_commit")
+        except _REFUSED as error:
+            raise RowsRefused(str(error)) from error
         self._probe("after_commit")
 
     async def refused(self, batch: Batch) -> list[tuple[Entry, Exception]]:
@@ -104,7 +103,7 @@ class Store:
                     async with connection.transaction():
                         for row in entry.rows:
                             await connection.execute(self._projection.queries[row.query], *row.values)
-                except _REFUSED as error:  # noqa: PERF203  # the price of knowing which one
+                except _REFUSED as error:
                     found.append((entry, error))
             await trial.rollback()
         return found
@@ -159,14 +158,6 @@ class Store:
             connection.terminate()
             raise
         return connection
-
-
-@contextlib.contextmanager
-def _refusals() -> "Iterator[None]":
-    try:
-        yield
-    except _REFUSED as error:
-        raise RowsRefused(str(error)) from error
 
 
 async def start_over(projection: Projection, dsn: str) -> None:

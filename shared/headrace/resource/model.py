@@ -45,8 +45,8 @@ class Costs(Spec):
     """Prices per 1,000 tokens."""
 
     currency: str = Field(pattern=r"^[A-Z]{3}$")
-    input_per_1k: Decimal = Field(ge=0)
-    output_per_1k: Decimal = Field(ge=0)
+    input_per_1k: Decimal = Field(ge=0, max_digits=24, decimal_places=12)
+    output_per_1k: Decimal = Field(ge=0, max_digits=24, decimal_places=12)
 
 
 def _free(value: Any) -> Any:

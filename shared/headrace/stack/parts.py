@@ -11,13 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
-import boto3
 import httpx
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from headrace.contracts import publish
 from headrace.errors import StackError
+from headrace.install import BUCKET, KMS_ALIAS, LOCAL_SECRET, prepare_s3
 from headrace.kafka import KafkaSettings, create_topics
 from headrace.stack import downloads
 from headrace.stack.home import OFFSETS, Home, is_open
@@ -32,9 +30,6 @@ SERVICES = (
     "vector_search",
     "projector",
 )
-BUCKET = "headrace"
-KMS_ALIAS = "alias/headrace"
-LOCAL_SECRET = "local"  # noqa: S105  # the S3 of the local stack takes any
 CLUSTER_ID = "headrace-local-stack-0"
 
 Check = Callable[[], Awaitable[bool]]
@@ -185,7 +180,7 @@ class Plan:
         port = self._port("s3")
 
         async def once() -> None:
-            await asyncio.to_thread(_prepare_s3, self.env["S3_ENDPOINT_URL"])
+            await asyncio.to_thread(prepare_s3, self.env["S3_ENDPOINT_URL"])
 
         command = (str(_script("moto_server")), "-H", "127.0.0.1", "-p", str(port))
         return Part("s3", port, command, _listens(port), once=once)
@@ -210,6 +205,7 @@ class Plan:
             "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", LOCAL_SECRET),
             "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
             "QDRANT_PATH": str(self._home.data / "qdrant"),
+            "MODEL_INVOKE_CONCURRENCY": os.environ.get("MODEL_INVOKE_CONCURRENCY", str(SLOTS)),
         }
         needs = {"model_invoke": ("postgres",), "projector": ("postgres",), "vector_search": ("embedding",)}
         after = self._ours("kafka", "registry", *needs.get(name, ()))
@@ -272,22 +268,3 @@ def _answers(url: str) -> Check:
             return False
 
     return check
-
-
-def _prepare_s3(endpoint: str) -> None:
-    """The bucket and the key; safe to repeat."""
-    options = {
-        "endpoint_url": endpoint,
-        "region_name": "us-east-1",
-        "aws_access_key_id": LOCAL_SECRET,
-        "aws_secret_access_key": LOCAL_SECRET,
-    }
-    config = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2})
-    try:
-        boto3.client("s3", **options, config=config).create_bucket(Bucket=BUCKET)  # type: ignore[call-overload]
-        kms = boto3.client("kms", **options, config=config)  # type: ignore[call-overload]
-        if not any(alias["AliasName"] == KMS_ALIAS for alias in kms.list_aliases()["Aliases"]):
-            key = kms.create_key(Description="Headrace, local stack")["KeyMetadata"]["KeyId"]
-            kms.create_alias(AliasName=KMS_ALIAS, TargetKeyId=key)
-    except (BotoCoreError, ClientError) as error:
-        raise StackError(f"the local S3 at {endpoint} does not do its work: {error}") from error

@@ -75,22 +75,26 @@ class Supervisor:
         self._note()
 
     async def _keep(self, part: Part) -> None:
-        """Start a part again and again."""
-        for name in part.after:
-            if name in self._well:
-                await self._well[name].wait()
+        """Start a part again and again, each time when what it stands on is well."""
         deaths: deque[float] = deque(maxlen=RESTARTS)
         while True:
+            for name in part.after:
+                if name in self._well:
+                    await self._well[name].wait()
             code = await self._live(part)
-            state = self._running.parts[part.name]
-            deaths.append(time.monotonic())
+            self._well[part.name].clear()
+            if self._stands(part):  # one that falls with what it stands on is not to blame
+                deaths.append(time.monotonic())
             if len(deaths) == RESTARTS and deaths[-1] - deaths[0] < WINDOW_S:
                 raise StackError(f"{part.name} ended {RESTARTS} times; see {self._log(part)}: {self._last_line(part)}")
-            pause = min(FIRST_PAUSE_S * 2 ** (len(deaths) - 1), LONGEST_PAUSE_S)
+            state = self._running.parts[part.name]
             state.status, state.pid, state.detail = "restarting", None, f"ended with {code}"
             state.restarts += 1
             self._note()
-            await asyncio.sleep(pause)
+            await asyncio.sleep(min(FIRST_PAUSE_S * 2 ** max(len(deaths) - 1, 0), LONGEST_PAUSE_S))
+
+    def _stands(self, part: Part) -> bool:
+        return all(self._well[name].is_set() for name in part.after if name in self._well)
 
     async def _live(self, part: Part) -> int:
         """One life of a part; its exit code. Raises StackError if it does not become well in time."""

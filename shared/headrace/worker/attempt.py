@@ -3,10 +3,14 @@
 import time
 from typing import Any
 
+import structlog
+
 from headrace.errors import NodeError
 from headrace.event import Event
-from headrace.journal import Journal
+from headrace.journal import Entry, Journal, JournalUnavailable
 from headrace.worker.job import Job
+
+_log = structlog.get_logger(__name__)
 
 
 class Attempt:
@@ -26,8 +30,10 @@ class Attempt:
             call = self._job.plan(request)
             answer = await self._answer(request, call)
             return self._job.succeeded(request, call, answer, began, _now())
-        except NodeError as error:
-            return self._job.failed(request, error, began, _now())
+        except JournalUnavailable:
+            raise
+        except Exception as error:
+            return self._job.failed(request, _fault(error), began, _now())
 
     async def _answer(self, request: Event, call: Any) -> Any:
         if self._journal is None:
@@ -37,17 +43,29 @@ class Attempt:
         if entry.done:
             return entry.answer()
         try:
-            if entry.ambiguous and not self._job.repeat_ambiguous(call):
-                raise NodeError(
-                    "call_ambiguous",
-                    "a worker died in the middle of this call; it may have been made, and is not repeated",
-                )
-            answer = await self._job.perform(call)
-        except NodeError as error:
-            await self._journal.failed(key, error)
-            raise
-        await self._journal.done(key, answer)
+            answer = await self._call(entry, call)
+            await self._journal.done(key, answer)
+        except Exception as error:
+            fault = _fault(error)
+            await self._journal.failed(key, fault)
+            raise fault from error
         return answer
+
+    async def _call(self, entry: Entry, call: Any) -> Any:
+        if entry.ambiguous and not self._job.repeat_ambiguous(call):
+            raise NodeError(
+                "call_ambiguous",
+                "a worker died in the middle of this call; it may have been made, and is not repeated",
+            )
+        return await self._job.perform(call)
+
+
+def _fault(error: Exception) -> NodeError:
+    """The error as its request's outcome. What is no NodeError is a bug in the job: it fails one request, not all."""
+    if isinstance(error, NodeError):
+        return error
+    _log.error("a bug in this worker", exc_info=error)
+    return NodeError("internal_error", f"a bug in the worker: {type(error).__name__}; its log tells more")
 
 
 def _now() -> int:

@@ -1,16 +1,14 @@
-"""The consumer of a worker: polling, bounded concurrency, sending outcomes, committing watermarks."""
+"""The consumer of a worker: polling, bounded concurrency, answering, committing watermarks."""
 
 import asyncio
 import contextlib
 import time
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from prometheus_client import Counter, Histogram
 
@@ -18,19 +16,20 @@ from headrace import cloudevents
 from headrace.codec import Codec
 from headrace.errors import RegistryUnavailable, Undecodable
 from headrace.event import Event
+from headrace.group import Member, Records
 from headrace.journal import Journal, JournalUnavailable
-from headrace.kafka import LARGEST_REQUEST, KafkaSettings, dead_letter_headers
+from headrace.kafka import KafkaSettings, dead_letter_headers
 from headrace.outbox import Outbox
+from headrace.probe import Probe, no_probe
 from headrace.service import Service
 from headrace.topics import Topic, dead_letters
 from headrace.worker.attempt import Attempt
+from headrace.worker.delivery import Delivery
 from headrace.worker.job import Job
 from headrace.worker.watermark import Watermark
 
 MAX_RECORDS = 500
 IDLE_MS = 1_000
-BATCH_BYTES = 1 << 20
-SESSION_TIMEOUT_MS = 10_000
 COMMIT_S = 0.2
 """Between commits of offsets: what a killed worker does again, at the most."""
 GRACE_S = 8.0
@@ -56,44 +55,34 @@ class Worker:
     journal: Journal | None = None
 
 
-class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """One process's share of a worker's requests."""
+class Loop:
+    """One process's share of a worker's requests.
 
-    def __init__(self, worker: Worker, codec: Codec, kafka: KafkaSettings, service: Service) -> None:
+    probe: awaited for every request, or batch of an inline job: taken, answered (the journal has it), sent.
+    """
+
+    def __init__(
+        self, worker: Worker, codec: Codec, kafka: KafkaSettings, service: Service, probe: Probe = no_probe
+    ) -> None:
         self._worker = worker
         self._attempt = Attempt(worker.job, worker.journal)
         self._codec = codec
         self._stopping = service.stopping
+        self._probe = probe
         self._source = f"/headrace/{worker.name}".encode()
-        self._marks: dict[TopicPartition, Watermark] = defaultdict(Watermark)
+        self._marks: Mapping[TopicPartition, Watermark] = {}
         self._running: set[asyncio.Task[None]] = set()
+        self._failure: BaseException | None = None
         self._committed = 0.0
         self.assigned = False
         self.away: set[str] = set()
-        self._producer = AIOKafkaProducer(
-            **kafka.connection(),
-            enable_idempotence=True,
-            linger_ms=0,
-            max_batch_size=BATCH_BYTES,
-            max_request_size=LARGEST_REQUEST,
-        )
-        self._consumer = AIOKafkaConsumer(
-            **kafka.connection(),
-            group_id=worker.name,
-            group_instance_id=f"{worker.name}.{service.instance}",
-            partition_assignment_strategy=(RangePartitionAssignor,),
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            session_timeout_ms=SESSION_TIMEOUT_MS,
-            heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
-        )
+        self._delivery = Delivery(kafka)
+        self._member = Member(kafka, self, group=worker.name, instance=service.instance)
 
     async def run(self) -> None:
         """Work until told to stop; then give the calls under way GRACE_S to end."""
-        await self._producer.start()
-        await self._consumer.start()
-        self._consumer.subscribe([self._worker.requests.name], listener=self)
+        await self._delivery.start()
+        await self._member.start([self._worker.requests.name])
         try:
             while not self._stopping.is_set():
                 await self._poll()
@@ -103,67 +92,84 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         finally:
             for task in self._running:
                 task.cancel()
-            await self._consumer.stop()
-            await self._producer.stop()
+            await self._member.stop()
+            await self._delivery.stop()
 
-    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+    async def revoke(self, places: Collection[TopicPartition]) -> None:
         """Commit what has ended, and forget: what is under way will be repeated by the next owner."""
         await self._commit()
-        for place in revoked:
-            self._marks.pop(place, None)
+        self._marks = {}
 
-    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+    async def assign(self, places: Collection[TopicPartition]) -> None:
         """Start with fresh marks."""
+        self._marks = {place: Watermark() for place in places}
         self.assigned = True
 
     async def _poll(self) -> None:
+        if self._failure is not None:
+            raise self._failure
         free = self._worker.concurrency - len(self._running)
         if free <= 0:
             await asyncio.wait(self._running, timeout=IDLE_MS / 1000, return_when=asyncio.FIRST_COMPLETED)
         else:
             inline = self._worker.job.inline
             wait = IDLE_MS if not self._running and not self._uncommitted() else int(COMMIT_S * 1000)
-            records = await self._consumer.getmany(timeout_ms=wait, max_records=MAX_RECORDS if inline else free)
+            records = await self._member.poll(wait, MAX_RECORDS if inline else free)
+            marks = self._marks
             await self._learn(records)
-            await (self._work_inline(records) if inline else self._spawn(records))
+            if marks is self._marks:  # else a rebalance came between, and whoever owns the records now reads them again
+                await (self._work_inline(records) if inline else self._spawn(records))
         if time.monotonic() - self._committed > COMMIT_S:
             await self._commit()
 
     def _uncommitted(self) -> bool:
         return time.monotonic() - self._committed < COMMIT_S
 
-    async def _work_inline(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+    async def _work_inline(self, records: Records) -> None:
         """A whole batch, one after the other, without a task a record."""
-        outbox = Outbox()
+        if not records:
+            return
+        taken = self._take(records)
         began = time.perf_counter()
-        for place, batch in records.items():
-            for record in batch:
-                self._marks[place].begin(record.offset)
-                await self._answer(record, outbox)
+        outbox = Outbox()
+        await self._probe("taken")
+        for _, record in taken:
+            await self._answer(record, outbox)
+        await self._probe("answered")
         await self._deliver(outbox)
-        for place, batch in records.items():
-            for record in batch:
-                self._marks[place].end(record.offset)
-            SECONDS.labels(self._worker.name).observe(time.perf_counter() - began)
+        await self._probe("sent")
+        for mark, record in taken:
+            mark.end(record.offset)
+        SECONDS.labels(self._worker.name).observe(time.perf_counter() - began)
 
-    async def _spawn(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
-        for place, batch in records.items():
-            for record in batch:
-                self._marks[place].begin(record.offset)
-                task = asyncio.create_task(self._work(self._marks[place], record))
-                self._running.add(task)
-                task.add_done_callback(self._ended)
+    async def _spawn(self, records: Records) -> None:
+        for mark, record in self._take(records):
+            task = asyncio.create_task(self._work(mark, record))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+
+    def _take(self, records: Records) -> list[tuple[Watermark, ConsumerRecord]]:
+        taken = [(self._marks[place], record) for place, batch in records.items() for record in batch]
+        for mark, record in taken:
+            mark.begin(record.offset)
+        return taken
 
     def _ended(self, task: asyncio.Task[None]) -> None:
+        """A task of ours never fails but for a bug: better no worker than one that has lost a request."""
         self._running.discard(task)
-        if not task.cancelled() and (error := task.exception()):
-            raise error  # a bug: the event loop's handler logs it, and the offset is never passed
+        if not task.cancelled():
+            self._failure = task.exception() or self._failure
+        elif not self._stopping.is_set():
+            self._failure = RuntimeError(f"{self._worker.name}: a request was given up although nobody asked to stop")
 
     async def _work(self, mark: Watermark, record: ConsumerRecord) -> None:
         began = time.perf_counter()
         outbox = Outbox()
+        await self._probe("taken")
         await self._answer(record, outbox)
+        await self._probe("answered")
         await self._deliver(outbox)
+        await self._probe("sent")
         mark.end(record.offset)
         SECONDS.labels(self._worker.name).observe(time.perf_counter() - began)
 
@@ -203,7 +209,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         headers = dead_letter_headers(
             record.headers, place, connector=self._worker.name, stage="VALUE_CONVERTER", error=error
         )
-        letter = (record.key, record.value or b"", headers)
+        letter = (record.key, record.value, headers)
         outbox.add(dead_letters(self._worker.requests).name, record.partition, letter)
 
     def _headers(
@@ -226,14 +232,14 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         """Send until it has arrived: an outcome may come twice, and is never lost."""
         while True:
             try:
-                await outbox.send(self._producer)
+                await self._delivery.send(outbox)
             except (KafkaError, OSError) as error:
                 await self._wait_for("kafka", error)
             else:
                 self.away.discard("kafka")
                 return
 
-    async def _learn(self, records: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> None:
+    async def _learn(self, records: Records) -> None:
         values = [record.value for batch in records.values() for record in batch]
         while ids := self._codec.unknown(values):
             try:
@@ -252,15 +258,23 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             raise asyncio.CancelledError
 
     async def _commit(self) -> None:
-        offsets = {place: mark for place, marks in self._marks.items() if (mark := marks.advance()) is not None}
+        pending = [(place, mark, offset) for place, mark in self._marks.items() if (offset := mark.pending) is not None]
         self._committed = time.monotonic()
-        if offsets:
-            with contextlib.suppress(KafkaError):  # the next commit says the same, and more
-                await self._consumer.commit(offsets)
+        if not pending:
+            return
+        try:
+            await self._member.consumer.commit({place: offset for place, _, offset in pending})
+        except KafkaError as error:
+            _log.warning("offsets not committed", worker=self._worker.name, error=str(error) or type(error).__name__)
+            return
+        for _, mark, offset in pending:
+            mark.committed(offset)
 
 
-async def run_worker(worker: Worker, codec: Codec, kafka: KafkaSettings, service: Service) -> None:
+async def run_worker(
+    worker: Worker, codec: Codec, kafka: KafkaSettings, service: Service, *, probe: Probe = no_probe
+) -> None:
     """Run a worker for the life of a service, which is ready when it is a member of its group and nothing is away."""
-    loop = Loop(worker, codec, kafka, service)
+    loop = Loop(worker, codec, kafka, service, probe)
     service.ready_when(worker.name, lambda: loop.assigned and not loop.away)
     await loop.run()

@@ -18,10 +18,12 @@ class Watermark:
         """Its outcome has arrived."""
         self._open.discard(offset)
 
-    def advance(self) -> int | None:
-        """The offset to commit now; None when nothing changed since the last call."""
+    @property
+    def pending(self) -> int | None:
+        """The offset to commit now; None when that is done."""
         mark = min(self._open, default=self._next)
-        if mark == self._committed:
-            return None
+        return None if mark == self._committed else mark
+
+    def committed(self, mark: int) -> None:
+        """This offset was committed."""
         self._committed = mark
-        return mark

@@ -5,7 +5,7 @@ compiler.py from a spec to a CompiledWorkflow, or to all its faults at once
 graph.py    questions about nodes and edges
 """
 
-from headrace.workflow.compiler import CompiledWorkflow, Edge, InvalidWorkflow, Node, compile_workflow
+from headrace.workflow.compiler import Bindings, CompiledWorkflow, Edge, InvalidWorkflow, Node, compile_workflow
 from headrace.workflow.spec import WorkflowSpec
 
-__all__ = ["CompiledWorkflow", "Edge", "InvalidWorkflow", "Node", "WorkflowSpec", "compile_workflow"]
+__all__ = ["Bindings", "CompiledWorkflow", "Edge", "InvalidWorkflow", "Node", "WorkflowSpec", "compile_workflow"]

@@ -58,10 +58,13 @@ class CompiledWorkflow:
 
     def input_faults(self, value: Any) -> list[str]:
         """What is wrong with an input, each as `place: reason`."""
-        return [
-            f"input{''.join(f'.{step}' for step in error.instance_path)}: {error.message}"
-            for error in self._input.iter_errors(value)
-        ]
+        try:
+            return [
+                f"input{''.join(f'.{step}' for step in error.instance_path)}: {error.message:.300}"
+                for error in self._input.iter_errors(value)
+            ]
+        except ValueError as error:  # it is nested deeper than the validator goes
+            return [f"input: {error}"]
 
     def with_defaults(self, value: dict[str, Any]) -> dict[str, Any]:
         """An input with the defaults of the schema's own properties filled in."""

@@ -1,0 +1,44 @@
+"""What this service needs beside what every service has."""
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from types import MappingProxyType
+from typing import Annotated
+
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+from headrace.settings import ServiceSettings
+
+CONCURRENCY = 8
+
+
+class ModelInvokeSettings(ServiceSettings):
+    """Settings of model_invoke, from the environment."""
+
+    database_url: str = Field(
+        default="postgresql://postgres@127.0.0.1:19032/postgres", validation_alias="DATABASE_URL", repr=False
+    )
+    concurrency: int = Field(default=CONCURRENCY, ge=1, validation_alias="MODEL_INVOKE_CONCURRENCY")
+    """Calls under way at once in this process."""
+    variables: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("*_API_KEY", "*_BASE_URL"), validation_alias="MODEL_INVOKE_VARIABLES"
+    )
+    """Environment variables that models may refer to: names or patterns, with commas between them.
+
+    A model names its credential's variable and where to send it, so whoever registers models could read any other.
+    """
+
+    @field_validator("variables", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(filter(None, value.replace(" ", "").split(","))) if isinstance(value, str) else value
+
+    def provider_variables(self, environment: Mapping[str, str]) -> Mapping[str, str]:
+        """The part of an environment that models may refer to, frozen."""
+        allowed = {
+            name: value
+            for name, value in environment.items()
+            if any(fnmatchcase(name, pattern) for pattern in self.variables)
+        }
+        return MappingProxyType(allowed)

@@ -1,0 +1,47 @@
+"""Where the parts meet."""
+
+from pathlib import Path
+
+import structlog
+from pydantic import Field
+
+from headrace.codec import Codec
+from headrace.contracts import SchemaRegistry
+from headrace.projection import Projection, run_projection, start_over
+from headrace.service import Service, configure_logs
+from headrace.settings import ServiceSettings
+from headrace.sql import load_queries
+from headrace.topics import MODEL_EVENTS, PROMPT_EVENTS, RUN_EVENTS, WORKFLOW_EVENTS
+from projector import core
+
+TOPICS = (RUN_EVENTS, PROMPT_EVENTS, MODEL_EVENTS, WORKFLOW_EVENTS)
+QUERIES = load_queries(Path(__file__).with_name("queries.sql"))
+PROJECTION = Projection("projector", TOPICS, QUERIES, core.rows)
+
+_log = structlog.get_logger(__name__)
+
+
+class ProjectorSettings(ServiceSettings):
+    """Where the rows go."""
+
+    database_url: str = Field(default="postgresql://postgres@127.0.0.1:19032/postgres", validation_alias="DATABASE_URL")
+
+
+async def start(service: Service, settings: ProjectorSettings) -> None:
+    """One projection."""
+    registry = SchemaRegistry(settings.schema_registry_url)
+    service.on_stop(registry.close)
+    codec = Codec(registry)
+    await codec.register(TOPICS)
+    service.spawn(run_projection(PROJECTION, codec, settings.kafka, service, settings.database_url))
+
+
+async def rebuild(settings: ProjectorSettings) -> None:
+    """Drop all rows and positions, in one transaction.
+
+    A projector that runs finds its positions gone within seconds and reads the log again from its beginning; else the
+    next one to start does. Raises StoreUnavailable.
+    """
+    configure_logs(settings.log_level)
+    await start_over(PROJECTION, settings.database_url)
+    _log.info("rows dropped; a running projector, or the next one to start, makes them again from the log")

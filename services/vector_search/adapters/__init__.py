@@ -1,0 +1,1 @@
+"""The outside of vector search: an embedding server over HTTP, and Qdrant."""

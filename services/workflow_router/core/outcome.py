@@ -1,0 +1,46 @@
+"""Whether an outcome can be right: the program of a worker may be anybody's, and the log keeps what it says."""
+
+import re
+
+from headrace.events import node
+from headrace.events.run import Call, Usage
+
+MOST_CALLS = 100
+MOST_TOKENS = 10**12
+LONGEST_NAME = 200
+"""Characters of an error code or of a provider's name."""
+LAST_MS = 253_402_300_799_999
+"""The last millisecond of the year 9999: readers can't show later ones."""
+
+_MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+def nonsense(outcome: node.NodeSucceeded | node.NodeFailed) -> str:
+    """Why an outcome can't be taken, or nothing; what it says of an output is not looked at here."""
+    if not all(0 <= time <= LAST_MS for time in (outcome.started_at, outcome.finished_at)):
+        return "has a time that is none"
+    if isinstance(outcome, node.NodeFailed) and not 0 < len(outcome.code) <= LONGEST_NAME:
+        return f"has a code of {len(outcome.code)} characters; 1 to {LONGEST_NAME} are allowed"
+    if len(outcome.calls) > MOST_CALLS:
+        return f"lists {len(outcome.calls)} calls; at most {MOST_CALLS} are allowed"
+    usages = (outcome.usage, *(call.usage for call in outcome.calls))
+    return next(filter(None, (*map(_usage, usages), *map(_call, outcome.calls))), "")
+
+
+def _usage(usage: Usage | None) -> str:
+    if usage is None:
+        return ""
+    if not all(0 <= tokens <= MOST_TOKENS for tokens in (usage.input_tokens, usage.output_tokens)):
+        return f"counts tokens that are not between 0 and {MOST_TOKENS}"
+    if not _MONEY.fullmatch(usage.cost):
+        return f"has the cost {usage.cost!r:.80}, which is no amount such as 0.0125"
+    return (
+        "" if _CURRENCY.fullmatch(usage.currency) else f"has the currency {usage.currency!r:.80}, not one such as USD"
+    )
+
+
+def _call(call: Call) -> str:
+    if max(len(call.provider), len(call.outcome)) > LONGEST_NAME:
+        return f"names a provider or an outcome in more than {LONGEST_NAME} characters"
+    return "" if 0 <= call.latency_ms <= LAST_MS else "has a latency that is none"

@@ -1,0 +1,124 @@
+"""Texts to programs, programs to values."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cel_expr_python import cel
+
+from headrace.errors import HeadraceError
+from headrace.expression.tree import Call, Constant, Member, Name, Tree, parse, walk
+from headrace.expression.work import estimate, is_match, worth_estimating
+
+VARIABLES = ("input", "nodes", "run")
+LONGEST = 4_096
+"""Characters of the longest expression."""
+MOST_WORK = 8_388_608
+"""Bytes that one evaluation may handle: less than 0.1 s; map() and filter() reach it with 1,448 elements."""
+_SHOWN = 200
+"""Characters of an expression, or of a reason, that a message repeats."""
+
+_ENVIRONMENT = cel.NewEnv(variables=dict.fromkeys(VARIABLES, cel.Type.DYN))
+_NOTHING: Mapping[str, Any] = {}
+_PLACE = re.compile(r"<input>:(\d+):(\d+): ([^|\n]*)")
+
+
+class ExpressionError(HeadraceError):
+    """An expression does not compile, or fails on the values it was given."""
+
+
+class Data:
+    """What expressions look at, converted for CEL once however many of them look."""
+
+    def __init__(self, **values: Any) -> None:
+        self.values = {**dict.fromkeys(VARIABLES, _NOTHING), **values}
+        self.activation = _ENVIRONMENT.Activation(data=self.values)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A compiled expression; `nodes` are the ids of the nodes whose output it refers to."""
+
+    text: str
+    nodes: frozenset[str]
+    _program: Any = field(repr=False, compare=False)
+    _costly: Tree | None = field(repr=False, compare=False)
+    """The syntax tree, if its work must be estimated before it is done."""
+
+    def evaluate(self, data: Data) -> Any:
+        """The value, as JSON knows it. Raises ExpressionError."""
+        if self._costly and (work := estimate(self._costly, data.values)) > MOST_WORK:
+            raise self._failure(f"it may have to handle {work / 1e6:.3g} MB of data, {MOST_WORK / 1e6:.3g} are allowed")
+        try:
+            result = self._program.eval(activation=data.activation)
+        except Exception as error:  # the binding raises what C++ threw, such as RuntimeError for too many iterations
+            raise self._failure(str(error)) from error
+        if result.type() == cel.Type.ERROR:
+            raise self._failure(str(result.plain_value()).split(": ", 1)[-1])
+        value = result.plain_value()
+        if reason := _not_json(value):
+            raise self._failure(reason)
+        return value
+
+    def _failure(self, reason: str) -> ExpressionError:
+        return ExpressionError(f"`{_short(self.text)}` fails: {_short(reason)}")
+
+
+def compile_expression(text: str) -> Expression:
+    """Compile a text. Raises ExpressionError, which gives line, column and what is wrong."""
+    if len(text) > LONGEST:
+        raise ExpressionError(f"an expression has at most {LONGEST} characters, this one has {len(text)}")
+    try:
+        program = _ENVIRONMENT.compile(text)
+    except Exception as error:  # RuntimeError for faults, and whatever a text that is none leads the binding to
+        raise ExpressionError(f"`{_short(text)}`: {_compile_reason(str(error))}") from error
+    tree = parse(program.serialize())
+    if any(is_match(part) and not isinstance(part.args[1], Constant) for part in walk(tree) if isinstance(part, Call)):
+        raise ExpressionError(f"`{_short(text)}`: the pattern of matches() must be a literal text")
+    return Expression(text, _referred(text, tree), program, tree if worth_estimating(tree) else None)
+
+
+def _referred(text: str, tree: Tree) -> frozenset[str]:
+    """Ids of the nodes in a tree. `nodes` must be followed by `.id`, so that only what is needed is decoded."""
+    parts = list(walk(tree))
+    found = [part.field for part in parts if isinstance(part, Member) and part.of == Name("nodes")]
+    if len(found) != parts.count(Name("nodes")):
+        raise ExpressionError(f"`{_short(text)}`: write nodes.<id>; nodes can't be used as a whole")
+    return frozenset(found)
+
+
+def _compile_reason(message: str) -> str:
+    found = _PLACE.search(message)
+    return f"line {found[1]}, column {found[2]}: {_short(found[3].strip())}" if found else _short(message)
+
+
+def _not_json(value: Any) -> str:
+    """Why a value can't be kept as JSON, or nothing."""
+    left = [value]
+    while left:
+        here = left.pop()
+        if isinstance(here, list):
+            left.extend(here)
+        elif isinstance(here, dict):
+            if not all(isinstance(key, str) for key in here):
+                return "the keys of a map must be text"
+            left.extend(here)
+            left.extend(here.values())
+        elif reason := _not_plain(here):
+            return reason
+    return ""
+
+
+def _not_plain(value: Any) -> str:
+    if isinstance(value, str):
+        return "U+0000 can't be part of a text" if "\0" in value else ""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"its value is {value}, which is no number for JSON"
+    known = value is None or isinstance(value, bool | int | float)
+    return "" if known else f"its value is a {type(value).__name__}, which JSON does not have; try string(...)"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -1,0 +1,170 @@
+"""The syntax tree of a checked CEL expression, read from its serialised form.
+
+The form: a google.protobuf.Any that holds a cel.expr.CheckedExpr (google/cel-spec, proto/cel/expr/checked.proto and
+syntax.proto). Only the fields that say what an expression handles are read.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A literal; `size` in bytes, `text` if it is one."""
+
+    size: int
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A variable."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """`of.field`; `test` when it only asks whether the field is there: has()."""
+
+    of: "Tree"
+    field: str
+    test: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function or an operator; a method's target is its first argument."""
+
+    function: str
+    args: tuple["Tree", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A list, or a map with its keys and values in turn."""
+
+    items: tuple["Tree", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A comprehension, which macros such as map() and exists() become: folds `range` into the variable `total`."""
+
+    variables: tuple[str, ...]
+    range: "Tree"
+    total: str
+    first: "Tree"
+    condition: "Tree"
+    step: "Tree"
+    result: "Tree"
+
+
+Tree = Constant | Name | Member | Call | Collection | Loop
+
+_Fields = dict[int, list[bytes]]
+
+_ANY_VALUE, _CHECKED_EXPR = 2, 4
+_CONSTANT, _NAME, _MEMBER, _CALL, _LIST, _STRUCT, _LOOP = 3, 4, 5, 6, 7, 8, 9
+_STRING, _BYTES = 6, 7
+_VARINT, _FIXED64, _SIZED, _FIXED32 = 0, 1, 2, 5
+
+
+def parse(serialised: bytes) -> Tree:
+    """The tree of a serialised program."""
+    return _tree(_only(_fields(_only(_fields(serialised), _ANY_VALUE)), _CHECKED_EXPR))
+
+
+def walk(tree: Tree) -> Iterator[Tree]:
+    """A tree and everything in it."""
+    yield tree
+    for child in children(tree):
+        yield from walk(child)
+
+
+def children(tree: Tree) -> tuple[Tree, ...]:
+    """The parts of a tree."""
+    match tree:
+        case Member():
+            return (tree.of,)
+        case Call():
+            return tree.args
+        case Collection():
+            return tree.items
+        case Loop():
+            return (tree.range, tree.first, tree.condition, tree.step, tree.result)
+    return ()
+
+
+def _tree(data: bytes) -> Tree:
+    fields = _fields(data)
+    kind = next(number for number in (_CONSTANT, _NAME, _MEMBER, _CALL, _LIST, _STRUCT, _LOOP) if number in fields)
+    return _READ[kind](_fields(fields[kind][-1]))
+
+
+def _constant(fields: _Fields) -> Tree:
+    data = b"".join(fields.get(_STRING, fields.get(_BYTES, [])))
+    return Constant(len(data), data.decode() if _STRING in fields else None)
+
+
+def _member(fields: _Fields) -> Tree:
+    return Member(_tree(_only(fields, 1)), _only(fields, 2).decode(), 3 in fields)
+
+
+def _call(fields: _Fields) -> Tree:
+    return Call(_only(fields, 2).decode(), tuple(map(_tree, [*fields.get(1, ()), *fields.get(3, ())])))
+
+
+def _struct(fields: _Fields) -> Tree:
+    entries = map(_fields, fields.get(2, ()))
+    return Collection(tuple(_tree(part) for entry in entries for key in (3, 4) for part in entry.get(key, ())))
+
+
+def _loop(fields: _Fields) -> Tree:
+    variables = tuple(_only(fields, number).decode() for number in (1, 8) if number in fields)
+    parts = [_tree(_only(fields, number)) for number in (2, 4, 5, 6, 7)]
+    return Loop(variables, parts[0], _only(fields, 3).decode(), *parts[1:])
+
+
+_READ = {
+    _CONSTANT: _constant,
+    _NAME: lambda fields: Name(_only(fields, 1).decode()),
+    _MEMBER: _member,
+    _CALL: _call,
+    _LIST: lambda fields: Collection(tuple(map(_tree, fields.get(1, ())))),
+    _STRUCT: _struct,
+    _LOOP: _loop,
+}
+
+
+def _only(fields: _Fields, number: int) -> bytes:
+    """A field's value; protobuf leaves empty text out."""
+    return fields.get(number, [b""])[-1]
+
+
+def _fields(data: bytes) -> _Fields:
+    """A protobuf message's fields by number; those that aren't sized count as empty (protobuf.dev, Encoding)."""
+    fields: _Fields = {}
+    at = 0
+    while at < len(data):
+        tag, at = _varint(data, at)
+        number, wire = tag >> 3, tag & 7
+        size = {_FIXED64: 8, _FIXED32: 4}.get(wire, 0)
+        if wire == _VARINT:
+            _, at = _varint(data, at)
+        elif wire == _SIZED:
+            size, at = _varint(data, at)
+        fields.setdefault(number, []).append(data[at : at + size] if wire == _SIZED else b"")
+        at += size
+    return fields
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            return value, at

@@ -1,0 +1,76 @@
+"""A member of a consumer group: what the machine and the worker share of aiokafka's consumer."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Protocol
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+
+from headrace.kafka import KafkaSettings, tune
+
+Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
+
+
+class Owner(Protocol):
+    """Who owns the partitions. All are revoked before any is assigned (the eager protocol, all that aiokafka has)."""
+
+    async def revoke(self, places: Collection[TopicPartition]) -> None:
+        """Let go of these; nobody else gets them before this returns, unless it takes too long."""
+
+    async def assign(self, places: Collection[TopicPartition]) -> None:
+        """Own these from now on."""
+
+
+class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
+    """A consumer of some topics, equal partition numbers of which it owns together.
+
+    aiokafka logs and swallows what its listener raises; here the next `poll` raises it.
+    """
+
+    def __init__(self, kafka: KafkaSettings, owner: Owner, *, group: str, instance: str) -> None:
+        tune()
+        self._owner = owner
+        self._failure: BaseException | None = None
+        self.consumer = AIOKafkaConsumer(
+            **kafka.connection(),
+            group_id=group,
+            group_instance_id=f"{group}.{instance}",
+            partition_assignment_strategy=(RangePartitionAssignor,),
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=kafka.session_timeout_ms,
+            heartbeat_interval_ms=kafka.session_timeout_ms // 4,
+        )
+
+    async def start(self, topics: Iterable[str]) -> None:
+        """Join the group. Raises KafkaError when the broker is away."""
+        await self.consumer.start()
+        self.consumer.subscribe(list(topics), listener=self)
+
+    async def poll(self, timeout_ms: int, max_records: int) -> Records:
+        """Records that came within the time, by partition. Raises KafkaError, and what the owner raised."""
+        if self._failure is not None:
+            raise self._failure
+        records: Records = await self.consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
+        return records
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self.consumer.stop()
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        """Called by aiokafka before it joins again."""
+        try:
+            await self._owner.revoke(revoked)
+        except Exception as error:
+            self._failure = error
+            raise
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Called by aiokafka after it has joined."""
+        try:
+            await self._owner.assign(assigned)
+        except Exception as error:
+            self._failure = error
+            raise

@@ -1,0 +1,76 @@
+"""Templates to texts."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from jinja2 import Template, TemplateError, TemplateSyntaxError
+from jinja2.meta import find_undeclared_variables
+
+from headrace.errors import HeadraceError
+from headrace.templating.budget import LARGEST_TEXT, new_budget
+from headrace.templating.sandbox import Sandbox
+
+MOST_TEMPLATES = 1_024
+MOST_TOKENS = 10_000
+"""Words and signs between braces, and texts between them, that a template may have: compiling 10,000 takes 0.5 s."""
+_SHOWN = 300
+"""Characters of a reason that a message repeats."""
+
+_ENVIRONMENT = Sandbox()
+
+
+class TemplateFault(HeadraceError):
+    """A template does not compile, or fails on the values it was given."""
+
+
+def render(source: str, values: Mapping[str, Any]) -> str:
+    """The text of a template with these values. Raises TemplateFault, which names line or variable."""
+    parts: list[str] = []
+    size = 0
+    template = _compiled(source)
+    try:
+        with new_budget():
+            for part in template.generate(dict(values)):
+                size += len(part)
+                if size > LARGEST_TEXT:
+                    raise TemplateFault(f"the text has more than {LARGEST_TEXT} characters")
+                parts.append(part)
+    except TemplateError as error:
+        raise TemplateFault(_short(str(error))) from error
+    except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError) as error:
+        raise TemplateFault(_short(f"{type(error).__name__}: {error}")) from error
+    return "".join(parts)
+
+
+def check_template(source: str) -> str:
+    """Why a template does not compile, or nothing."""
+    try:
+        _compiled(source)
+    except TemplateFault as error:
+        return str(error)
+    return ""
+
+
+def variables_of(source: str) -> set[str]:
+    """The variables that a template uses and does not set itself. Raises TemplateFault when it does not compile."""
+    _compiled(source)
+    return find_undeclared_variables(_ENVIRONMENT.parse(source)) - _ENVIRONMENT.globals.keys()
+
+
+@lru_cache(maxsize=MOST_TEMPLATES)
+def _compiled(source: str) -> Template:
+    try:
+        if any(True for _ in islice(_ENVIRONMENT.lex(source), MOST_TOKENS, None)):
+            raise TemplateFault(f"the template has more than {MOST_TOKENS} words and signs")
+        with new_budget():
+            return _ENVIRONMENT.from_string(source)
+    except TemplateSyntaxError as error:
+        raise TemplateFault(_short(f"line {error.lineno}: {error.message}")) from error
+    except (TemplateError, RecursionError, SyntaxError, ValueError) as error:  # limits that Jinja does not check
+        raise TemplateFault(f"nested too deeply, or too large: {_short(str(error))}") from error
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -1,0 +1,67 @@
+"""Sending outcomes: idempotent, without transactions."""
+
+import asyncio
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from headrace.kafka import LARGEST_REQUEST, KafkaSettings
+from headrace.outbox import Outbox
+
+BATCH_BYTES = 1 << 20
+
+
+class Delivery:
+    """A producer that is replaced after a failure.
+
+    aiokafka counts a batch that was refused, the broker does not: from then on it takes nothing more from that producer
+    on that partition (OUT_OF_ORDER_SEQUENCE_NUMBER).
+    """
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self._producer = self._new_producer()
+        self._replacing = asyncio.Lock()
+        self._retired: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Connect. Raises KafkaError."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Send what is under way, and disconnect."""
+        await asyncio.gather(self._producer.stop(), *self._retired)
+
+    async def send(self, outbox: Outbox) -> None:
+        """Send everything; returns when it has arrived. Raises KafkaError: some of it may have arrived, send again."""
+        producer = self._producer
+        try:
+            await outbox.send(producer)
+        except KafkaError:
+            await self._replace(producer)
+            raise
+
+    async def _replace(self, failed: AIOKafkaProducer) -> None:
+        """Start a new producer, once for all who saw this one fail; it still sends what others have given it."""
+        async with self._replacing:
+            if self._producer is not failed:
+                return
+            fresh = self._new_producer()
+            try:
+                await fresh.start()
+            except BaseException:
+                await fresh.stop()
+                raise
+            self._producer = fresh
+            task = asyncio.create_task(failed.stop())
+            self._retired.add(task)
+            task.add_done_callback(self._retired.discard)
+
+    def _new_producer(self) -> AIOKafkaProducer:
+        return AIOKafkaProducer(
+            **self._kafka.connection(),
+            enable_idempotence=True,
+            linger_ms=0,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=LARGEST_REQUEST,
+        )

@@ -1,0 +1,125 @@
+"""Processes that tests start, stop, freeze and kill."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import psutil
+from pydantic import BaseModel
+
+from tests.integration.waiting import until
+
+TOP_LEVEL = Path(__file__).parents[3]
+
+
+class Orders(BaseModel):
+    """What a process is told. `point`: where it sends itself `signal`, when it comes there for the `hits`-th time."""
+
+    suffix: str
+    kafka: str
+    registry_url: str
+    instance: str = "one"
+    session_timeout_ms: int = 6_000
+    point: str = ""
+    hits: int = 1
+    signal: int = int(signal.SIGKILL)
+
+
+class Trap:
+    """A probe that sends its own process a signal, once everything that was sent has arrived."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._hits = 0
+
+    async def __call__(self, point: str, under_way: Sequence[Awaitable[object]] = ()) -> None:
+        """Count, and at last spring."""
+        if point == self._orders.point:
+            self._hits += 1
+            if self._hits == self._orders.hits:
+                await asyncio.gather(*under_way)
+                os.kill(os.getpid(), self._orders.signal)
+
+
+class Started:
+    """A process that runs, as long as nothing happens to it."""
+
+    def __init__(self, process: Process, log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        """What it has written so far."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
+    async def ended(self, within_s: float = 30.0) -> int:
+        """Its exit code; negative is the signal that killed it."""
+        return await asyncio.wait_for(self._process.wait(), within_s)
+
+    async def stopped(self) -> None:
+        """Wait until it is frozen by SIGSTOP."""
+
+        async def look() -> bool:
+            assert self._process.returncode is None, self.log
+            return bool(psutil.Process(self._process.pid).status() == psutil.STATUS_STOPPED)
+
+        await until(look)
+
+    async def says(self, text: str, times: int = 1) -> None:
+        """Wait until its log holds a text so many times."""
+
+        async def look() -> bool:
+            assert self._process.returncode is None, self.log
+            return self.log.count(text) >= times
+
+        await until(look)
+
+    async def close(self) -> None:
+        """Be rid of it."""
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+
+
+class Processes:
+    """The processes of one test; their logs lie in its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._all: list[Started] = []
+
+    async def start(self, module: str, orders: Orders) -> Started:
+        """Run a module of this package."""
+        path = self._folder / f"{len(self._all)}-{module}-{orders.instance}.log"
+        with path.open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", f"{__name__}.{module}", orders.model_dump_json(), cwd=TOP_LEVEL, stderr=log
+            )
+        started = Started(process, path)
+        self._all.append(started)
+        return started
+
+    async def close(self) -> None:
+        """Be rid of all."""
+        for started in self._all:
+            await started.close()
+
+
+@asynccontextmanager
+async def processes(folder: Path) -> AsyncIterator[Processes]:
+    """For the length of a test."""
+    made = Processes(folder)
+    try:
+        yield made
+    finally:
+        await made.close()

@@ -1,0 +1,40 @@
+"""A machine of resources in a process of its own: `python -m tests.integration.processes.machine ORDERS`."""
+
+import sys
+
+from headrace.codec import Codec
+from headrace.contracts import SchemaRegistry
+from headrace.kafka import KafkaSettings
+from headrace.machine import run_machine
+from headrace.resource.machine import ResourceMachine
+from headrace.service import Service, run
+from headrace.settings import ServiceSettings
+from headrace.topics import PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_STATE, Topic
+from tests.integration.processes import Orders, Trap
+from tests.integration.topics import renamed
+
+
+def topics(suffix: str) -> tuple[Topic, Topic, Topic]:
+    """Commands, log and state."""
+    commands, log, state = renamed(suffix, PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_STATE)
+    return commands, log, state
+
+
+def machine(suffix: str) -> ResourceMachine:
+    """Every spec will do."""
+    return ResourceMachine(f"machine.{suffix}", topics(suffix), lambda kind, spec: [])
+
+
+async def start(service: Service, orders: Orders) -> None:
+    """As a service's bootstrap does it."""
+    registry = SchemaRegistry(orders.registry_url)
+    service.on_stop(registry.close)
+    codec = Codec(registry)
+    await codec.register(topics(orders.suffix))
+    kafka = KafkaSettings(bootstrap_servers=orders.kafka, session_timeout_ms=orders.session_timeout_ms)
+    service.spawn(run_machine(machine(orders.suffix), codec, kafka, service, probe=Trap(orders)))
+
+
+if __name__ == "__main__":
+    given = Orders.model_validate_json(sys.argv[1])
+    run("machine", ServiceSettings(instance=given.instance), lambda service: start(service, given))

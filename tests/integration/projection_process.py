@@ -1,0 +1,95 @@
+"""A projection in a process of its own, which a signal stops at the point that a test names.
+
+Beside the projector's tables it keeps a tally of each key's records, in which a record that is missing, there twice or
+out of order can't hide: the projector's own rows would be the same if a record were written twice.
+
+    python -m tests.integration.projection_process '{"suffix": …, "dsn": …, "registry_url": …, "kafka": …}'
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+from pydantic import BaseModel
+
+from headrace.codec import Codec
+from headrace.contracts import SchemaRegistry
+from headrace.event import Event
+from headrace.kafka import KafkaSettings
+from headrace.projection import Origin, Projection, Row, run_projection
+from headrace.service import Service, run
+from headrace.settings import ServiceSettings
+from headrace.topics import PROMPT_EVENTS, RUN_EVENTS, Topic
+from projector import core
+from projector.bootstrap import QUERIES
+
+TALLY = {
+    "schema": "create table if not exists tally"
+    " (key text primary key check (key <> 'unwanted'), records bigint not null, digest text not null);",
+    "drop": "drop table if exists tally;",
+    "tally": "insert into tally values ($1, 1, md5($2)) on conflict (key) do update"
+    " set records = tally.records + 1, digest = md5(tally.digest || $2)",
+}
+TABLES = ("runs", "run_nodes", "resource_changes", "tally")
+POINTS = ("after_poll", "buried", "begun", "positions", *TABLES, "before_commit", "after_commit")
+
+
+class Orders(BaseModel):
+    """What the test wants. `point`: where `signal` is raised, at the `hits`-th time; never without one."""
+
+    suffix: str
+    dsn: str
+    registry_url: str
+    kafka: str
+    instance: str = "one"
+    point: str = ""
+    hits: int = 1
+    signal: int = 0
+
+
+def topics(suffix: str) -> tuple[Topic, Topic]:
+    """A test's own topics, of the kinds that the projector reads."""
+    return replace(RUN_EVENTS, name=f"run.events.{suffix}"), replace(PROMPT_EVENTS, name=f"prompt.events.{suffix}")
+
+
+def projection(suffix: str) -> Projection:
+    """The projector's rows, and the tally."""
+    queries = {name: "\n".join((QUERIES.get(name, ""), TALLY.get(name, ""))) for name in (*QUERIES, "tally")}
+    return Projection(f"projection.{suffix}", topics(suffix), queries, _rows)
+
+
+def _rows(event: Event, origin: Origin) -> Iterator[Row]:
+    yield from core.rows(event, origin)
+    yield Row("tally", (origin.key, str(origin.offset)))
+
+
+class Trap:
+    """Raises the signal in its own process."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._hits = 0
+
+    def __call__(self, point: str) -> None:
+        if point == self._orders.point:
+            self._hits += 1
+            if self._hits == self._orders.hits:
+                os.kill(os.getpid(), self._orders.signal)
+
+
+async def start(service: Service, orders: Orders) -> None:
+    """The projector's bootstrap, but for the topics and the trap."""
+    registry = SchemaRegistry(orders.registry_url)
+    service.on_stop(registry.close)
+    codec = Codec(registry)
+    await codec.register(topics(orders.suffix))
+    kafka = KafkaSettings(bootstrap_servers=orders.kafka)
+    service.spawn(
+        run_projection(projection(orders.suffix), codec, kafka, service, orders.dsn, probe=Trap(orders)),
+    )
+
+
+if __name__ == "__main__":
+    given = Orders.model_validate_json(sys.argv[1])
+    run("projection", ServiceSettings(instance=given.instance), lambda service: start(service, given))

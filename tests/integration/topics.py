@@ -1,0 +1,110 @@
+"""Topics of a test's own, and what stands on them."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.structs import OffsetAndMetadata
+
+from headrace.codec import Codec
+from headrace.event import Event
+from headrace.kafka import KafkaSettings, create_topics, tune
+from headrace.topics import Topic, dead_letters
+
+LARGEST_REQUEST = 16 * 1_048_576
+
+
+def suffix() -> str:
+    """Something that no other test has in its names."""
+    return uuid.uuid4().hex[:12]
+
+
+def renamed(suffix: str, *topics: Topic) -> tuple[Topic, ...]:
+    """These topics under names of a test's own."""
+    return tuple(replace(topic, name=f"{topic.name}.{suffix}") for topic in topics)
+
+
+async def create(kafka: KafkaSettings, topics: Iterable[Topic], **config: Mapping[str, str]) -> None:
+    """Create them, and topics of dead letters. config: settings by the first word of a topic's name, or `dlq`."""
+    await create_topics(kafka, [each for topic in topics for each in (topic, dead_letters(topic))])
+    for topic in topics:
+        for each in (topic, dead_letters(topic)):
+            kind = "dlq" if each.name.endswith(".dlq") else each.name.split(".")[1]
+            if kind in config:
+                await configure(kafka, each, config[kind])
+
+
+async def configure(kafka: KafkaSettings, topic: Topic, config: Mapping[str, str]) -> None:
+    """Change settings of a topic."""
+    async with _admin(kafka) as admin:
+        resource = ConfigResource(ConfigResourceType.TOPIC, topic.name, configs={**topic.config, **config})
+        await admin.alter_configs([resource])
+
+
+async def group_offsets(kafka: KafkaSettings, group: str) -> Mapping[TopicPartition, OffsetAndMetadata]:
+    """What a group has committed."""
+    async with _admin(kafka) as admin:
+        offsets: Mapping[TopicPartition, OffsetAndMetadata] = await admin.list_consumer_group_offsets(group)
+        return offsets
+
+
+async def read(
+    kafka: KafkaSettings, topic: Topic, isolation_level: str = "read_committed"
+) -> Sequence[ConsumerRecord]:
+    """All records of a topic up to its end as it is now, in the order of each partition."""
+    tune()
+    records: list[ConsumerRecord] = []
+    consumer = AIOKafkaConsumer(
+        **kafka.connection(),
+        isolation_level=isolation_level,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        fetch_max_wait_ms=50,
+    )
+    await consumer.start()
+    try:
+        places = [TopicPartition(topic.name, number) for number in range(kafka.partitions)]
+        ends = await consumer.end_offsets(places)
+        consumer.assign(places)
+        while any([await consumer.position(place) < end for place, end in ends.items()]):
+            for batch in (await consumer.getmany(timeout_ms=50)).values():
+                records += batch
+    finally:
+        await consumer.stop()
+    return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+async def events(kafka: KafkaSettings, codec: Codec, topic: Topic) -> Mapping[str, Sequence[Event]]:
+    """Committed events by key, in their order."""
+    by_key: dict[str, list[Event]] = defaultdict(list)
+    for record in await read(kafka, topic):
+        by_key[record.key.decode()].append(codec.decode(topic, record.value))
+    return by_key
+
+
+@asynccontextmanager
+async def producer(kafka: KafkaSettings, **options: str) -> AsyncIterator[AIOKafkaProducer]:
+    """A caller's producer, which sends what it is told to, however large."""
+    made = AIOKafkaProducer(
+        **kafka.connection(), linger_ms=0, max_request_size=LARGEST_REQUEST, max_batch_size=LARGEST_REQUEST, **options
+    )
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+@asynccontextmanager
+async def _admin(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(**kafka.connection())
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()

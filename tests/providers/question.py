@@ -1,0 +1,25 @@
+"""A question that any chat provider can be asked."""
+
+from headrace.resource.model import Endpoint
+from model_invoke.model import ChatMessage, ChatRequest
+
+KEY = "sk-live-0123456789abcdef"
+SCHEMA = {
+    "type": "object",
+    "properties": {"answer": {"type": "string", "enum": ["yes", "no"]}},
+    "required": ["answer"],
+    "additionalProperties": False,
+}
+PATIENCE_S = 120.0
+"""For a small model on a busy machine."""
+
+
+def question(url: str, text: str = "Is water wet? Answer in one word.") -> ChatRequest:
+    return ChatRequest(
+        endpoint=Endpoint(url=url),
+        credential=None,
+        model="a-model",
+        messages=(ChatMessage("system", "You are brief."), ChatMessage("user", text)),
+        temperature=0.0,
+        max_tokens=16,
+    )
