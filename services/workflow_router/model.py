@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from decimal import Decimal
+from decimal import Context, Decimal
 
 import msgspec
 from rpds import HashTrieMap
 
 from headrace.events.run import Attempt, NodeResult, RunStarted, Usage
-from headrace.resource.aggregate import DEEPEST, depth_of
+from headrace.resource.aggregate import DEEPEST
 
 RUN_ID = re.compile(r"[A-Za-z0-9._:-]{1,200}")
 GENESIS = bytes(32)
@@ -18,6 +18,9 @@ LARGEST_PAYLOAD = 393_216
 LONGEST_MESSAGE = 2_000
 """Characters of a text for people, such as a reason, that others gave us and that goes into the log."""
 NO_USAGE = Usage(input_tokens=0, output_tokens=0, cost="0", currency="USD")
+
+_EXACT = Context(prec=100)
+"""For sums of costs, whose digits core/outcome.py limits."""
 
 ABSENT, RUNNING, ENDED = "absent", "running", "ended"
 
@@ -52,7 +55,7 @@ def add_usage(total: Usage | None, more: Usage | None) -> Usage | None:
     return Usage(
         input_tokens=total.input_tokens + more.input_tokens,
         output_tokens=total.output_tokens + more.output_tokens,
-        cost=f"{Decimal(total.cost) + Decimal(more.cost):f}" if same else total.cost,
+        cost=f"{_EXACT.add(Decimal(total.cost), Decimal(more.cost)):f}" if same else total.cost,
         currency=total.currency,
     )
 
@@ -69,7 +72,8 @@ def too_large(text: str) -> str:
 
 
 def shortened(text: str, most: int = LONGEST_MESSAGE) -> str:
-    """A text, cut off where it is too long for the log."""
+    """A text that the log can hold: not too long, and without U+0000, which Postgres does not take."""
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
@@ -79,11 +83,28 @@ def parse(text: str) -> object:
         value: object = msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from error
-    if text.count("[") + text.count("{") > DEEPEST and depth_of(value) > DEEPEST:
-        raise ValueError(f"nested more than {DEEPEST} deep")
-    if "\\u0000" in text and "\\u0000" in text.replace("\\\\", ""):  # CEL and Postgres end a text there
-        raise ValueError("not usable: U+0000 can't be part of a text")
+    if reason := _unusable(value):
+        raise ValueError(reason)
     return value
+
+
+def _unusable(value: object) -> str:
+    """Why expressions, or the stores behind the log, could not hold a value, or nothing."""
+    left: list[tuple[object, int]] = [(value, 0)]
+    while left:
+        here, depth = left.pop()
+        if isinstance(here, str):
+            if "\0" in here:  # CEL and Postgres end a text there
+                return "not usable: U+0000 can't be part of a text"
+        elif isinstance(here, int):
+            if not -(2**63) <= here < 2**64:
+                return "not usable: a whole number must fit into 64 bits; write a larger one as text"
+        elif isinstance(here, dict | list):
+            if depth == DEEPEST:
+                return f"nested more than {DEEPEST} deep"
+            inside = [*here, *here.values()] if isinstance(here, dict) else here
+            left.extend([(item, depth + 1) for item in inside])
+    return ""
 
 
 def parse_object(text: str) -> dict[str, object]:

@@ -1,12 +1,16 @@
 """A member of a consumer group: what the machine and the worker share of aiokafka's consumer."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from headrace.kafka import KafkaSettings, tune
+
+LONGEST_WORK_MS = 2**31 - 1
+"""A busy worker does not poll, for as long as what it waits for is away; heartbeats say that it lives. After aiokafka's
+five minutes it would fall out of its group in silence, and its request would be done twice."""
 
 Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
@@ -41,6 +45,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             auto_offset_reset="earliest",
             session_timeout_ms=kafka.session_timeout_ms,
             heartbeat_interval_ms=kafka.session_timeout_ms // 4,
+            max_poll_interval_ms=LONGEST_WORK_MS,
         )
 
     async def start(self, topics: Iterable[str]) -> None:
@@ -61,16 +66,19 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """Called by aiokafka before it joins again."""
-        try:
-            await self._owner.revoke(revoked)
-        except Exception as error:
-            self._failure = error
-            raise
+        await self._tell(self._owner.revoke, revoked)
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """Called by aiokafka after it has joined."""
+        await self._tell(self._owner.assign, assigned)
+
+    async def _tell(
+        self, step: Callable[[Collection[TopicPartition]], Awaitable[None]], places: Collection[TopicPartition]
+    ) -> None:
+        if self._failure is not None:
+            return
         try:
-            await self._owner.assign(assigned)
+            await step(places)
         except Exception as error:
             self._failure = error
             raise

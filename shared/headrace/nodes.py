@@ -3,10 +3,14 @@
 The compiler of workflows checks against this table; the worker of each type reads the same configuration.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from headrace.expression import ExpressionError, compile_expression
+from headrace.fault import Fault, did_you_mean
+from headrace.templating import TemplateFault, variables_of
 
 
 class Config(BaseModel):
@@ -52,10 +56,16 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class NodeType:
-    """One type of node."""
+    """One type of node.
+
+    needs: names that a node's input must bind. faults: what is wrong with a configuration, given the names that the
+    node's input binds.
+    """
 
     config: type[Config]
     references: Callable[[Config], tuple[Reference, ...]] = lambda _: ()
+    needs: tuple[str, ...] = ()
+    faults: Callable[[Config, Collection[str]], Iterable[Fault]] = lambda *_: ()
 
 
 def _model_invoke(config: Config) -> tuple[Reference, ...]:
@@ -66,8 +76,39 @@ def _model_invoke(config: Config) -> tuple[Reference, ...]:
     )
 
 
+def _template_faults(config: Config, bound: Collection[str]) -> Iterator[Fault]:
+    """Expressions and templates see the node's input and nothing else."""
+    assert isinstance(config, TemplateConfig)
+    for name, text in config.expressions.items():
+        yield from _expression_faults(("expressions", name), text)
+    for name, source in config.templates.items():
+        yield from _text_faults(("templates", name), source, bound)
+
+
+def _expression_faults(path: tuple[str | int, ...], text: str) -> Iterator[Fault]:
+    try:
+        expression = compile_expression(text)
+    except ExpressionError as error:
+        yield Fault("expression_invalid", path, str(error))
+        return
+    for name in sorted(expression.nodes):
+        hint = f"bind nodes.{name} to a name in the node's input, and write input.<name> here"
+        yield Fault("node_not_visible", path, f"node {name} can't be seen in here", hint)
+
+
+def _text_faults(path: tuple[str | int, ...], source: str, bound: Collection[str]) -> Iterator[Fault]:
+    try:
+        used = variables_of(source)
+    except TemplateFault as error:
+        yield Fault("template_invalid", path, str(error))
+        return
+    for name in sorted(used - set(bound)):
+        hint = did_you_mean(name, bound) or "bind it in the node's input"
+        yield Fault("undeclared_variable", path, f"the variable {name} is not in the node's input", hint)
+
+
 NODE_TYPES: Mapping[str, NodeType] = {
-    "template": NodeType(TemplateConfig),
-    "vector_search": NodeType(VectorSearchConfig),
+    "template": NodeType(TemplateConfig, faults=_template_faults),
+    "vector_search": NodeType(VectorSearchConfig, needs=("query",)),
     "model_invoke": NodeType(ModelInvokeConfig, _model_invoke),
 }

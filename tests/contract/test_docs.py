@@ -5,16 +5,15 @@ import contextlib
 import importlib
 import pkgutil
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import typer
 from prometheus_client import REGISTRY
+from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from headrace.cli.app import app
@@ -25,57 +24,12 @@ from headrace.resource.specs import KINDS
 from headrace.stack.home import DEFAULT_BASE, OFFSETS
 from headrace.topics import ALL, CONSUMED, DAY_MS, Topic
 from headrace.workflow.spec import EdgeSpec, NodeSpec, Retry, WorkflowSpec
+from tests.contract.pages import INLINE, LINK, PAGES, TOP, Block, anchors, blocks, code, commands, prose, table, tables
 
-TOP = Path(__file__).parents[2]
 SOURCES = ("shared", "services")
-PAGES = sorted([*TOP.glob("*.md"), *TOP.glob("docs/**/*.md")])
 
-FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-INLINE = re.compile(r"`([^`\n]+)`")
-LINK = re.compile(r"\]\(([^)\s]+)\)")
 OUR_PATH = re.compile(r"(?:tests|shared|services|schemas|examples|deploy|docs)/[\w./-]*\w(?:::\w+)?")
 EVENT = re.compile(r"headrace\.(?:control|document|node|resource|run)\.[A-Z]\w+")
-
-
-class Block(NamedTuple):
-    """A fenced block. words: what stands behind the fence, the language first."""
-
-    page: Path
-    line: int
-    words: tuple[str, ...]
-    text: str
-
-    def __str__(self) -> str:
-        return f"{self.page.relative_to(TOP)}:{self.line}"
-
-
-def blocks(page: Path) -> list[Block]:
-    text = page.read_text(encoding="utf-8")
-    return [
-        Block(page, text[: found.start()].count("\n") + 1, tuple(found[1].split()), found[2])
-        for found in FENCE.finditer(text)
-    ]
-
-
-def prose(page: Path) -> str:
-    return FENCE.sub("", page.read_text(encoding="utf-8"))
-
-
-def tables(page: Path) -> Iterator[tuple[list[str], list[list[str]]]]:
-    """Header and rows of each table."""
-    for found in re.finditer(r"(?:^\|.*\|\n)+", prose(page), re.MULTILINE):
-        header, _, *rows = [[cell.strip() for cell in row.strip("|").split("|")] for row in found[0].splitlines()]
-        yield header, rows
-
-
-def table(page: Path, *header: str) -> list[list[str]]:
-    """The rows of all tables of a page with this header."""
-    return [row for found, rows in tables(page) if tuple(found) == header for row in rows]
-
-
-def code(cell: str) -> list[str]:
-    """What stands in a cell as code."""
-    return INLINE.findall(cell)
 
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
@@ -88,7 +42,7 @@ PYTHON = [block for block in BLOCKS if block.words[:1] == ("python",)]
 def test_there_is_something_to_check() -> None:
     assert all((RESOURCES, FAULTY, SHELL, PYTHON))
     languages = {block.words[0] for block in BLOCKS if block.words}
-    assert languages <= {"yaml", "sh", "python", "text", "mermaid", "json"}, "a language that no test checks"
+    assert languages <= {"yaml", "sh", "python", "text"}, "a language that no test checks"
 
 
 @pytest.mark.parametrize("block", RESOURCES, ids=str)
@@ -107,19 +61,6 @@ def test_faulty_examples_have_the_faults_that_the_page_shows(block: Block, told:
     found = [str(fault).removeprefix(f"{tmp_path}/") for fault in load([file]).faults]
     assert told.words == ("text",)
     assert "\n".join(found) == told.text.strip()
-
-
-def commands(text: str) -> Iterator[list[str]]:
-    """The simple commands of a shell text, without assignments in front."""
-    for line in text.replace("\\\n", " ").splitlines():
-        words: list[str] = []
-        for word in [*shlex.shlex(line, posix=True, punctuation_chars=True), ";"]:
-            if set(word) <= set("();<>|&$"):
-                if words:
-                    yield words
-                words = []
-            elif words or not re.fullmatch(r"[A-Z_]+=.*", word):
-                words.append(word)
 
 
 def check_headrace(arguments: Sequence[str]) -> None:
@@ -157,7 +98,7 @@ CHECKS = {"headrace": check_headrace, "python": check_python, "make": check_make
 @pytest.mark.parametrize("block", SHELL, ids=str)
 def test_shell_examples_are_commands_that_exist(block: Block) -> None:
     for name, *arguments in commands(block.text):
-        if check := CHECKS.get(name):
+        if check := CHECKS.get(Path(name).name):
             check(arguments)
 
 
@@ -165,10 +106,15 @@ def test_shell_examples_are_commands_that_exist(block: Block) -> None:
 def test_commands_in_sentences_exist(page: Path) -> None:
     for said in INLINE.findall(prose(page)):
         name, *rest = said.split()
-        if name == "headrace" and rest and re.fullmatch("[a-z]+", rest[0]):
-            assert rest[0] in typer.main.get_command(app).commands, said  # type: ignore[attr-defined]  # it is a group
         if name == "make" and rest:
             check_make(rest)
+        command = typer.main.get_command(app) if name == "headrace" else None
+        for word in rest:
+            below = getattr(command, "commands", None)
+            if below is None or not re.fullmatch("[a-z]+", word):
+                break
+            assert word in below, said
+            command = below[word]
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=str)
@@ -190,12 +136,6 @@ def test_links_and_paths_lead_somewhere(page: Path) -> None:
             file, _, test = said.partition("::")
             assert (TOP / file).exists(), said
             assert not test or f"def {test}(" in (TOP / file).read_text(encoding="utf-8"), said
-
-
-def anchors(page: Path) -> set[str]:
-    """The names that a page's headings have as targets of links."""
-    headings = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))
@@ -221,8 +161,9 @@ def topic_rows() -> list[list[str]]:
     return [*([f"`{one.name}`", one.key, one.writer, kept(one), one.doc] for one in live), letters]
 
 
-def test_the_table_of_topics_is_the_code() -> None:
-    rows = table(TOP / "docs/topics.md", "topic", "key", "written by", "kept", "what")
+@pytest.mark.parametrize("page", ["README.md", "docs/topics.md"])
+def test_the_table_of_topics_is_the_code(page: str) -> None:
+    rows = table(TOP / page, "topic", "key", "written by", "kept", "what")
     assert sorted(rows) == sorted(topic_rows())
 
 
@@ -255,7 +196,8 @@ def test_the_table_of_limits_is_the_code() -> None:
 
 def test_workflows_are_described_whole() -> None:
     said = {word for text in INLINE.findall(prose(TOP / "docs/workflows.md")) for word in re.findall(r"\w+", text)}
-    shapes = (WorkflowSpec, NodeSpec, EdgeSpec, Retry, *(node_type.config for node_type in NODE_TYPES.values()))
+    configs = [node_type.config for node_type in NODE_TYPES.values()]
+    shapes: list[type[BaseModel]] = [WorkflowSpec, NodeSpec, EdgeSpec, Retry, *configs]
     fields = {field.alias or name for shape in shapes for name, field in shape.model_fields.items()}
     assert {*fields, *NODE_TYPES} - said == set()
 
@@ -302,6 +244,14 @@ def test_every_metric_is_described_and_exists() -> None:
     named = {f"{one.name}_total" if one.type == "counter" else one.name for one in families}
     rows = table(TOP / "docs/operations.md", "metric", "type", "labels", "what")
     assert {code(row[0])[0] for row in rows} == named
+
+
+def test_every_code_of_a_failed_run_is_described() -> None:
+    core = "\n".join(file.read_text(encoding="utf-8") for file in (TOP / "services/workflow_router/core").glob("*.py"))
+    codes = set(re.findall(r'(?:_Refused\(|_fail\(|code=|refuse\([^"\n]*"", )"(\w+)"', core))
+    assert len(codes) > 5
+    said = {name for row in table(TOP / "docs/outside.md", "code", "when") for name in code(row[0])}
+    assert codes - said == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))

@@ -171,7 +171,7 @@ def run_of(number: int) -> list[Event]:
         return {"seq": next(seq), "prev": NO_PREV}
 
     ended: dict[str, Any] = {"workflow": "w@1", "started_at": at, "finished_at": at + 9, "usage": USAGE}
-    times = {"started_at": at + 2, "finished_at": at + 3}
+    times: dict[str, Any] = {"started_at": at + 2, "finished_at": at + 3}
     return [
         run.RunStarted(**place(), at=at, workflow="w@1", input="{}", actor="ann"),
         run.NodeScheduled(**place(), at=at, node="n", type="template", input="{}"),

@@ -19,7 +19,7 @@ from headrace.codec import Codec
 from headrace.contracts import SchemaRegistry
 from headrace.events import run
 from headrace.kafka import LARGEST_REQUEST, create_topics, tune
-from headrace.projection import LogReplaced, run_projection, start_over
+from headrace.projection import run_projection, start_over
 from headrace.projection.store import Store
 from headrace.service import Service
 from headrace.settings import ServiceSettings
@@ -81,6 +81,7 @@ async def running(world: World, dsn: str) -> AsyncIterator[Service]:
         await asyncio.wait_for(task, DEADLINE_S)
 
 
+@pytest.mark.timeout(400)
 async def test_killed_between_any_two_statements_the_rows_equal_a_rebuild(world: World) -> None:
     dsn = await world.create_database("rows")
     for point in POINTS:

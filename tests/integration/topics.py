@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -29,14 +29,16 @@ def renamed(suffix: str, *topics: Topic) -> tuple[Topic, ...]:
     return tuple(replace(topic, name=f"{topic.name}.{suffix}") for topic in topics)
 
 
-async def create(kafka: KafkaSettings, topics: Iterable[Topic], **config: Mapping[str, str]) -> None:
-    """Create them, and topics of dead letters. config: settings by the first word of a topic's name, or `dlq`."""
-    await create_topics(kafka, [each for topic in topics for each in (topic, dead_letters(topic))])
-    for topic in topics:
-        for each in (topic, dead_letters(topic)):
-            kind = "dlq" if each.name.endswith(".dlq") else each.name.split(".")[1]
-            if kind in config:
-                await configure(kafka, each, config[kind])
+@asynccontextmanager
+async def created(kafka: KafkaSettings, topics: Sequence[Topic]) -> AsyncIterator[None]:
+    """These topics and those of their dead letters, for the length of a test."""
+    every = [each for topic in topics for each in (topic, dead_letters(topic))]
+    await create_topics(kafka, every)
+    try:
+        yield
+    finally:
+        async with _admin(kafka) as admin:
+            await admin.delete_topics([topic.name for topic in every])
 
 
 async def configure(kafka: KafkaSettings, topic: Topic, config: Mapping[str, str]) -> None:
@@ -53,9 +55,7 @@ async def group_offsets(kafka: KafkaSettings, group: str) -> Mapping[TopicPartit
         return offsets
 
 
-async def read(
-    kafka: KafkaSettings, topic: Topic, isolation_level: str = "read_committed"
-) -> Sequence[ConsumerRecord]:
+async def read(kafka: KafkaSettings, topic: Topic, isolation_level: str = "read_committed") -> Sequence[ConsumerRecord]:
     """All records of a topic up to its end as it is now, in the order of each partition."""
     tune()
     records: list[ConsumerRecord] = []
@@ -88,7 +88,7 @@ async def events(kafka: KafkaSettings, codec: Codec, topic: Topic) -> Mapping[st
 
 
 @asynccontextmanager
-async def producer(kafka: KafkaSettings, **options: str) -> AsyncIterator[AIOKafkaProducer]:
+async def producer(kafka: KafkaSettings, **options: str | None) -> AsyncIterator[AIOKafkaProducer]:
     """A caller's producer, which sends what it is told to, however large."""
     made = AIOKafkaProducer(
         **kafka.connection(), linger_ms=0, max_request_size=LARGEST_REQUEST, max_batch_size=LARGEST_REQUEST, **options

@@ -1,4 +1,4 @@
-"""Whether an outcome can be right: the program of a worker may be anybody's, and the log keeps what it says."""
+"""Whether an outcome can be right: a worker may be anybody's program, and the log keeps what it says for ever."""
 
 import re
 
@@ -7,12 +7,12 @@ from headrace.events.run import Call, Usage
 
 MOST_CALLS = 100
 MOST_TOKENS = 10**12
-LONGEST_NAME = 200
-"""Characters of an error code or of a provider's name."""
 LAST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999: readers can't show later ones."""
 
-_MONEY = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+_PROVIDER = re.compile(r"[^\0]{1,200}")
+_MONEY = re.compile(r"[0-9]{1,20}(\.[0-9]{1,40})?")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
@@ -20,8 +20,8 @@ def nonsense(outcome: node.NodeSucceeded | node.NodeFailed) -> str:
     """Why an outcome can't be taken, or nothing; what it says of an output is not looked at here."""
     if not all(0 <= time <= LAST_MS for time in (outcome.started_at, outcome.finished_at)):
         return "has a time that is none"
-    if isinstance(outcome, node.NodeFailed) and not 0 < len(outcome.code) <= LONGEST_NAME:
-        return f"has a code of {len(outcome.code)} characters; 1 to {LONGEST_NAME} are allowed"
+    if isinstance(outcome, node.NodeFailed) and not _CODE.fullmatch(outcome.code):
+        return f"has the code {outcome.code!r:.80}, which is none such as provider_timeout"
     if len(outcome.calls) > MOST_CALLS:
         return f"lists {len(outcome.calls)} calls; at most {MOST_CALLS} are allowed"
     usages = (outcome.usage, *(call.usage for call in outcome.calls))
@@ -41,6 +41,6 @@ def _usage(usage: Usage | None) -> str:
 
 
 def _call(call: Call) -> str:
-    if max(len(call.provider), len(call.outcome)) > LONGEST_NAME:
-        return f"names a provider or an outcome in more than {LONGEST_NAME} characters"
+    if not (_CODE.fullmatch(call.outcome) and _PROVIDER.fullmatch(call.provider)):
+        return f"lists the call {call.provider!r:.80}, {call.outcome!r:.80}, which is none such as answer@3, ok"
     return "" if 0 <= call.latency_ms <= LAST_MS else "has a latency that is none"

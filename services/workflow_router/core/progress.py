@@ -12,7 +12,7 @@ from headrace.workflow import CompiledWorkflow, Node
 from workflow_router.core.evolve import evolve
 from workflow_router.core.outcome import nonsense
 from workflow_router.core.values import Values
-from workflow_router.model import ENDED, LONGEST_MESSAGE, NO_USAGE, RunState, parse, shortened, too_large
+from workflow_router.model import ENDED, NO_USAGE, RunState, parse, shortened, too_large
 
 MOST_INPUTS = 8_388_608
 """Bytes of all inputs that one decision may hand to workers: they travel in one transaction."""
@@ -95,7 +95,7 @@ class Progress:
 
     def signal(self, signal: run.SignalRun) -> None:
         """Note a signal; one that is nonsense is passed over, for a run has no way to refuse it."""
-        if too_large(signal.payload) or len(signal.signal) > LONGEST_MESSAGE:
+        if too_large(signal.payload) or signal.signal != shortened(signal.signal):
             return
         try:
             parse(signal.payload)

@@ -16,6 +16,8 @@ from workflow_router.ports import Workflows
 
 LONGEST_NAME = 200
 """Characters of a reference to a workflow that a refusal repeats."""
+SMALL_INPUT = 10_000
+"""Characters of an input of which all faults are told; of a larger one the first."""
 LARGEST_LABELS = 16_384
 """Bytes of a request's session, tenant, actor and labels together."""
 
@@ -110,7 +112,7 @@ def _checked_input(text: str, compiled: CompiledWorkflow) -> str:
     except ValueError as error:
         raise _Refused("input_invalid", f"the input is {error}") from error
     value = compiled.with_defaults(value)
-    if faults := compiled.input_faults(value):
+    if faults := compiled.input_faults(value, first_only=len(text) > SMALL_INPUT):
         raise _Refused("input_invalid", "; ".join(faults[:10]))
     checked = msgspec.json.encode(value).decode()
     if reason := too_large(checked):

@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +19,10 @@ from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, RUN_EVENTS, RUN_REQUES
 TOPICS = (RUN_REQUESTS, RUN_EVENTS, *NODE_REQUESTS.values(), NODE_OUTCOMES, RUN_RESULTS)
 """Every topic that a run's records travel over, in the order in which a step uses them."""
 
+ENDS = (RUN_EVENTS, RUN_RESULTS)
+"""Where a run's terminal event stands."""
+REST_S = 1.0
+"""How long to wait, after the end of a run, for records that led to it; of an old run they may have expired."""
 WIDEST = 88
 """Characters of a shortened value."""
 
@@ -162,24 +167,34 @@ def show(console: Console, found: dict[str, Any]) -> None:
 
 
 async def to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, show: Callable[[Seen], None]) -> Event:
-    """Show a run's records until its log and its result have both ended, whichever comes first; its terminal event.
+    """Show a run's records until its log and its result have ended and nothing is missing; its terminal event.
 
-    Raises Unanswered after `timeout_s` seconds.
+    Topics are read side by side, so the end may come before what led to it. Raises Unanswered after `timeout_s`.
     """
-    ended: set[str] = set()
+    ends: dict[str, Event] = {}
+    kinds: Counter[type[Event] | None] = Counter()
     try:
-        async with asyncio.timeout(timeout_s):
+        async with asyncio.timeout(timeout_s) as limit:
             async for seen in records:
                 show(seen)
+                kinds[type(seen.event) if seen.event else None] += 1
                 if isinstance(seen.event, TERMINAL):
-                    ended.add(seen.topic)
-                if ended >= {RUN_EVENTS.name, RUN_RESULTS.name}:
-                    assert seen.event
-                    return seen.event
+                    ends[seen.topic] = seen.event
+                if len(ends) == len(ENDS) and _complete(kinds):
+                    break
+                if len(ends) == len(ENDS):
+                    limit.reschedule(asyncio.get_running_loop().time() + REST_S)
     except TimeoutError as error:
-        message = f"run {run_id} has no result after {timeout_s:g} s; `headrace run watch {run_id}` waits on"
-        raise Unanswered(message) from error
-    raise AssertionError("follow never ends by itself")
+        if len(ends) < len(ENDS):
+            message = f"run {run_id} has no result after {timeout_s:g} s; `headrace run watch {run_id}` waits on"
+            raise Unanswered(message) from error
+    return ends[RUN_RESULTS.name]
+
+
+def _complete(kinds: Mapping[type[Event] | None, int]) -> bool:
+    """Whether every step in the log has its request and its outcome."""
+    asked = kinds[node.ExecuteNode] >= kinds[run.NodeScheduled]
+    return asked and kinds[node.NodeSucceeded] >= kinds[run.NodeSucceeded]
 
 
 def printer(console: Console) -> Callable[[Seen], None]:

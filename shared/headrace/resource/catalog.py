@@ -9,9 +9,11 @@ from headrace.errors import NotFound
 from headrace.event import Event
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.fault import did_you_mean
-from headrace.resource.aggregate import LATEST
+from headrace.resource.aggregate import LATEST, REFERENCE
 
 DEFAULT_POINTER = "production"
+LONGEST_REFERENCE = 127
+"""Characters: a name and a pointer have at most 63 each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,9 @@ class Catalog:
 
     def resolve(self, kinds: tuple[str, ...], ref: str) -> Resolved:
         """The version that a reference means now; a bare name means name@production. Raises NotFound."""
+        if len(ref) > LONGEST_REFERENCE or not REFERENCE.fullmatch(ref):
+            hint = "write name, name@7, name@production or name@latest"
+            raise NotFound(f"{_code(kinds[-1])}_not_found", f"{ref!r:.80} is no reference: {hint}")
         name, _, wanted = ref.partition("@")
         kind, head = self._head(kinds, name)
         version = _version(kind, name, head, wanted or DEFAULT_POINTER)

@@ -1,11 +1,12 @@
 """What the spec of each kind must look like."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field, ValidationError
 
-from headrace.fault import Fault, did_you_mean, from_pydantic
+from headrace.fault import Fault, Path, did_you_mean, from_pydantic
 from headrace.resource.model import ModelAliasSpec, ModelSpec, alias_faults, model_faults
 from headrace.resource.prompt import PromptSpec, Spec, prompt_faults
 from headrace.workflow import InvalidWorkflow, WorkflowSpec, compile_workflow
@@ -53,4 +54,19 @@ def check(kind: str, spec: Mapping[str, Any], allowed: Sequence[str] = tuple(KIN
     try:
         return list(faults(shape.model_validate(spec)))
     except ValidationError as error:
-        return from_pydantic(error, shape)
+        found = from_pydantic(error, shape)
+    unknown = [fault.path for fault in found if fault.code == "unknown_key"]
+    if len(unknown) == len(found):  # the rest may be sound, or have faults of its own
+        found += faults(shape.model_validate(_without(spec, unknown)))
+    return found
+
+
+def _without(spec: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
+    """A copy less the keys at these paths."""
+    copied = deepcopy(dict(spec))
+    for path in paths:
+        here: Any = copied
+        for step in path[:-1]:
+            here = here[step]
+        del here[path[-1]]
+    return copied

@@ -1,6 +1,6 @@
-"""A language model behind an OpenAI-compatible API on loopback: `python -m headrace.stack.model_server FILE PORT`.
+"""A language model on loopback: `python -m headrace.stack.model_server FILE PORT SLOTS`.
 
-llama.cpp's own server, in this process.
+llama.cpp's own OpenAI-compatible server, in this process.
 """
 
 import signal
@@ -9,18 +9,19 @@ import threading
 
 import xllamacpp
 
-CONTEXT_TOKENS = 8_192
-SLOTS = 2
+CONTEXT_TOKENS = 4_096
+"""For each slot."""
 THREADS = 2
 
 
-def main(file: str, port: int) -> None:
+def main(file: str, port: int, slots: int) -> None:
     """Serve until SIGTERM."""
     params = xllamacpp.CommonParams()
     params.model.path = file
+    params.hostname = "127.0.0.1"
     params.port = port
-    params.n_ctx = CONTEXT_TOKENS
-    params.n_parallel = SLOTS
+    params.n_ctx = CONTEXT_TOKENS * slots
+    params.n_parallel = slots
     params.cpuparams.n_threads = THREADS
     params.cpuparams_batch.n_threads = THREADS
     params.warmup = False
@@ -32,4 +33,4 @@ def main(file: str, port: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))

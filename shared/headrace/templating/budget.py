@@ -16,6 +16,8 @@ _STEP = 16
 """Characters that can be copied in the time of one operation."""
 _SLOT = 8
 """Characters that the smallest value counts for."""
+_CALL_STEPS = 20
+"""Steps of a call, whatever it does."""
 _VALUE_STEPS = 4
 """Steps to look at one value in a list or an object."""
 
@@ -53,7 +55,7 @@ def spend(steps: float) -> None:
 
 def spend_on(*values: Any) -> None:
     """Take the steps that it takes to look at everything in some values."""
-    spend(1)
+    spend(_CALL_STEPS)
     for value in values:
         size, count = measure(value)
         spend(size / _STEP + count * _VALUE_STEPS)

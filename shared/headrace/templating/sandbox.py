@@ -214,7 +214,8 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _joined_size(value: Any, d: str = "", attribute: Any = None) -> int:
-    return size_of(value) + len(value) * len(str(d))
+    items = sum(size_of(item) if isinstance(item, dict | list | tuple) else len(str(item)) for item in value)
+    return items + len(value) * len(str(d))
 
 
 def _replaced_size(s: Any, old: Any, new: Any, count: Any = None) -> int:

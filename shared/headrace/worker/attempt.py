@@ -1,5 +1,6 @@
 """One request: plan, perform through the journal, answer."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -39,7 +40,7 @@ class Attempt:
         if self._journal is None:
             return await self._job.perform(call)
         key = self._job.journal_key(request)
-        entry = await self._journal.begin(key)
+        entry = await self._noted(self._journal, key, self._job.deadline(request))
         if entry.done:
             return entry.answer()
         try:
@@ -50,6 +51,15 @@ class Attempt:
             await self._journal.failed(key, fault)
             raise fault from error
         return answer
+
+    async def _noted(self, journal: Journal, key: str, deadline: int | None) -> Entry:
+        """The journal's entry; a call that another worker is making is waited for until the deadline."""
+        try:
+            async with asyncio.timeout(None if deadline is None else (deadline - _now()) / 1000):
+                return await journal.begin(key)
+        except TimeoutError:
+            message = "another worker was still in the middle of this call at the deadline; it was not repeated"
+            raise NodeError("timeout", message, retryable=True) from None
 
     async def _call(self, entry: Entry, call: Any) -> Any:
         if entry.ambiguous and not self._job.repeat_ambiguous(call):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import jsonschema_rs
 from pydantic import ValidationError
 
 from headrace.errors import HeadraceError
@@ -13,6 +14,9 @@ from headrace.json_schema import SchemaFault, compile_schema
 from headrace.nodes import NODE_TYPES, Reference
 from headrace.workflow.graph import cycle, reachable, reversed_graph
 from headrace.workflow.spec import EdgeSpec, NodeSpec, WorkflowSpec
+
+LONGEST_EXPRESSIONS = 65_536
+"""Characters of all expressions of a workflow: compiling them takes the router up to 1.5 s."""
 
 Bindings = tuple[tuple[str, Expression], ...]
 
@@ -56,12 +60,16 @@ class CompiledWorkflow:
     output: Bindings
     _input: Any = field(repr=False)
 
-    def input_faults(self, value: Any) -> list[str]:
-        """What is wrong with an input, each as `place: reason`."""
+    def input_faults(self, value: Any, *, first_only: bool = False) -> list[str]:
+        """What is wrong with an input, each as `place: reason`.
+
+        first_only: stop at the first; to collect 100,000 takes a second.
+        """
         try:
+            errors = _first_error(self._input, value) if first_only else self._input.iter_errors(value)
             return [
-                f"input{''.join(f'.{step}' for step in error.instance_path)}: {error.message:.300}"
-                for error in self._input.iter_errors(value)
+                f"input{''.join(f'.{step}' for step in error.instance_path):.100}: {error.message:.300}"
+                for error in errors
             ]
         except ValueError as error:  # it is nested deeper than the validator goes
             return [f"input: {error}"]
@@ -75,6 +83,14 @@ class CompiledWorkflow:
             if isinstance(schema, dict) and "default" in schema  # a schema may also be true or false
         }
         return {**defaults, **value}
+
+
+def _first_error(validator: Any, value: Any) -> list[Any]:
+    try:
+        validator.validate(value)
+    except jsonschema_rs.ValidationError as error:
+        return [error]
+    return []
 
 
 def compile_workflow(spec: Mapping[str, Any]) -> CompiledWorkflow:
@@ -94,6 +110,7 @@ class _Compiler:
         self._faults: list[Fault] = []
         self._graph: dict[str, list[str]] = {name: [] for name in spec.nodes}
         self._before: dict[str, list[str]] = {}
+        self._length = 0
 
     def compile(self) -> CompiledWorkflow:
         validator = self._input_schema()
@@ -102,6 +119,11 @@ class _Compiler:
         self._before = reversed_graph(self._graph)
         nodes = {name: self._node(name, spec, edges[name]) for name, spec in self._spec.nodes.items()}
         output = self._bindings(("output",), self._spec.output, set(nodes))
+        if self._length > LONGEST_EXPRESSIONS:
+            message = (
+                f"the expressions have {self._length} characters in all, at most {LONGEST_EXPRESSIONS} are allowed"
+            )
+            self._fault("expressions_too_long", (), message, "move what they compute into template nodes")
         if self._faults:
             raise InvalidWorkflow(self._faults)
         starts = tuple(name for name, node in nodes.items() if not node.sources)
@@ -131,6 +153,9 @@ class _Compiler:
             elif not dangling:
                 found[edge.source].append((index, edge))
                 self._graph[edge.source].append(edge.target)
+                continue
+            if edge.when is not None:  # where it leads is unclear, but it may be wrong in itself
+                self._expression(("edges", index, "when"), edge.when, set(found))
         return found
 
     def _check_cycle(self) -> None:
@@ -159,23 +184,32 @@ class _Compiler:
         return Edge(edge.target, when, edge.otherwise)
 
     def _references(self, name: str, spec: NodeSpec) -> tuple[Reference, ...]:
+        """What a node's configuration refers to; on the way, all that is wrong with it."""
         node_type = NODE_TYPES.get(spec.type)
         if node_type is None:
             hint = did_you_mean(spec.type, NODE_TYPES)
-            self._fault("unknown_node_type", ("nodes", name, "type"), f"no node type {spec.type}", hint)
+            self._fault("unknown_node_type", ("nodes", name, "type"), f"no node type {spec.type:.80}", hint)
             return ()
+        for missing in [need for need in node_type.needs if need not in spec.input]:
+            message = f"a {spec.type} node needs the input {missing}"
+            self._fault("missing_input", ("nodes", name, "input"), message, f"add {missing} under input")
         try:
-            return node_type.references(node_type.config.model_validate(spec.config))
+            config = node_type.config.model_validate(spec.config)
         except ValidationError as error:
             faults = from_pydantic(error, node_type.config)
             self._faults += [fault.below("nodes", name, "config") for fault in faults]
             return ()
+        self._faults += [fault.below("nodes", name, "config") for fault in node_type.faults(config, spec.input)]
+        return node_type.references(config)
 
     def _bindings(self, path: tuple[str | int, ...], bindings: Mapping[str, str], visible: set[str]) -> Bindings:
         compiled = ((name, self._expression((*path, name), text, visible)) for name, text in bindings.items())
         return tuple((name, expression) for name, expression in compiled if expression)
 
     def _expression(self, path: tuple[str | int, ...], text: str, visible: set[str]) -> Expression | None:
+        self._length += len(text)
+        if self._length > LONGEST_EXPRESSIONS:
+            return None
         try:
             expression = compile_expression(text)
         except ExpressionError as error:

@@ -7,6 +7,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 Expression = Annotated[str, StringConstraints(min_length=1)]
 
+MOST_NODES = 500
+MOST_EDGES = 2_000
+MOST_BINDINGS = 100
+
 MINUTE_MS = 60_000
 DAY_MS = 1_440 * MINUTE_MS
 
@@ -34,7 +38,7 @@ class NodeSpec(Part):
 
     type: str
     config: dict[str, Any] = {}
-    input: dict[str, Expression] = {}
+    input: dict[str, Expression] = Field(default={}, max_length=MOST_BINDINGS)
     timeout_ms: int = Field(default=MINUTE_MS, ge=1, le=DAY_MS)
     retry: Retry = Retry()
     join: Literal["all", "any"] = "all"
@@ -54,7 +58,7 @@ class WorkflowSpec(Part):
 
     description: str = ""
     input: dict[str, Any] = {"type": "object"}
-    nodes: dict[Identifier, NodeSpec] = Field(min_length=1)
-    edges: list[EdgeSpec] = []
-    output: dict[str, Expression] = Field(min_length=1)
+    nodes: dict[Identifier, NodeSpec] = Field(min_length=1, max_length=MOST_NODES)
+    edges: list[EdgeSpec] = Field(default=[], max_length=MOST_EDGES)
+    output: dict[str, Expression] = Field(min_length=1, max_length=MOST_BINDINGS)
     timeout_ms: int = Field(default=10 * MINUTE_MS, ge=1, le=30 * DAY_MS)

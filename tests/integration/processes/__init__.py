@@ -58,6 +58,11 @@ class Started:
         """What it has written so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._process.returncode is None
+
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self._process.send_signal(number)
@@ -70,7 +75,7 @@ class Started:
         """Wait until it is frozen by SIGSTOP."""
 
         async def look() -> bool:
-            assert self._process.returncode is None, self.log
+            assert self.alive, self.log
             return bool(psutil.Process(self._process.pid).status() == psutil.STATUS_STOPPED)
 
         await until(look)
@@ -79,14 +84,23 @@ class Started:
         """Wait until its log holds a text so many times."""
 
         async def look() -> bool:
-            assert self._process.returncode is None, self.log
+            assert self.alive, self.log
             return self.log.count(text) >= times
 
         await until(look)
 
+    async def goes_on(self, text: str, times: int) -> bool:
+        """Wait until it says something again, or has ended; whether it lives."""
+
+        async def look() -> bool:
+            return not self.alive or self.log.count(text) >= times
+
+        await until(look)
+        return self.alive
+
     async def close(self) -> None:
         """Be rid of it."""
-        if self._process.returncode is None:
+        if self.alive:
             self._process.kill()
         await self._process.wait()
 

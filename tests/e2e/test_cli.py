@@ -1,0 +1,164 @@
+"""The command line as a person types it, against the real stack."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Stack
+from tests.e2e.installation import unique
+
+HEADRACE = Path(sys.executable).with_name("headrace")
+WORKFLOW = """\
+apiVersion: headrace/v1
+kind: Workflow
+metadata: {{ name: {name} }}
+spec:
+  input: {{ type: object, properties: {{ text: {{ type: string }} }}, required: [text] }}
+  nodes:
+    loud:
+      type: template
+      config: {{ templates: {{ text: "{{{{ text | upper }}}}" }} }}
+      input: {{ text: input.text }}
+  output: {{ text: nodes.loud.output.text }}
+"""
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def headrace(stack: Stack, tmp_path: Path) -> Run:
+    """Runs the command against the stack, as the user ada."""
+    env = {**os.environ, **stack.env, "HEADRACE_ACTOR": "ada", "COLUMNS": "200", "NO_COLOR": "1"}
+    if stack.home:
+        env["HEADRACE_HOME"] = str(stack.home.path)
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        command = [str(HEADRACE), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=env, cwd=tmp_path)
+
+    return run
+
+
+@pytest.fixture
+def workflow(headrace: Run, tmp_path: Path) -> str:
+    """A deployed workflow."""
+    name = unique("loud")
+    (tmp_path / "w.yaml").write_text(WORKFLOW.format(name=name), encoding="utf-8")
+    done = headrace("apply", "-f", "w.yaml")
+    assert done.returncode == 0, done.stderr
+    return name
+
+
+def printed(done: "subprocess.CompletedProcess[str]", code: int = 0) -> Any:
+    """The JSON that a command printed."""
+    assert done.returncode == code, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_apply_says_created_and_then_unchanged(headrace: Run, tmp_path: Path) -> None:
+    name = unique("loud")
+    (tmp_path / "w.yaml").write_text(WORKFLOW.format(name=name), encoding="utf-8")
+    first, second = (printed(headrace("apply", "-f", "w.yaml", "--json")) for _ in range(2))
+    assert [(one["name"], one["outcome"], one["version"]) for one in first] == [(name, "created", 1)]
+    assert [(one["name"], one["outcome"], one["version"]) for one in second] == [(name, "unchanged", 1)]
+
+
+def test_apply_reports_every_fault_with_its_place_and_a_hint_and_sends_nothing(headrace: Run, tmp_path: Path) -> None:
+    name = unique("faulty")
+    text = WORKFLOW.format(name=name).replace("type: template", "type: templat").replace("nodes.loud", "nodes.lound")
+    (tmp_path / "w.yaml").write_text(text + "  colour: red\n", encoding="utf-8")
+    done = headrace("apply", "-f", "w.yaml")
+    assert done.returncode == 1
+    assert "w.yaml:8:" in done.stderr
+    assert "no node type templat (did you mean template?)" in done.stderr
+    assert "w.yaml:11:" in done.stderr
+    assert "did you mean loud?" in done.stderr
+    assert "w.yaml:12:3: " in done.stderr
+    assert "3 faults; nothing was sent" in done.stderr
+    assert headrace("get", "workflow", name).returncode == 1
+
+
+def test_a_refused_start_is_exit_code_1_and_says_why(headrace: Run, workflow: str) -> None:
+    done = headrace("run", "start", workflow, "--input", '{"text": 1}')
+    assert done.returncode == 1
+    assert "input_invalid" in done.stdout
+
+
+def test_a_run_from_start_to_audit(headrace: Run, workflow: str) -> None:
+    records = headrace("run", "start", workflow, "--input", '{"text": "hi"}', "--json", "--id", unique("run"))
+    assert records.returncode == 0, records.stderr
+    seen = [json.loads(line) for line in records.stdout.splitlines()]
+    assert {one["topic"] for one in seen} >= {"run.requests", "run.events", "node.template.requests", "run.results"}
+    run_id = next(one["run"] for one in seen if one["event"] == "headrace.node.ExecuteNode")
+
+    shown = printed(headrace("run", "show", run_id, "--json"))
+    assert (shown["status"], shown["output"], shown["input"]) == ("completed", {"text": "HI"}, {"text": "hi"})
+
+    audited = printed(headrace("audit", "show", run_id, "--json"))
+    assert audited["whole"] is True
+    assert [event["seq"] for event in audited["events"]] == [0, 1, 2, 3]
+
+    again = headrace("run", "start", workflow, "--input", '{"text": "other"}', "--id", run_id)
+    assert again.returncode == 0
+    assert '"text": "HI"' in again.stdout
+
+    watched = headrace("run", "watch", run_id)
+    assert watched.returncode == 0
+    assert "RunCompleted" in watched.stdout
+
+
+def test_get_lists_and_shows(headrace: Run, workflow: str) -> None:
+    listed = printed(headrace("get", "workflows", "--json"))
+    assert {"name": workflow, "latest": 1, "pointers": {"production": 1}} in listed
+    shown = printed(headrace("get", "workflow", workflow, "--json"))
+    assert shown["versions"][0]["actor"] == "ada"
+    assert shown["versions"][0]["spec"]["output"] == {"text": "nodes.loud.output.text"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("get", "workflow", "no-such-thing"), 1, "no workflow is named 'no-such-thing'"),
+        (("get", "prmpt"), 2, "did you mean prompt?"),
+        (("run", "show", "no-such-run"), 1, "no run 'no-such-run'"),
+        (("run", "start", "x", "--input", "{"), 1, "the input is not JSON"),
+        (("run", "start", "x", "--input", "[1]"), 1, "must be a JSON object"),
+        (("apply", "-f", "no-such-file.yaml"), 1, "no such file"),
+        (("nonsense",), 2, "No such command"),
+    ],
+)
+def test_errors_are_one_sentence_and_an_exit_code(
+    headrace: Run, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    done = headrace(*arguments)
+    assert done.returncode == code
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_stack_that_is_away_is_exit_code_3(headrace: Run, tmp_path: Path) -> None:
+    nowhere = {**os.environ, "HEADRACE_HOME": str(tmp_path / "none"), "SCHEMA_REGISTRY_URL": "http://127.0.0.1:9/"}
+    for arguments in (("status",), ("env",), ("get", "workflow")):
+        done = subprocess.run(
+            [str(HEADRACE), *arguments], capture_output=True, text=True, check=False, timeout=60, env=nowhere
+        )
+        assert done.returncode == 3
+        assert done.stderr.startswith("headrace: ")
+        assert "Traceback" not in done.stderr
+
+
+def test_status_and_env_of_the_local_stack(headrace: Run, stack: Stack) -> None:
+    running = stack.running
+    found = printed(headrace("status", "--json"))
+    assert found["ready"]
+    assert {name for name, part in found["parts"].items() if part["status"] == "well"} == set(running.parts)
+    lines = headrace("env").stdout.splitlines()
+    assert dict(line.split("=", 1) for line in lines) == running.env
+    assert {"KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL", "DATABASE_URL", "S3_ENDPOINT_URL"} <= running.env.keys()
+    assert {"KMS_KEY_ID", "MODEL_BASE_URL", "EMBEDDING_BASE_URL"} <= running.env.keys()

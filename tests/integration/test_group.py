@@ -1,0 +1,87 @@
+"""Membership of a consumer group on the real broker."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+
+import pytest
+from aiokafka import TopicPartition
+
+from headrace.group import Member
+from headrace.topics import PROMPT_COMMANDS, Topic
+from tests.conftest import Stack
+from tests.integration import topics
+
+
+class Owner:
+    """Owns what it is given, unless it fails to take it, or to let it go."""
+
+    def __init__(self, fails_at: str = "") -> None:
+        self.owned: set[TopicPartition] = set()
+        self.assigned = asyncio.Event()
+        self.failed = asyncio.Event()
+        self._fails_at = fails_at
+
+    async def revoke(self, places: Collection[TopicPartition]) -> None:
+        self._fail("revoke")
+        assert self.owned == set(places)
+        self.owned = set()
+        self.assigned.clear()
+
+    async def assign(self, places: Collection[TopicPartition]) -> None:
+        self._fail("assign")
+        assert not self.owned
+        self.owned = set(places)
+        self.assigned.set()
+
+    def _fail(self, point: str) -> None:
+        if point == self._fails_at and (self.owned or point == "assign"):
+            self.failed.set()
+            raise LookupError(point)
+
+
+@pytest.fixture
+async def pair(stack: Stack) -> AsyncIterator[tuple[Topic, ...]]:
+    """Two topics of a test's own."""
+    own = topics.renamed(topics.suffix(), PROMPT_COMMANDS)
+    own += topics.renamed(topics.suffix(), PROMPT_COMMANDS)
+    async with topics.created(stack.kafka, own):
+        yield own
+
+
+@asynccontextmanager
+async def member(stack: Stack, pair: tuple[Topic, ...], owner: Owner, instance: str) -> AsyncIterator[Member]:
+    made = Member(stack.kafka, owner, group=pair[0].name, instance=instance)
+    await made.start(topic.name for topic in pair)
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+async def test_equal_partitions_of_all_topics_have_one_owner(stack: Stack, pair: tuple[Topic, ...]) -> None:
+    one, two = Owner(), Owner()
+    async with member(stack, pair, one, "one"):
+        await asyncio.wait_for(one.assigned.wait(), 10)
+        assert len(one.owned) == 2 * stack.kafka.partitions
+        async with member(stack, pair, two, "two"):
+            await asyncio.wait_for(two.assigned.wait(), 10)
+            await asyncio.wait_for(one.assigned.wait(), 10)
+            for owner in (one, two):
+                numbers = {place.partition for place in owner.owned}
+                assert owner.owned == {TopicPartition(topic.name, number) for topic in pair for number in numbers}
+
+
+@pytest.mark.parametrize("point", ["assign", "revoke"])
+async def test_what_an_owner_fails_at_is_raised_by_the_next_poll(
+    stack: Stack, pair: tuple[Topic, ...], point: str
+) -> None:
+    owner = Owner(fails_at=point)
+    async with member(stack, pair, owner, "one") as failing, asyncio.timeout(20):
+        if point == "revoke":
+            await owner.assigned.wait()
+            async with member(stack, pair, other := Owner(), "two"):
+                await other.assigned.wait()
+        await owner.failed.wait()
+        with pytest.raises(LookupError, match=point):
+            await failing.poll(100, 1)
