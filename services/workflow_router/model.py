@@ -51,12 +51,13 @@ def add_usage(total: Usage | None, more: Usage | None) -> Usage | None:
     """The sum. Costs in another currency than the first are left to the calls that list them: they don't add up."""
     if total is None or more is None:
         return total or more
-    same = total.currency == more.currency
+    first, second = Decimal(total.cost), Decimal(more.cost)
+    currency = total.currency if first else more.currency  # what cost nothing cost it in any currency
     return Usage(
         input_tokens=total.input_tokens + more.input_tokens,
         output_tokens=total.output_tokens + more.output_tokens,
-        cost=f"{_EXACT.add(Decimal(total.cost), Decimal(more.cost)):f}" if same else total.cost,
-        currency=total.currency,
+        cost=f"{_EXACT.add(first, second):f}" if more.currency == currency else total.cost,
+        currency=currency,
     )
 
 

@@ -44,7 +44,10 @@ class Sent(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What became of a resource or document. `outcome`: created, unchanged, ingested or refused."""
+    """What became of a resource or document. `outcome`: created, moved, unchanged, ingested or refused.
+
+    moved: the version was there already, and the pointer stands on it again.
+    """
 
     kind: str
     name: str
@@ -71,11 +74,11 @@ async def apply(
         sent = [await _send(client, one, pointer, actor, reason) for one in resources]
         sent += [await _ingest(client, one) for one in documents]
         waiting = {command.id: command for command in sent}
-        created: dict[str, int] = {}
+        halves: dict[str, Event] = {}
         while waiting:
             seen = await _next(answers, waiting, timeout_s)
             command = waiting.get(seen.attributes.causation or "")
-            applied = command and seen.event and _outcome(command, seen.event, created, pointer)
+            applied = command and seen.event and _outcome(command, seen.event, halves, pointer)
             if command and applied:
                 del waiting[command.id]
                 yield applied
@@ -110,20 +113,23 @@ async def _next(answers: AsyncIterator[Seen], waiting: Mapping[str, Sent], timeo
         raise Unanswered(message) from error
 
 
-def _outcome(command: Sent, event: Event, created: dict[str, int], pointer: str | None) -> Applied | None:
-    """What an event says of a command; None while another one follows: a new version's pointer moves after it."""
+def _outcome(command: Sent, event: Event, halves: dict[str, Event], pointer: str | None) -> Applied | None:
+    """What an event says of a command; None while a second one follows.
+
+    The pointer moves after a new version was created, and before a known one is told. `halves`: first events.
+    """
     kind, name = command.kind, command.name
+    first = halves.get(command.id)
     match event:
         case resource.VersionCreated(version=version) if pointer is None:
             return Applied(kind, name, "created", version)
-        case resource.VersionCreated(version=version):
-            created[command.id] = version
-        case resource.PointerMoved(version=version) if command.id in created:
+        case resource.PointerMoved(version=version) if first is not None:
             return Applied(kind, name, "created", version)
         case resource.VersionReused(version=version):
-            return Applied(kind, name, "unchanged", version)
+            return Applied(kind, name, "unchanged" if first is None else "moved", version)
         case document.DocumentIngested(chunks=chunks):
             return Applied(kind, name, "ingested", message=f"{chunks} chunks")
         case resource.ChangeRefused(message=message) | document.DocumentRefused(message=message):
             return Applied(kind, name, "refused", message=message)
+    halves[command.id] = event
     return None

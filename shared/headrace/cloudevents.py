@@ -32,6 +32,12 @@ class Attributes:
     actor: str | None = None
     traceparent: str | None = None
 
+    @property
+    def trace_id(self) -> str | None:
+        """The trace that the record belongs to: the second part of `traceparent` (W3C Trace Context)."""
+        parts = (self.traceparent or "").split("-")
+        return parts[1] if len(parts) >= 4 else None
+
 
 _NAMES = {
     "ce_id": "id",

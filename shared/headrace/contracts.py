@@ -19,9 +19,10 @@ class SchemaRegistry:
     """A client of a Confluent-compatible schema registry at a base URL."""
 
     def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
+        base = httpx.URL(url.rstrip("/"))
+        self.url = str(base.copy_with(userinfo=b""))  # for messages: a password in it is nobody's business
         headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=TIMEOUT_S, headers=headers)
+        self._http = httpx.AsyncClient(base_url=base, timeout=TIMEOUT_S, headers=headers)
 
     async def __aenter__(self) -> Self:
         """Use as a context to close the connections at the end."""

@@ -1,16 +1,23 @@
 """A member of a consumer group: what the machine and the worker share of aiokafka's consumer."""
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
+from headrace.errors import KafkaUnavailable
 from headrace.kafka import KafkaSettings, tune
 
 LONGEST_WORK_MS = 2**31 - 1
 """A busy worker does not poll, for as long as what it waits for is away; heartbeats say that it lives. After aiokafka's
 five minutes it would fall out of its group in silence, and its request would be done twice."""
+
+TOPICS_S = 5.0
+"""Seconds that topics may take to appear: a broker knows of them a little after they were created."""
+RETRY_S = 0.1
 
 Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
 
@@ -49,9 +56,18 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         )
 
     async def start(self, topics: Iterable[str]) -> None:
-        """Join the group. Raises KafkaError when the broker is away."""
+        """Join the group. Raises KafkaError when the broker is away, and KafkaUnavailable when a topic is not there.
+
+        Without that topic aiokafka would join all the same, own nothing, and look again after five minutes.
+        """
         await self.consumer.start()
-        self.consumer.subscribe(list(topics), listener=self)
+        wanted, until = list(topics), time.monotonic() + TOPICS_S
+        while missing := set(wanted) - await self.consumer.topics():
+            if time.monotonic() > until:
+                await self.consumer.stop()
+                raise KafkaUnavailable(f"no topics {', '.join(sorted(missing))}; they have to be created first")
+            await asyncio.sleep(RETRY_S)
+        self.consumer.subscribe(wanted, listener=self)
 
     async def poll(self, timeout_ms: int, max_records: int) -> Records:
         """Records that came within the time, by partition. Raises KafkaError, and what the owner raised."""

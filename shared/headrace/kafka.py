@@ -6,7 +6,7 @@ from typing import Any
 
 import aiokafka.producer.sender
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
 from aiokafka.partitioner import murmur2
 from pydantic import Field, SecretStr
@@ -80,13 +80,13 @@ async def create_topics(settings: KafkaSettings, topics: Iterable[Topic]) -> Non
         existing = set(await admin.list_topics())
         missing = [_new_topic(topic, settings) for topic in topics if topic.name not in existing]
         answer = await admin.create_topics(missing) if missing else None
-    except KafkaConnectionError as error:
-        raise KafkaUnavailable(f"Kafka at {settings.bootstrap_servers} does not answer") from error
+    except KafkaError as error:
+        raise KafkaUnavailable(f"Kafka at {settings.bootstrap_servers} creates no topics: {error}") from error
     finally:
         await admin.close()
     for name, code, message in answer.topic_errors if answer else ():
         if code and for_code(code) is not TopicAlreadyExistsError:
-            raise for_code(code)(f"topic {name} can't be created: {message}")
+            raise KafkaUnavailable(f"topic {name} can't be created: {for_code(code).__name__}: {message}")
 
 
 def _new_topic(topic: Topic, settings: KafkaSettings) -> NewTopic:

@@ -102,6 +102,8 @@ class Table:
             acknowledged = 0.0
             while not stopping.is_set():
                 changed = await self._poll(consumer, stopping)
+                if stopping.is_set():
+                    break  # perhaps in the middle of what was polled: the position is not what was applied
                 if not self._ready.is_set() and await _reached(consumer, ends):
                     self._ready.set()
                 if self._ready.is_set() and (changed or time.monotonic() - acknowledged > ALIVE_S):

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from aiokafka import TopicPartition
 
+from headrace.errors import KafkaUnavailable
 from headrace.group import Member
 from headrace.topics import PROMPT_COMMANDS, Topic
 from tests.conftest import Stack
@@ -85,3 +86,21 @@ async def test_what_an_owner_fails_at_is_raised_by_the_next_poll(
         await owner.failed.wait()
         with pytest.raises(LookupError, match=point):
             await failing.poll(100, 1)
+
+
+async def test_a_topic_that_comes_a_little_late_is_waited_for(stack: Stack) -> None:
+    own = topics.renamed(topics.suffix(), PROMPT_COMMANDS)
+    owner = Owner()
+    waiting = Member(stack.kafka, owner, group=own[0].name, instance="one")
+    joining = asyncio.create_task(waiting.start([own[0].name]))
+    async with topics.created(stack.kafka, own):
+        await joining
+        await asyncio.wait_for(owner.assigned.wait(), 10)
+        assert len(owner.owned) == stack.kafka.partitions
+        await waiting.stop()
+
+
+async def test_a_topic_that_does_not_come_is_named(stack: Stack) -> None:
+    waiting = Member(stack.kafka, Owner(), group="nobody", instance="one")
+    with pytest.raises(KafkaUnavailable, match="no topics there-is-none; they have to be created first"):
+        await waiting.start(["there-is-none"])

@@ -253,10 +253,10 @@ async def world(stack: Stack, tmp_path: Path) -> AsyncIterator[World]:
 @pytest.mark.parametrize(
     ("point", "hits"),
     [
-        ("after_poll", (1, 2, 3)),
-        ("mid_send", (1, 2, 3, 5)),
-        ("before_commit", (1, 2, 3)),
-        ("after_commit", (1, 2, 3)),
+        ("after_poll", (1, 3)),
+        ("mid_send", (1, 2, 5)),
+        ("before_commit", (1, 3)),
+        ("after_commit", (1, 3)),
     ],
 )
 async def test_killed_again_and_again_each_command_has_its_event_once(
@@ -291,14 +291,14 @@ async def test_killed_mid_send_it_leaves_a_part_that_nobody_ever_sees(world: Wor
     assert await world.uncommitted(world.log) > 0
 
 
-@pytest.mark.parametrize("point", ["after_poll", "mid_send", "before_commit"])
-async def test_a_zombie_is_fenced_wherever_it_stood_still(world: World, point: str) -> None:
+@pytest.mark.parametrize(("point", "heir"), [("after_poll", "one"), ("mid_send", "two"), ("before_commit", "two")])
+async def test_a_zombie_is_fenced_wherever_it_stood_still(world: World, point: str, heir: str) -> None:
     # given an owner that freezes in the middle of its work
     await world.commands_in_flight()
     zombie = await world.start("one", point=point, signal=signal.SIGSTOP)
     await zombie.stopped()
-    # when the group takes it for dead, and another takes over
-    other = await world.start("two")
+    # when the group takes it for dead, or its supervisor does, and another takes over
+    other = await world.start(heir)
     await world.all_answered()
     # then it finds itself fenced as soon as it wakes up, and ends
     zombie.send(signal.SIGCONT)
@@ -306,7 +306,7 @@ async def test_a_zombie_is_fenced_wherever_it_stood_still(world: World, point: s
     assert "ProducerFenced" in zombie.log
     # and whoever owns what, the system goes on, and nobody ever sees what the zombie had sent
     await world.commands_in_flight()
-    await world.start("one")
+    await world.start("three")
     await world.commands_in_flight()
     await world.all_answered()
     await world.assert_exact()

@@ -200,6 +200,7 @@ async def test_starting_over_under_an_idle_projection_brings_the_same_rows_back(
 
         await world.caught_up(dsn)
         assert await tables(dsn) == before
+        assert await tallied(dsn) == world.produced
 
 
 async def test_the_command_to_rebuild_drops_rows_and_positions_of_the_projector(world: World) -> None:

@@ -144,7 +144,7 @@ def answer_of(outcome: Event) -> object:
     return json.loads(outcome.output)
 
 
-@pytest.mark.parametrize(("point", "hits"), [("taken", (1, 3)), ("answered", (1, 3)), ("sent", (1, 3))])
+@pytest.mark.parametrize(("point", "hits"), [("taken", (9, 25)), ("answered", (3, 12)), ("sent", (1, 12))])
 async def test_killed_it_loses_no_request_and_repeats_no_journaled_call(
     world: World, point: str, hits: Sequence[int]
 ) -> None:

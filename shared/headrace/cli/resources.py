@@ -123,7 +123,8 @@ async def send(
 def _line(one: Applied) -> str:
     if one.outcome == "refused":
         return f"[red]✗[/] {one.kind} {one.name} refused: {one.message}"
-    return f"[green]✓[/] {one.kind} {one.name}@{one.version} {one.outcome}"
+    back = ": the pointer stands on it again" if one.outcome == "moved" else ""
+    return f"[green]✓[/] {one.kind} {one.name}@{one.version} {one.outcome}{back}"
 
 
 def get(

@@ -93,6 +93,19 @@ class Plan:
         }
         return {name: given.get(name) or value for name, value in ours.items()}
 
+    async def prepare_outside(self) -> None:
+        """Topics and schemas on somebody else's Kafka and registry, as on our own. Raises HeadraceError."""
+        if "kafka" in self.outside:
+            await self._create()
+        if "registry" in self.outside:
+            await self._publish()
+
+    async def _create(self) -> None:
+        await create_topics(KafkaSettings(bootstrap_servers=self.env["KAFKA_BOOTSTRAP_SERVERS"]), ALL)
+
+    async def _publish(self) -> None:
+        await publish(self.env["SCHEMA_REGISTRY_URL"])
+
     def _port(self, name: str) -> int:
         return self._base + OFFSETS[name]
 
@@ -120,12 +133,10 @@ class Plan:
             tool = (java, "-cp", downloads.kafka_classpath(), "kafka.tools.StorageTool", "format")
             _run(*tool, "-t", CLUSTER_ID, "-c", str(folder / "server.properties"), "--standalone")
 
-        async def once() -> None:
-            settings = KafkaSettings(KAFKA_BOOTSTRAP_SERVERS=self.env["KAFKA_BOOTSTRAP_SERVERS"])
-            await create_topics(settings, ALL)
-
         command = (java, *heap, "-cp", downloads.kafka_classpath(), "kafka.Kafka", str(folder / "server.properties"))
-        return Part("kafka", self._port("kafka"), command, _listens(self._port("kafka")), prepare=prepare, once=once)
+        return Part(
+            "kafka", self._port("kafka"), command, _listens(self._port("kafka")), prepare=prepare, once=self._create
+        )
 
     def _registry(self) -> Part:
         port = self._port("registry")
@@ -137,9 +148,6 @@ class Plan:
         }
         heap = ("-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
-        async def once() -> None:
-            await publish(self.env["SCHEMA_REGISTRY_URL"])
-
         return Part(
             "registry",
             port,
@@ -147,7 +155,7 @@ class Plan:
             _answers(f"{self.env['SCHEMA_REGISTRY_URL']}/subjects"),
             env=env,
             after=self._ours("kafka"),
-            once=once,
+            once=self._publish,
             deadline_s=120,
         )
 

@@ -34,7 +34,7 @@ class Supervisor:
 
     def __init__(self, home: Home, base: int, only: tuple[str, ...]) -> None:
         self._home = home
-        plan = Plan(home, base, os.environ)
+        self._plan = plan = Plan(home, base, os.environ)
         self._parts = {name: part for name, part in plan.parts().items() if not only or name in only}
         self._well = {name: asyncio.Event() for name in self._parts}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
@@ -51,6 +51,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._stopping.set)
         self._note()
+        await self._plan.prepare_outside()
         keepers = [asyncio.create_task(self._keep(part)) for part in self._parts.values()]
         stop = asyncio.create_task(self._stopping.wait())
         ready = asyncio.create_task(self._become_ready())

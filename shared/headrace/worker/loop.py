@@ -70,6 +70,7 @@ class Loop:
         self._stopping = service.stopping
         self._probe = probe
         self._source = f"/headrace/{worker.name}".encode()
+        self._key_name = "run_id" if worker.requests.key == "run id" else "key"
         self._marks: Mapping[TopicPartition, Watermark] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
@@ -178,7 +179,8 @@ class Loop:
         place = f"{record.topic}-{record.partition}-{record.offset}"
         attributes = cloudevents.attributes(record.headers, place)
         key = (record.key or b"").decode(errors="replace")
-        with structlog.contextvars.bound_contextvars(key=key, event=attributes.id, trace=attributes.traceparent):
+        known = {self._key_name: key, "event_id": attributes.id, "trace_id": attributes.trace_id}
+        with structlog.contextvars.bound_contextvars(**known):
             try:
                 outcome = await self._outcome(self._codec.decode(self._worker.requests, record.value))
             except Undecodable as error:
