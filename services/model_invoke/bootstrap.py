@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
-from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.journal import Journal
-from headrace.service import Service
+from headrace.service import Service, open_codec
 from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS
 from headrace.worker import Worker, run_worker
 from model_invoke.adapters import OpenAIChat, http_client
@@ -15,11 +13,8 @@ from model_invoke.settings import ModelInvokeSettings
 
 async def start(service: Service, settings: ModelInvokeSettings, environment: Mapping[str, str]) -> None:
     """One worker, its journal, and the connections to providers. `environment`: what models may refer to."""
-    registry = SchemaRegistry(settings.schema_registry_url)
-    service.on_stop(registry.close)
-    codec = Codec(registry)
     requests = NODE_REQUESTS["model_invoke"]
-    await codec.register((requests, NODE_OUTCOMES))
+    codec = await open_codec(service, settings, (requests, NODE_OUTCOMES))
     journal = Journal(settings.database_url)
     service.on_stop(journal.close)
     service.ready_when("journal", lambda: journal.held)

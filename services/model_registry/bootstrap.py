@@ -1,11 +1,9 @@
 """Where the parts meet."""
 
-from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.machine import run_machine
 from headrace.resource import specs
 from headrace.resource.machine import ResourceMachine
-from headrace.service import Service
+from headrace.service import Service, open_codec
 from headrace.settings import ServiceSettings
 from headrace.topics import MODEL_COMMANDS, MODEL_EVENTS, MODEL_STATE
 
@@ -18,9 +16,6 @@ KINDS = (
 
 async def start(service: Service, settings: ServiceSettings) -> None:
     """One machine."""
-    registry = SchemaRegistry(settings.schema_registry_url)
-    service.on_stop(registry.close)
-    codec = Codec(registry)
-    await codec.register(TOPICS)
+    codec = await open_codec(service, settings, TOPICS)
     machine = ResourceMachine(service.name, TOPICS, lambda kind, spec: specs.check(kind, spec, KINDS))
     service.spawn(run_machine(machine, codec, settings.kafka, service))

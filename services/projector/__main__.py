@@ -4,6 +4,7 @@ import asyncio
 import sys
 from functools import partial
 
+from headrace.errors import HeadraceError
 from headrace.service import run
 from projector.bootstrap import ProjectorSettings, rebuild, start
 
@@ -13,6 +14,9 @@ if __name__ == "__main__":
         case []:
             run("projector", settings, partial(start, settings=settings))
         case ["rebuild"]:
-            asyncio.run(rebuild(settings))
+            try:
+                asyncio.run(rebuild(settings))
+            except HeadraceError as error:
+                sys.exit(str(error))
         case _:
             sys.exit("usage: python -m projector [rebuild]")

@@ -5,10 +5,8 @@ from pathlib import Path
 import structlog
 from pydantic import Field
 
-from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.projection import Projection, run_projection, start_over
-from headrace.service import Service, configure_logs
+from headrace.service import Service, configure_logs, open_codec
 from headrace.settings import ServiceSettings
 from headrace.sql import load_queries
 from headrace.topics import MODEL_EVENTS, PROMPT_EVENTS, RUN_EVENTS, WORKFLOW_EVENTS
@@ -29,10 +27,7 @@ class ProjectorSettings(ServiceSettings):
 
 async def start(service: Service, settings: ProjectorSettings) -> None:
     """One projection."""
-    registry = SchemaRegistry(settings.schema_registry_url)
-    service.on_stop(registry.close)
-    codec = Codec(registry)
-    await codec.register(TOPICS)
+    codec = await open_codec(service, settings, TOPICS)
     service.spawn(run_projection(PROJECTION, codec, settings.kafka, service, settings.database_url))
 
 

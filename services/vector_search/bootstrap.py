@@ -4,9 +4,7 @@ import asyncio
 from functools import partial
 
 from headrace.client import Client
-from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
-from headrace.service import Service
+from headrace.service import Service, open_codec
 from headrace.topics import DOCUMENT_COMMANDS, DOCUMENT_EVENTS, NODE_OUTCOMES, NODE_REQUESTS
 from headrace.worker import Worker, run_worker
 from vector_search.adapters.embedder import HttpEmbedder
@@ -26,10 +24,7 @@ async def start(service: Service, settings: Settings) -> None:
 
     A folder is this process's alone. Several processes may share a server; let the first make it whole alone.
     """
-    registry = SchemaRegistry(settings.schema_registry_url)
-    service.on_stop(registry.close)
-    codec = Codec(registry)
-    await codec.register(TOPICS)
+    codec = await open_codec(service, settings, TOPICS)
     embedder = HttpEmbedder(settings)
     service.on_stop(embedder.close)
     store = await QdrantStore.open(settings)

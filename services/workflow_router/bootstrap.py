@@ -1,12 +1,10 @@
 """Where the router's parts meet."""
 
-from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.machine import run_machine
 from headrace.resource import specs
 from headrace.resource.catalog import Catalog
 from headrace.resource.machine import ResourceMachine
-from headrace.service import Service
+from headrace.service import Service, open_codec
 from headrace.settings import ServiceSettings
 from headrace.table import Table
 from headrace.topics import (
@@ -33,10 +31,7 @@ RUNS = (RUN_REQUESTS, RUN_EVENTS, RUN_RESULTS, RUN_STATE, NODE_OUTCOMES, *NODE_R
 
 async def start(service: Service, settings: ServiceSettings) -> None:
     """Two machines: definitions of workflows, and runs."""
-    registry = SchemaRegistry(settings.schema_registry_url)
-    service.on_stop(registry.close)
-    codec = Codec(registry)
-    await codec.register((*TABLES, *WORKFLOWS, *RUNS, CONTROL_POSITIONS))
+    codec = await open_codec(service, settings, (*TABLES, *WORKFLOWS, *RUNS, CONTROL_POSITIONS))
     tables = [Table(topic, codec, settings.kafka, service=service.name, instance=service.instance) for topic in TABLES]
     for table in tables:
         service.spawn(table.run(service.stopping))

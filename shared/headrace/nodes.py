@@ -1,6 +1,7 @@
 """The node types: what a user may configure, and which resources a configuration refers to.
 
-The compiler of workflows checks against this table; the worker of each type reads the same configuration.
+The compiler of workflows checks against this table; the worker of each type reads the same configuration. CEL and
+Jinja2 are imported where they check something: a worker that only reads is 8 MB smaller without them.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -8,9 +9,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from headrace.expression import ExpressionError, compile_expression
 from headrace.fault import Fault, did_you_mean
-from headrace.templating import TemplateFault, variables_of
 
 
 class Config(BaseModel):
@@ -86,6 +85,8 @@ def _template_faults(config: Config, bound: Collection[str]) -> Iterator[Fault]:
 
 
 def _expression_faults(path: tuple[str | int, ...], text: str) -> Iterator[Fault]:
+    from headrace.expression import ExpressionError, compile_expression  # noqa: PLC0415  # see the module
+
     try:
         expression = compile_expression(text)
     except ExpressionError as error:
@@ -97,6 +98,8 @@ def _expression_faults(path: tuple[str | int, ...], text: str) -> Iterator[Fault
 
 
 def _text_faults(path: tuple[str | int, ...], source: str, bound: Collection[str]) -> Iterator[Fault]:
+    from headrace.templating import TemplateFault, variables_of  # noqa: PLC0415  # see the module
+
     try:
         used = variables_of(source)
     except TemplateFault as error:

@@ -10,7 +10,7 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 import structlog
@@ -18,10 +18,15 @@ import uvloop
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from headrace.codec import Codec
+from headrace.contracts import SchemaRegistry
+from headrace.errors import RegistryUnavailable
 from headrace.settings import ServiceSettings
+from headrace.topics import Topic
 
 STOP_S = 10.0
 """Seconds that the loops have to end after a signal."""
+RETRY_S = 0.5
 
 _log = structlog.get_logger(__name__)
 
@@ -74,6 +79,23 @@ class Service:
     def not_ready(self) -> list[str]:
         """Names of the checks that are not true."""
         return [name for name, check in self._checks.items() if not check()]
+
+
+async def open_codec(service: Service, settings: ServiceSettings, topics: Iterable[Topic]) -> Codec:
+    """A codec that can write to these topics; waits while the schema registry is away. Raises RegistryRefused."""
+    registry = SchemaRegistry(settings.schema_registry_url)
+    service.on_stop(registry.close)
+    codec = Codec(registry)
+    while True:
+        try:
+            await codec.register(topics)
+        except RegistryUnavailable as error:
+            _log.warning("waiting", what="schema registry", error=str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(service.stopping.wait(), RETRY_S)
+                raise asyncio.CancelledError from error
+        else:
+            return codec
 
 
 def run(name: str, settings: ServiceSettings, start: Callable[[Service], Awaitable[None]]) -> None:

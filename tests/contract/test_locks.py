@@ -4,8 +4,7 @@ import ast
 import re
 import sys
 import tomllib
-from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -109,15 +108,9 @@ def test_this_environment_is_the_locked_one() -> None:
         if not marker or Marker(marker).evaluate()
     }
     # then each is installed in just that version
-    from importlib.metadata import version as installed  # noqa: PLC0415  # its name is another's here
-
-    different = {package: installed(package) for package, version in here.items() if installed(package) != version}
-    assert not different, f"run make setup; the lock has { ({package: here[package] for package in different}) }"
-
-
-def sources() -> Iterator[Path]:
-    for root in ("shared", "services"):
-        yield from (TOP_LEVEL / root).rglob("*.py")
+    installed = {canonicalize_name(found.name): found.version for found in distributions()}
+    different = {package: installed.get(package) for package in here if installed.get(package) != here[package]}
+    assert different == {}, "run make setup"
 
 
 def imported(path: Path) -> set[str]:
@@ -132,19 +125,24 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-def test_what_is_imported_is_declared() -> None:
-    # given the distributions behind the imports of all modules, and what pyproject declares; the local stack, which
-    # runs on a person's machine and never in a service's container, may use its extra
-    ours = {path.stem for path in (TOP_LEVEL / "services").iterdir()} | {"headrace"}
-    distributions = packages_distributions()
-    to_run = {canonicalize_name(requirement.name) for requirement in declared()}
-    local = to_run | {canonicalize_name(requirement.name) for requirement in declared("local")}
-    undeclared = []
-    for path in sources():
-        allowed = local if "stack" in path.parts else to_run
-        for package in imported(path) - sys.stdlib_module_names - ours:
-            candidates = {canonicalize_name(name) for name in distributions.get(package, ())}
-            if not candidates & allowed:
-                undeclared.append(f"{path.relative_to(TOP_LEVEL)}: {package}")
+@pytest.mark.parametrize(("folder", "extras"), [
+    ("services", ()),
+    ("shared", ()),
+    ("shared/headrace/stack", ("local",)),  # runs on a person's machine, never in a service's container
+    ("tests", ("local", "dev")),
+])  # fmt: skip
+def test_what_is_imported_is_declared(folder: str, extras: tuple[str, ...]) -> None:
+    # given the modules of a folder, and the distributions that may stand behind their imports
+    modules = [path for path in (TOP_LEVEL / folder).rglob("*.py") if folder != "shared" or "stack" not in path.parts]
+    allowed = {canonicalize_name(requirement.name) for requirement in declared(*extras)}
+    ours = {"headrace", "tests", *(path.stem for path in (TOP_LEVEL / "services").iterdir())}
+    # when each import is traced to its distribution
+    known = packages_distributions()
+    undeclared = [
+        f"{path.relative_to(TOP_LEVEL)}: {package}"
+        for path in modules
+        for package in sorted(imported(path) - sys.stdlib_module_names - ours)
+        if not {canonicalize_name(name) for name in known.get(package, ())} & allowed
+    ]
     # then none relies on a package that came by chance, with another
     assert undeclared == []

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import asyncpg
 from aiokafka import TopicPartition
-from asyncpg.exceptions import ClientConfigurationError
 
 from headrace.errors import HeadraceError
 from headrace.projection.batch import Batch, Entry
@@ -32,7 +31,6 @@ _SESSION = {
 }
 _AWAY = (
     OSError,
-    asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
     asyncpg.InvalidCatalogNameError,  # the database is not there yet
     asyncpg.OperatorInterventionError,  # shutting down, starting up, a statement was cancelled
@@ -120,7 +118,7 @@ class Store:
         """End the session."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(*_AWAY):
+            with contextlib.suppress(*_AWAY, asyncpg.InterfaceError):
                 await connection.close(timeout=CONNECT_S)
 
     async def _advance(self, connection: "asyncpg.Connection[asyncpg.Record]", batch: Batch) -> None:
@@ -133,16 +131,21 @@ class Store:
     @asynccontextmanager
     async def _session(self) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
         try:
-            if self._connection is None:
+            if self._connection is None or self._connection.is_closed():
                 self._connection = await self._connect()
             yield self._connection
-        except ClientConfigurationError:
-            raise
         except _AWAY as error:
-            connection, self._connection = self._connection, None
-            if connection is not None:
-                connection.terminate()
-            raise StoreUnavailable(f"Postgres does not answer: {error or type(error).__name__}") from error
+            raise self._lost(error) from error
+        except asyncpg.InterfaceError as error:
+            if self._connection is None or not self._connection.is_closed():
+                raise  # a mistake in the DSN or in a query, which waiting does not mend
+            raise self._lost(error) from error
+
+    def _lost(self, error: Exception) -> StoreUnavailable:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
+        return StoreUnavailable(f"Postgres does not answer: {error or type(error).__name__}")
 
     async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         """A session whose tables exist."""

@@ -141,6 +141,8 @@ def _checked(command: resource.CreateVersion, check: Check) -> str:
         text.encode()
     except (ValueError, RecursionError) as error:  # lone surrogates and numbers without bound are JSON, but no value
         raise ValueError(f"the spec is not JSON that we can keep: {error}") from error
+    if "\\u0000" in text.replace("\\\\", ""):  # Postgres takes none
+        raise ValueError("the spec is not JSON that we can keep: U+0000 can't be part of a text")
     if not isinstance(spec, dict):
         raise ValueError("the spec must be a JSON object")  # noqa: TRY004  # bad data, not a programmer's mistake
     if depth_of(spec) > DEEPEST:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from headrace.fault import Fault, did_you_mean, from_pydantic
-from headrace.resource.aggregate import NAME
+from headrace.resource.aggregate import LARGEST_SPEC, NAME, canonical
 from headrace.resource.prompt import Spec
 from headrace.resource.source import Document, Found, parse
 from headrace.resource.specs import KINDS, check
@@ -150,7 +150,13 @@ def _faults(value: Any) -> Iterator[Fault]:
     if isinstance(kind, str) and kind not in KINDS:
         yield Fault("unknown_kind", ("kind",), f"no kind {kind!r:.80}", did_you_mean(kind, KINDS))
     elif isinstance(kind, str) and isinstance(spec, dict):
-        yield from (fault.below("spec") for fault in check(kind, spec))
+        yield from (fault.below("spec") for fault in (*check(kind, spec), *_size_faults(spec)))
+
+
+def _size_faults(spec: dict[str, Any]) -> Iterator[Fault]:
+    size = len(canonical(spec).encode(errors="replace"))
+    if size > LARGEST_SPEC:
+        yield Fault("spec_too_large", (), f"a spec has at most {LARGEST_SPEC} bytes, this one has {size}", "split it")
 
 
 def _named(fault: Fault) -> Fault:

@@ -46,6 +46,9 @@ class Document:
 
 Found = tuple[Fault, Place]
 
+UNFIT = re.compile("[\0\ud800-\udfff]")
+"""Characters that escapes can write but no store keeps: U+0000, and halves of surrogate pairs."""
+
 
 class _Loader(yaml.SafeLoader):
     """YAML whose untagged scalars are JSON's."""
@@ -153,6 +156,8 @@ class _Reader:
             value = _READ[kind](text)
         except (ValueError, KeyError):
             return self._fault(Fault("yaml_tag", path, f"{text!r:.80} is no {kind}"), self.places[path])
+        if isinstance(value, str) and (found := UNFIT.search(value)):
+            return self._fault(_unfit(path, found[0]), self.places[path])
         if isinstance(value, float) and not math.isfinite(value):
             fault = Fault("number_too_large", path, f"{text:.80} is too large a number")
             return self._fault(fault, self.places[path])
@@ -175,11 +180,17 @@ _READ: Mapping[str, Callable[[str], Any]] = {
 def _key_fault(node: yaml.Node, path: Path, before: Place | None) -> Fault | None:
     if not isinstance(node, yaml.ScalarNode):
         return Fault("key_invalid", path, "a key must be text")
+    if found := UNFIT.search(node.value):
+        return _unfit(path, found[0])
     if before:
         return Fault("duplicate_key", (*path, node.value), f"a second {node.value}, the first is in line {before[0]}")
     if node.value == "<<":
         return Fault("merge_key", path, "merge keys (<<) are not supported", "write the keys out")
     return None
+
+
+def _unfit(path: Path, character: str) -> Fault:
+    return Fault("character_invalid", path, f"the character U+{ord(character):04X} can't be part of a text", "remove it")
 
 
 def _too_deep(path: Path) -> Fault:
