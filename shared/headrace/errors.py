@@ -4,6 +4,7 @@
     ├── Undecodable           poison: the record can never be read; it goes to the dead letters
     ├── RegistryUnavailable   the schema registry does not answer; try again, never poison
     ├── RegistryRefused       the schema registry refuses a schema, such as a breaking change
+    ├── JournalUnavailable    Postgres, which holds the call journal, does not answer; try again
     ├── KafkaUnavailable      the broker does not answer, or does not take a record; try again
     ├── Unanswered            nothing came within the time that the caller gave
     ├── NotFound              a prompt, model, alias, workflow or pointer does not exist
@@ -30,6 +31,10 @@ class RegistryUnavailable(HeadraceError):
 
 class RegistryRefused(HeadraceError):
     """The schema registry answered, and refused."""
+
+
+class JournalUnavailable(HeadraceError):
+    """The call journal does not answer; nothing was lost, try again."""
 
 
 class KafkaUnavailable(HeadraceError):

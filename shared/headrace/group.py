@@ -36,16 +36,17 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     """A consumer of some topics, equal partition numbers of which it owns together.
 
     aiokafka logs and swallows what its listener raises; here the next `poll` raises it.
+    name: of a static member; None leaves the group when it stops.
     """
 
-    def __init__(self, kafka: KafkaSettings, owner: Owner, *, group: str, instance: str) -> None:
+    def __init__(self, kafka: KafkaSettings, owner: Owner, *, group: str, name: str | None) -> None:
         tune()
         self._owner = owner
         self._failure: BaseException | None = None
         self.consumer = AIOKafkaConsumer(
             **kafka.connection(),
             group_id=group,
-            group_instance_id=f"{group}.{instance}",
+            group_instance_id=name and f"{group}.{name}",
             partition_assignment_strategy=(RangePartitionAssignor,),
             isolation_level="read_committed",
             enable_auto_commit=False,

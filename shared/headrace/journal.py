@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from headrace.errors import HeadraceError, NodeError
+from headrace.errors import JournalUnavailable, NodeError
 from headrace.events.run import Call, Usage
 from headrace.sql import load_queries
 
@@ -35,10 +35,6 @@ _AWAY = (
     asyncpg.OperatorInterventionError,  # it starts, or stops
     asyncpg.InsufficientResourcesError,  # too many connections, or no disk
 )
-
-
-class JournalUnavailable(HeadraceError):
-    """Postgres does not answer; nothing was lost, try again."""
 
 
 class _Failure(msgspec.Struct, omit_defaults=True):

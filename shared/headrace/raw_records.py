@@ -77,8 +77,9 @@ class _RepairedBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # aiokafka h
 
     def _behind(self, position: int) -> int:
         """The place behind nullable bytes, whose length is -1 for null."""
-        length, position = decode_varint(self._buffer, position)
-        return position + max(length, 0)
+        length, begin = decode_varint(self._buffer, position)
+        behind: int = begin + max(length, 0)
+        return behind
 
 
 def _text_of_equal_length(name: bytes) -> bytes:

@@ -37,6 +37,7 @@ class Service:
     def __init__(self, name: str, settings: ServiceSettings) -> None:
         self.name = name
         self.instance = settings.instance
+        self.member = settings.member
         self.stopping = asyncio.Event()
         self.started = False
         self._checks: dict[str, Callable[[], bool]] = {"start": lambda: self.started}

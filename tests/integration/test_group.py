@@ -51,8 +51,8 @@ async def pair(stack: Stack) -> AsyncIterator[tuple[Topic, ...]]:
 
 
 @asynccontextmanager
-async def member(stack: Stack, pair: tuple[Topic, ...], owner: Owner, instance: str) -> AsyncIterator[Member]:
-    made = Member(stack.kafka, owner, group=pair[0].name, instance=instance)
+async def member(stack: Stack, pair: tuple[Topic, ...], owner: Owner, name: str | None) -> AsyncIterator[Member]:
+    made = Member(stack.kafka, owner, group=pair[0].name, name=name)
     await made.start(topic.name for topic in pair)
     try:
         yield made
@@ -91,7 +91,7 @@ async def test_what_an_owner_fails_at_is_raised_by_the_next_poll(
 async def test_a_topic_that_comes_a_little_late_is_waited_for(stack: Stack) -> None:
     own = topics.renamed(topics.suffix(), PROMPT_COMMANDS)
     owner = Owner()
-    waiting = Member(stack.kafka, owner, group=own[0].name, instance="one")
+    waiting = Member(stack.kafka, owner, group=own[0].name, name="one")
     joining = asyncio.create_task(waiting.start([own[0].name]))
     async with topics.created(stack.kafka, own):
         await joining
@@ -101,6 +101,6 @@ async def test_a_topic_that_comes_a_little_late_is_waited_for(stack: Stack) -> N
 
 
 async def test_a_topic_that_does_not_come_is_named(stack: Stack) -> None:
-    waiting = Member(stack.kafka, Owner(), group="nobody", instance="one")
+    waiting = Member(stack.kafka, Owner(), group="nobody", name=None)
     with pytest.raises(KafkaUnavailable, match="no topics there-is-none; they have to be created first"):
         await waiting.start(["there-is-none"])

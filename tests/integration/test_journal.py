@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from headrace.journal import Entry, Journal, JournalUnavailable
+from headrace.errors import JournalUnavailable
+from headrace.journal import Entry, Journal
 from tests.conftest import Stack
 from tests.integration.databases import database
 from tests.integration.proxy import proxy

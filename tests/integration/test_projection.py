@@ -209,10 +209,11 @@ async def test_the_command_to_rebuild_drops_rows_and_positions_of_the_projector(
     await fetch(dsn, "insert into runs (run, last_seq, status) values ('r', 0, 'running') returning run")
     places = "('projector', 't', 0, 7), ('another', 't', 0, 7)"
     await fetch(dsn, f"insert into projection_positions values {places} returning topic")
+    await fetch(dsn, "alter table runs drop column workflow")  # as an older version made them
 
     assert await _rebuild(dsn) == 0
 
-    assert await fetch(dsn, "select run from runs") == []
+    assert await fetch(dsn, "select run, workflow from runs") == []
     assert await fetch(dsn, "select projection from projection_positions") == [("another",)]
 
 

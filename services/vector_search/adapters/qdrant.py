@@ -21,7 +21,7 @@ from vector_search.settings import Settings
 
 @contextmanager
 def _models_built_when_used() -> Iterator[None]:
-    """Keep qdrant-client from building the validators of its 500 models at its import.
+    """Keep qdrant-client from building the validators of its 344 models at its import.
 
     That is 14 MB and half a second for what is hardly used. Pydantic builds those that are, on first use.
     """

@@ -23,6 +23,8 @@ LONGEST_KEY = 1_024
 """Bytes of the longest key that names something; it is on every record that follows."""
 LARGEST_FORWARD = LARGEST_MESSAGE - 65_536
 """Bytes of the largest record that is sent to its home partition as it is."""
+SPARE = 1_024
+"""Outdated times that are kept beside those that are still noted."""
 PLACE = re.compile(rb"[A-Za-z0-9._-]{1,249}-[0-9]{1,10}-[0-9]{1,19}")
 """`<topic>-<partition>-<offset>`; anybody can write the header that holds it."""
 
@@ -77,6 +79,9 @@ class Memory(Generic[S]):
         if due is not None and due < self._noted.get(key, due + 1):
             self._noted[key] = due
             heapq.heappush(self._due, (due, key))
+            if len(self._due) > 2 * len(self._noted) + SPARE:  # the rest are times of keys that have finished
+                self._due = [(due, key) for key, due in self._noted.items()]
+                heapq.heapify(self._due)
 
 
 class Batch(Generic[S]):

@@ -41,7 +41,7 @@ class Loop(Generic[S]):
         kafka: KafkaSettings,
         stopping: asyncio.Event,
         *,
-        instance: str,
+        member: str | None,
         tables: Sequence[Table] = (),
         probe: Probe = no_probe,
     ) -> None:
@@ -55,7 +55,7 @@ class Loop(Generic[S]):
         self._busy = asyncio.Lock()
         self._opening: asyncio.Future[list[None]] | None = None
         self._assigned = False
-        self._member = Member(kafka, self, group=machine.name, instance=instance)
+        self._member = Member(kafka, self, group=machine.name, name=member)
 
     @property
     def ready(self) -> bool:
@@ -207,6 +207,6 @@ async def run_machine(
 
     Raises ProducerFenced when another instance took over: exit and be started again.
     """
-    loop = Loop(machine, codec, kafka, service.stopping, instance=service.instance, tables=tables, probe=probe)
+    loop = Loop(machine, codec, kafka, service.stopping, member=service.member, tables=tables, probe=probe)
     service.ready_when(machine.name, lambda: loop.ready)
     await loop.run()

@@ -62,11 +62,14 @@ class Store:
         self._projection = projection
         self._probe = probe
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._created = False
 
     async def positions(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         """The stored next offset of each of these partitions. Raises StoreUnavailable."""
         wanted = (self._projection.name, [place.topic for place in places], [place.partition for place in places])
         async with self._session() as connection:
+            if not self._created:
+                await self._create(connection)
             await connection.execute(_SQL["enter"], *wanted)
             found = await connection.fetch(_SQL["find"], *wanted)
         return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in found}
@@ -109,6 +112,7 @@ class Store:
     async def start_over(self) -> None:
         """Drop rows and positions in one transaction. Owners find their positions gone and read from the beginning."""
         async with self._session() as connection, connection.transaction():
+            await self._come_forward(connection)
             await connection.execute(_SQL["hold_off"])
             await connection.execute(_SQL["forget"], self._projection.name)
             await connection.execute(self._projection.queries[DROP])
@@ -121,6 +125,18 @@ class Store:
             with contextlib.suppress(*_AWAY, asyncpg.InterfaceError):
                 await connection.close(timeout=CONNECT_S)
 
+    async def _create(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        """Create the tables that are missing."""
+        async with connection.transaction():
+            await self._come_forward(connection)
+            await connection.execute(self._projection.queries[SCHEMA])
+        self._created = True
+
+    async def _come_forward(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        """Be the only session that creates tables until the transaction ends; the positions have theirs then."""
+        await connection.execute(_SQL["one_at_a_time"], *SCHEMA_LOCK)
+        await connection.execute(_SQL[SCHEMA])
+
     async def _advance(self, connection: "asyncpg.Connection[asyncpg.Record]", batch: Batch) -> None:
         """Move all positions; in one order everywhere, so that two owners never wait for each other in a circle."""
         moves = [(self._projection.name, *place, *move) for place, move in sorted(batch.moves.items())]
@@ -132,7 +148,9 @@ class Store:
     async def _session(self) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
         try:
             if self._connection is None or self._connection.is_closed():
-                self._connection = await self._connect()
+                self._connection = await asyncpg.connect(
+                    self._dsn, timeout=CONNECT_S, command_timeout=COMMAND_S, server_settings=_SESSION
+                )
             yield self._connection
         except _AWAY as error:
             raise self._lost(error) from error
@@ -146,21 +164,6 @@ class Store:
         if connection is not None:
             connection.terminate()
         return StoreUnavailable(f"Postgres does not answer: {error or type(error).__name__}")
-
-    async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
-        """A session whose tables exist."""
-        connection = await asyncpg.connect(
-            self._dsn, timeout=CONNECT_S, command_timeout=COMMAND_S, server_settings=_SESSION
-        )
-        try:
-            async with connection.transaction():
-                await connection.execute(_SQL["one_at_a_time"], *SCHEMA_LOCK)
-                await connection.execute(_SQL[SCHEMA])
-                await connection.execute(self._projection.queries[SCHEMA])
-        except BaseException:
-            connection.terminate()
-            raise
-        return connection
 
 
 async def start_over(projection: Projection, dsn: str) -> None:

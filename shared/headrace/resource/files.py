@@ -81,7 +81,11 @@ def load(paths: Iterable[Path]) -> Loaded:
     loaded = Loaded()
     files: dict[Path, None] = {}
     for path in paths:
-        found = [path] if path.is_file() else _below(path)
+        try:
+            found = [path] if path.is_file() else _below(path)
+        except OSError as error:
+            loaded.faults.append(FileFault(_unreadable(error), path))
+            continue
         files.update(dict.fromkeys(found))
         if not found:
             loaded.faults.append(FileFault(_nothing(path), path))
@@ -103,11 +107,15 @@ def _nothing(path: Path) -> Fault:
     return Fault("file_not_found", (), "no such file or directory")
 
 
+def _unreadable(error: OSError) -> Fault:
+    return Fault("file_unreadable", (), f"can't be read: {error.strerror}")
+
+
 def _read(file: Path, loaded: Loaded) -> None:
     try:
         data = file.read_bytes()
     except OSError as error:
-        loaded.faults.append(FileFault(Fault("file_unreadable", (), f"can't be read: {error.strerror}"), file))
+        loaded.faults.append(FileFault(_unreadable(error), file))
         return
     if len(data) > LARGEST_FILE:
         fault = Fault("file_too_large", (), f"{len(data)} bytes, at most {LARGEST_FILE} are allowed")

@@ -48,6 +48,7 @@ Found = tuple[Fault, Place]
 
 UNFIT = re.compile("[\0\ud800-\udfff]")
 """Characters that escapes can write but no store keeps: U+0000, and halves of surrogate pairs."""
+_PAIRS = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
 class _Loader(yaml.SafeLoader):
@@ -143,15 +144,15 @@ class _Reader:
     def _pairs(self, mapping: yaml.MappingNode, path: Path) -> Iterator[tuple[str, yaml.Node]]:
         seen: dict[str, Place] = {}
         for node, value in mapping.value:
-            key = node.value if isinstance(node, yaml.ScalarNode) else ""
-            if fault := _key_fault(node, path, seen.get(key)):
+            key = _joined(node.value) if isinstance(node, yaml.ScalarNode) else ""
+            if fault := _key_fault(node, key, path, seen.get(key)):
                 self._fault(fault, _mark(node))
                 continue
             seen[key] = self.places[*path, key] = _mark(node)
             yield key, value
 
     def _scalar(self, node: yaml.Node, path: Path) -> Any:
-        text, kind = node.value, node.tag.rpartition(":")[2]
+        text, kind = _joined(node.value), node.tag.rpartition(":")[2]
         try:
             value = _READ[kind](text)
         except (ValueError, KeyError):
@@ -177,20 +178,26 @@ _READ: Mapping[str, Callable[[str], Any]] = {
 }
 
 
-def _key_fault(node: yaml.Node, path: Path, before: Place | None) -> Fault | None:
+def _joined(text: str) -> str:
+    """A text with its pairs of surrogates as characters: JSON escapes such characters in two halves (RFC 8259, 7)."""
+    return _PAIRS.sub(lambda found: found[0].encode("utf-16", "surrogatepass").decode("utf-16"), text)
+
+
+def _key_fault(node: yaml.Node, key: str, path: Path, before: Place | None) -> Fault | None:
     if not isinstance(node, yaml.ScalarNode):
         return Fault("key_invalid", path, "a key must be text")
-    if found := UNFIT.search(node.value):
+    if found := UNFIT.search(key):
         return _unfit(path, found[0])
     if before:
-        return Fault("duplicate_key", (*path, node.value), f"a second {node.value}, the first is in line {before[0]}")
-    if node.value == "<<":
+        return Fault("duplicate_key", (*path, key), f"a second {key:.80}, the first is in line {before[0]}")
+    if key == "<<":
         return Fault("merge_key", path, "merge keys (<<) are not supported", "write the keys out")
     return None
 
 
 def _unfit(path: Path, character: str) -> Fault:
-    return Fault("character_invalid", path, f"the character U+{ord(character):04X} can't be part of a text", "remove it")
+    message = f"the character U+{ord(character):04X} can't be part of a text"
+    return Fault("character_invalid", path, message, "remove it")
 
 
 def _too_deep(path: Path) -> Fault:

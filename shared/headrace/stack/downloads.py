@@ -128,22 +128,26 @@ def _fetch_java(folder: Path, store: Path, progress: Progress, arrived: Arrived)
         tar.extraction_filter = getattr(tarfile, "data_filter", None)
         tar.extractall(folder / "registry")  # noqa: S202  # see above
     archive.unlink()
-    sums = [f"{sha256(path)}  {path.relative_to(folder)}\n" for path in sorted(folder.rglob("*")) if path.is_file()]
-    (folder / MANIFEST).write_text("".join(sums), encoding="utf-8")
+    (folder / MANIFEST).write_text(_sums(folder), encoding="utf-8")
 
 
 def _is_whole(folder: Path, progress: Progress) -> bool:
-    """Whether each file is as it was when it was fetched and checked."""
+    """Whether each file is there, and as it was when it was fetched and checked."""
     if not folder.exists():
         return False
     try:
-        sums = [line.split("  ", 1) for line in (folder / MANIFEST).read_text(encoding="utf-8").splitlines()]
-        if all(sha256(folder / name) == digest for digest, name in sums):
-            return True
+        whole = (folder / MANIFEST).read_text(encoding="utf-8") == _sums(folder)
     except FileNotFoundError:
-        pass
-    progress(f"{folder} is damaged: fetching it again")
-    return False
+        whole = False
+    if not whole:
+        progress(f"{folder} is damaged: fetching it again")
+    return whole
+
+
+def _sums(folder: Path) -> str:
+    """The manifest of a folder, as `sha256sum --check` reads it."""
+    names = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    return "".join(f"{sha256(path)}  {path.relative_to(folder)}\n" for path in names)
 
 
 def _join_model(folder: Path, target: Path, sizes: Sizes) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
@@ -14,10 +14,9 @@ from prometheus_client import Counter, Histogram
 
 from headrace import cloudevents
 from headrace.codec import Codec
-from headrace.errors import RegistryUnavailable, Undecodable
+from headrace.errors import JournalUnavailable, RegistryUnavailable, Undecodable
 from headrace.event import Event
 from headrace.group import Member, Records
-from headrace.journal import Journal, JournalUnavailable
 from headrace.kafka import KafkaSettings, dead_letter_headers
 from headrace.outbox import Outbox
 from headrace.probe import Probe, no_probe
@@ -27,6 +26,9 @@ from headrace.worker.attempt import Attempt
 from headrace.worker.delivery import Delivery
 from headrace.worker.job import Job
 from headrace.worker.watermark import Watermark
+
+if TYPE_CHECKING:  # a worker without a journal is 3 MB smaller without asyncpg
+    from headrace.journal import Journal
 
 MAX_RECORDS = 500
 IDLE_MS = 1_000
@@ -52,7 +54,7 @@ class Worker:
     outcomes: Topic
     job: Job[Any, Any]
     concurrency: int = 8
-    journal: Journal | None = None
+    journal: "Journal | None" = None
 
 
 class Loop:
@@ -78,7 +80,7 @@ class Loop:
         self.assigned = False
         self.away: set[str] = set()
         self._delivery = Delivery(kafka)
-        self._member = Member(kafka, self, group=worker.name, instance=service.instance)
+        self._member = Member(kafka, self, group=worker.name, name=service.member)
 
     async def run(self) -> None:
         """Work until told to stop; then give the calls under way GRACE_S to end."""

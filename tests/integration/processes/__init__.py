@@ -12,13 +12,17 @@ from pathlib import Path
 import psutil
 from pydantic import BaseModel
 
+from headrace.settings import ServiceSettings
 from tests.integration.waiting import until
 
 TOP_LEVEL = Path(__file__).parents[3]
 
 
 class Orders(BaseModel):
-    """What a process is told. `point`: where it sends itself `signal`, when it comes there for the `hits`-th time."""
+    """What a process is told. `point`: where it sends itself `signal`, when it comes there for the `hits`-th time.
+
+    An empty `instance` is none: a member of its group that leaves when it stops.
+    """
 
     suffix: str
     kafka: str
@@ -28,6 +32,11 @@ class Orders(BaseModel):
     point: str = ""
     hits: int = 1
     signal: int = int(signal.SIGKILL)
+
+    @property
+    def settings(self) -> ServiceSettings:
+        """Of the service."""
+        return ServiceSettings(instance=self.instance) if self.instance else ServiceSettings()
 
 
 class Trap:

@@ -8,7 +8,6 @@ from headrace.kafka import KafkaSettings
 from headrace.machine import run_machine
 from headrace.resource.machine import ResourceMachine
 from headrace.service import Service, run
-from headrace.settings import ServiceSettings
 from headrace.topics import PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_STATE, Topic
 from tests.integration.processes import Orders, Trap
 from tests.integration.topics import renamed
@@ -37,4 +36,4 @@ async def start(service: Service, orders: Orders) -> None:
 
 if __name__ == "__main__":
     given = Orders.model_validate_json(sys.argv[1])
-    run("machine", ServiceSettings(instance=given.instance), lambda service: start(service, given))
+    run("machine", given.settings, lambda service: start(service, given))

@@ -12,7 +12,6 @@ from headrace.events.node import ExecuteNode
 from headrace.journal import Journal
 from headrace.kafka import KafkaSettings
 from headrace.service import Service, run
-from headrace.settings import ServiceSettings
 from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, Topic
 from headrace.worker import Done, NodeJob, Worker, run_worker
 from tests.integration import processes
@@ -89,4 +88,4 @@ async def start(service: Service, orders: Orders) -> None:
 
 if __name__ == "__main__":
     given = Orders.model_validate_json(sys.argv[1])
-    run("worker", ServiceSettings(instance=given.instance), lambda service: start(service, given))
+    run("worker", given.settings, lambda service: start(service, given))

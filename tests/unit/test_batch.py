@@ -1,0 +1,503 @@
+"""The decisions of one batch, in memory: what is forwarded, buried, decided and kept, and where the machine stands."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiokafka import ConsumerRecord
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace import audit
+from headrace.client import Seen
+from headrace.cloudevents import Attributes
+from headrace.event import Event
+from headrace.events import node
+from headrace.events import run as events_of
+from headrace.kafka import ORIGIN_HEADER, partition_of
+from headrace.machine.batch import LARGEST_FORWARD, LONGEST_KEY, SPARE, Batch, Memory
+from headrace.outbox import Record
+from headrace.topics import (
+    NODE_OUTCOMES,
+    NODE_REQUESTS,
+    RUN_EVENTS,
+    RUN_REQUESTS,
+    RUN_RESULTS,
+    RUN_STATE,
+    TERMINAL,
+    Topic,
+)
+from tests.unit.engine import CODEC, NOW, Shelf, graph, said, succeeded
+from workflow_router.adapters import CatalogWorkflows
+from workflow_router.machine import RunMachine
+
+PARTITIONS = 2
+HOME, OTHER = (
+    next(f"r{n}" for n in range(99) if partition_of(f"r{n}".encode(), PARTITIONS) == home) for home in range(PARTITIONS)
+)
+"""A run id whose home is partition 0, and one whose home is partition 1."""
+START = events_of.StartRun(workflow="w", input="{}")
+
+Headers = Sequence[tuple[str, bytes]]
+Kept = tuple[str, int, Record]
+
+
+def record(
+    topic: Topic, offset: int, key: bytes | None, value: bytes | None, headers: Headers = (), partition: int = 0
+) -> Any:
+    sizes = (len(key or b""), len(value or b""))
+    return ConsumerRecord(topic.name, partition, offset, NOW, 0, key, value, None, *sizes, tuple(headers))
+
+
+def request(offset: int, key: str | None, event: Event = START, headers: Headers = ()) -> Any:
+    encoded = None if key is None else key.encode()
+    return record(RUN_REQUESTS, offset, encoded, CODEC.encode(RUN_REQUESTS, event), headers)
+
+
+def outcome(offset: int, key: str, event: Event) -> Any:
+    return record(NODE_OUTCOMES, offset, key.encode(), CODEC.encode(NODE_OUTCOMES, event))
+
+
+def a_machine(**nodes: dict[str, Any]) -> RunMachine:
+    shelf = Shelf()
+    shelf.put("Workflow", "w", graph("a b", **nodes))
+    return RunMachine(CatalogWorkflows(shelf.catalog))
+
+
+@dataclass
+class Owner:
+    """The owner of partition 0: its memory, and every record that its batches would have sent."""
+
+    machine: RunMachine = field(default_factory=a_machine)
+    memory: Memory[Any] = field(init=False)
+    sent: list[Kept] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.memory = Memory(self.machine, {})
+
+    def batch(self, *records: Any, now: int = NOW, tick: bool = False) -> Batch[Any]:
+        batch = Batch(self.machine, CODEC, self.memory, 0, PARTITIONS, now)
+        batch.consume(records)
+        if tick:
+            batch.tick()
+        if not batch.empty:
+            batch.close()
+        self.sent += sent(batch)
+        return batch
+
+    def on(self, topic: str, *, partition: int = 0) -> list[Record]:
+        return [kept for name, number, kept in self.sent if (name, number) == (topic, partition)]
+
+    def events(self, topic: Topic = RUN_EVENTS) -> list[Event]:
+        return [CODEC.decode(topic, value) for _, value, _ in self.on(topic.name)]
+
+    def restarted(self) -> Memory[Any]:
+        return Memory(self.machine, entries(self.on(RUN_STATE.name)))
+
+
+def sent(batch: Batch[Any]) -> list[Kept]:
+    return [(*place, kept) for place, records in batch.outbox._records.items() for kept in records]
+
+
+def entries(records: Iterable[Record]) -> dict[str, Event]:
+    """A state topic's entries as compaction leaves them."""
+    kept: dict[str, Event] = {}
+    for key, value, _ in records:
+        assert key
+        if value is None:
+            kept.pop(key.decode(), None)
+        else:
+            kept[key.decode()] = CODEC.decode(RUN_STATE, value)
+    return kept
+
+
+def test_a_command_leads_to_events_work_state_and_a_position() -> None:
+    owner = Owner()
+    batch = owner.batch(request(7, HOME))
+    assert said(owner.events()) == ["started", "scheduled a#1 {}"]
+    assert [key for key, _, _ in owner.on(NODE_REQUESTS["template"].name)] == [HOME.encode()]
+    assert [key for key, _, _ in owner.on(RUN_STATE.name)] == [f"{HOME}/@start".encode(), HOME.encode(), b"@position"]
+    assert owner.memory.position == {"run.requests": 8}
+    assert (batch.consumed, batch.events, batch.poisoned, batch.empty) == (1, 2, 0, False)
+
+
+def test_a_part_that_changes_several_times_in_a_batch_is_written_once() -> None:
+    owner = Owner()
+    owner.batch(request(0, HOME), outcome(0, HOME, succeeded("a")), outcome(1, HOME, succeeded("b")))
+    assert said(owner.events())[-1] == 'completed {"done":true}'
+    keys = [key for key, _, _ in owner.on(RUN_STATE.name)]
+    assert len(keys) == len(set(keys))
+    assert {key: value for key, value, _ in owner.on(RUN_STATE.name) if value is None}.keys() == {
+        f"{HOME}/{part}".encode() for part in ("@start", "a", "b")
+    }
+
+
+def test_nothing_to_do_is_an_empty_batch() -> None:
+    assert Owner().batch(tick=True).empty
+
+
+def test_the_position_is_kept_for_each_topic_and_found_again() -> None:
+    owner = Owner()
+    owner.batch(request(3, HOME), request(4, HOME), outcome(11, HOME, succeeded("nobody")))
+    owner.batch(request(9, HOME))
+    assert owner.memory.position == {"run.requests": 10, "node.outcomes": 12}
+    assert owner.restarted().position == owner.memory.position
+
+
+def test_a_command_in_the_wrong_partition_is_sent_home_as_it_is() -> None:
+    owner = Owner()
+    stranger = request(7, OTHER, headers=[("traceparent", b"00-a-b-01"), ("x", b"\xff")])
+    owner.batch(stranger)
+    ((key, value, headers),) = owner.on("run.requests", partition=1)
+    assert (key, value) == (stranger.key, stranger.value)
+    assert headers == [*stranger.headers, (ORIGIN_HEADER, b"run.requests-0-7")]
+    assert owner.events() == []
+    assert owner.memory.position == {"run.requests": 8}
+
+
+def keyless(home: int) -> int:
+    """An offset at which a record without a key belongs to this partition."""
+    return next(n for n in range(99) if partition_of(f"run.requests-0-{n}".encode(), PARTITIONS) == home)
+
+
+def test_a_command_without_a_key_takes_its_name_home() -> None:
+    owner = Owner()
+    owner.batch(request(keyless(1), None))
+    ((key, _, headers),) = owner.on("run.requests", partition=1)
+    assert key == f"run.requests-0-{keyless(1)}".encode()
+    assert headers == [(ORIGIN_HEADER, key)]
+
+
+def test_at_home_a_forwarded_command_is_known_by_where_its_caller_produced_it() -> None:
+    owner = Owner()
+    place = next(
+        f"run.requests-1-{n}" for n in range(99) if partition_of(f"run.requests-1-{n}".encode(), PARTITIONS) == 0
+    )
+    value = CODEC.encode(RUN_REQUESTS, START)
+    owner.batch(record(RUN_REQUESTS, 0, b"not an id", value, [(ORIGIN_HEADER, place.encode())]))
+    ((key, _, headers),) = owner.on(RUN_EVENTS.name)
+    assert key == place.encode()
+    assert dict(headers)["ce_id"] == f"{place}/0/run.events".encode()
+    ((answered, _, _),) = owner.on(RUN_RESULTS.name)
+    assert answered == b"not an id"
+
+
+@pytest.mark.parametrize(
+    "forged", [b"@position", b"a/b", b"", b"x" * 300, b"run.requests-0-", b"\xff-0-1", HOME.encode()]
+)
+def test_an_origin_that_is_no_place_is_not_believed(forged: bytes) -> None:
+    owner = Owner()
+    owner.batch(record(RUN_REQUESTS, keyless(0), None, b"poison", [(ORIGIN_HEADER, forged)]))
+    assert all(key and b"/" not in key.removesuffix(b"/@start") for key, _, _ in owner.on(RUN_STATE.name))
+    assert not forged or forged not in [key for key, _, _ in owner.on(RUN_EVENTS.name)]
+    owner.restarted()
+
+
+@given(key=st.binary(max_size=20) | st.text("abr-12.:", max_size=8).map(str.encode), partition=st.sampled_from([0, 1]))
+def test_every_command_is_at_home_after_one_hop_at_most(key: bytes, partition: int) -> None:
+    machine = a_machine()
+    first = Batch(machine, CODEC, Memory(machine, {}), partition, PARTITIONS, NOW)
+    first.consume([record(RUN_REQUESTS, 5, key, CODEC.encode(RUN_REQUESTS, START), partition=partition)])
+    forwarded = [(number, kept) for topic, number, kept in sent(first) if topic == "run.requests"]
+    if not forwarded:
+        assert first.events
+        return
+    ((home, (sent_key, value, headers)),) = forwarded
+    second = Batch(machine, CODEC, Memory(machine, {}), home, PARTITIONS, NOW)
+    second.consume([record(RUN_REQUESTS, 0, sent_key, value, headers, home)])
+    assert (first.events, home) == (0, 1 - partition)
+    assert second.events
+    assert not [topic for topic, _, _ in sent(second) if topic == "run.requests"]
+
+
+def foreign() -> bytes:
+    return CODEC.encode(RUN_EVENTS, events_of.SignalReceived(seq=0, prev=b"", at=0, signal="s", payload="1"))
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, b"no value"),
+        (b"", b"wire format"),
+        (b"\x00\x00", b"wire format"),
+        (b"random bytes", b"wire format"),
+        (b"\x00" * 2_000_000, b"at most 1048576"),
+        (CODEC.encode(RUN_REQUESTS, START) + b"!", b"1 bytes follow"),
+        (CODEC.encode(RUN_REQUESTS, START)[:-3], b"not a valid headrace.run.StartRun"),
+        (foreign(), b"does not belong on run.requests"),
+    ],
+)
+def test_poison_is_buried_with_its_bytes_answered_and_harms_nobody(value: bytes | None, reason: bytes) -> None:
+    owner = Owner()
+    poison = record(RUN_REQUESTS, 7, HOME.encode(), value, [("x", b"\xff")])
+    neighbour = next(f"n{n}" for n in range(99) if partition_of(f"n{n}".encode(), PARTITIONS) == 0)
+    batch = owner.batch(poison, request(8, neighbour))
+    ((key, buried, headers),) = owner.on("run.requests.dlq")
+    assert (key, buried, headers[0]) == (HOME.encode(), value, ("x", b"\xff"))
+    told = dict(headers)
+    assert told["__connect.errors.topic"] == b"run.requests"
+    assert told["__connect.errors.partition"] == b"0"
+    assert told["__connect.errors.offset"] == b"7"
+    assert told["__connect.errors.exception.class.name"] == b"Undecodable"
+    assert reason in told["__connect.errors.exception.message"]
+    assert said(owner.events()) == ["run failed request_unreadable", "started", "scheduled a#1 {}"]
+    assert batch.poisoned == 1
+
+
+def test_poison_among_outcomes_is_buried_and_its_run_goes_on() -> None:
+    owner = Owner()
+    owner.batch(request(0, HOME), record(NODE_OUTCOMES, 0, HOME.encode(), b"?"), outcome(1, HOME, succeeded("a")))
+    assert len(owner.on("node.outcomes.dlq")) == 1
+    assert said(owner.events())[-1] == "scheduled b#1 {}"
+
+
+def test_an_outcome_is_decided_where_it_stands_and_never_forwarded() -> None:
+    owner = Owner()
+    owner.batch(outcome(0, OTHER, succeeded("a")))
+    assert {topic for topic, _, _ in owner.sent} == {"run.state"}
+    assert owner.memory.position == {"node.outcomes": 1}
+
+
+def test_a_key_without_end_is_poison_and_names_nothing() -> None:
+    owner = Owner()
+    owner.batch(record(RUN_REQUESTS, keyless(0), b"k" * (LONGEST_KEY + 1), CODEC.encode(RUN_REQUESTS, START)))
+    assert said(owner.events()) == ["run failed request_unreadable"]
+    assert all(len(key or b"") <= LONGEST_KEY for topic, _, (key, _, _) in owner.sent if topic != "run.requests.dlq")
+
+
+def test_what_is_too_large_to_be_sent_home_is_buried_here_and_answered_there() -> None:
+    owner = Owner()
+    owner.batch(record(RUN_REQUESTS, 7, OTHER.encode(), b"x" * (LARGEST_FORWARD + 1)))
+    assert len(owner.on("run.requests.dlq")) == 1
+    ((key, value, headers),) = owner.on("run.requests", partition=1)
+    assert (key, value, headers) == (OTHER.encode(), None, [(ORIGIN_HEADER, b"run.requests-0-7")])
+
+
+def test_what_is_due_is_done_by_a_tick_and_only_then() -> None:
+    owner = Owner(a_machine(a={"timeout_ms": 1_000, "retry": {"attempts": 2, "backoff_ms": 100}}))
+    owner.batch(request(0, HOME))
+    assert owner.memory.next_due == NOW + 1_000
+    assert owner.batch(now=NOW + 999, tick=True).empty
+    owner.batch(now=NOW + 1_000, tick=True)
+    assert said(owner.events())[-1] == "failed a#1 timeout, again after 100 ms"
+    assert owner.memory.next_due == NOW + 1_100
+    owner.batch(now=NOW + 1_100, tick=True)
+    assert said(owner.events())[-1] == "scheduled a#2 {}"
+
+
+def test_a_time_that_moved_away_leads_to_nothing() -> None:
+    owner = Owner(a_machine(a={"timeout_ms": 1_000}, b={"timeout_ms": 5_000}))
+    owner.batch(request(0, HOME))
+    owner.batch(outcome(0, HOME, succeeded("a")))
+    assert owner.batch(now=NOW + 1_000, tick=True).empty
+    assert owner.memory.next_due == NOW + 5_000
+    owner.batch(now=NOW + 5_000, tick=True)
+    assert said(owner.events())[-1] == "run failed node_failed b"
+    assert owner.memory.next_due is None
+
+
+def test_what_is_due_is_known_after_a_restart() -> None:
+    owner = Owner(a_machine(a={"timeout_ms": 1_000}))
+    owner.batch(request(0, HOME))
+    owner.memory = owner.restarted()
+    owner.batch(now=NOW + 1_000, tick=True)
+    assert said(owner.events())[-1] == "run failed node_failed a"
+
+
+def test_an_outcome_and_a_time_out_in_one_batch_are_in_order() -> None:
+    owner = Owner(a_machine(a={"timeout_ms": 1_000}))
+    owner.batch(request(0, HOME))
+    owner.batch(outcome(0, HOME, succeeded("a")), now=NOW + 1_000, tick=True)
+    assert said(owner.events())[-2:] == ["succeeded a#1 b", "scheduled b#1 {}"]
+
+
+def test_a_key_that_finished_is_remembered_without_its_state_and_across_restarts() -> None:
+    owner = Owner()
+    owner.batch(request(0, HOME, events_of.StartRun(workflow="no", input="{}")))
+    assert (owner.memory.states, owner.memory.finished) == ({}, {HOME})
+    owner.memory = owner.restarted()
+    assert owner.memory.finished == {HOME}
+    owner.batch(request(1, HOME), outcome(0, HOME, succeeded("a")))
+    assert len(owner.events()) == 1
+
+
+def test_times_of_keys_that_finished_do_not_pile_up() -> None:
+    owner = Owner(a_machine(a={"timeout_ms": 80_000_000}))
+    owner.batch(request(0, HOME))
+    running = owner.memory.states[HOME]
+    owner.batch(request(1, HOME, events_of.CancelRun(reason="")))
+    ended = owner.machine.restore(HOME, {"": events_of.RunHead(seq=3, prev=b"", status="ended")})
+    for number in range(3 * SPARE):
+        owner.memory.keep(f"k{number}", running)
+        owner.memory.keep(f"k{number}", ended)
+    owner.memory.keep("last", running)
+    assert len(owner.memory._due) <= SPARE + 2
+    assert list(owner.memory.pop_due(NOW + 80_000_000)) == ["last"]
+
+
+def test_causes_and_traces_are_handed_on() -> None:
+    owner = Owner()
+    given_headers = [
+        ("ce_id", b"e1"),
+        ("ce_correlationid", b"c1"),
+        ("ce_authid", b"ada"),
+        ("traceparent", b"00-a-b-01"),
+    ]
+    owner.batch(request(7, HOME, headers=given_headers))
+    for topic in (RUN_EVENTS, NODE_REQUESTS["template"]):
+        headers = dict(owner.on(topic.name)[-1][2])
+        assert headers["ce_causationid"] == b"e1"
+        assert headers["ce_correlationid"] == b"c1"
+        assert headers["ce_authid"] == b"ada"
+        assert headers["traceparent"] == b"00-a-b-01"
+        assert headers["ce_subject"] == HOME.encode()
+        assert headers["ce_id"] == f"run.requests-0-7/1/{topic.name}".encode()
+
+
+def test_without_headers_the_cause_is_the_place_and_the_correlation_the_run() -> None:
+    owner = Owner()
+    owner.batch(request(7, HOME))
+    headers = dict(owner.on(RUN_EVENTS.name)[0][2])
+    assert (headers["ce_causationid"], headers["ce_correlationid"]) == (b"run.requests-0-7", HOME.encode())
+    assert "traceparent" not in headers
+
+
+def test_the_same_batch_again_after_an_abort_has_the_same_bytes() -> None:
+    records = (request(0, HOME), outcome(0, HOME, succeeded("a")))
+    first, second = Owner(), Owner()
+    first.batch(*records)
+    second.batch(*records)
+    assert first.sent == second.sent
+
+
+ACTIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["start", "start", "work", "work", "work", "repeat", "time"]),
+        st.integers(0, 1),
+        st.integers(0, 9),
+    ),
+    max_size=30,
+)
+
+
+@dataclass
+class Cluster:
+    """Two partitions of the router and a worker, over topics in memory; a commit is all or nothing."""
+
+    machine: RunMachine
+    topics: dict[tuple[str, int], list[Any]] = field(default_factory=dict)
+    memories: list[Memory[Any]] = field(default_factory=list)
+    worked: list[int] = field(default_factory=lambda: [0] * PARTITIONS)
+    now: int = NOW
+
+    def __post_init__(self) -> None:
+        self.memories = [Memory(self.machine, {}) for _ in range(PARTITIONS)]
+
+    def append(self, topic: str, partition: int, kept: Record) -> None:
+        log = self.topics.setdefault((topic, partition), [])
+        key, value, headers = kept
+        log.append(ConsumerRecord(topic, partition, len(log), self.now, 0, key, value, None, 0, 0, tuple(headers)))
+
+    def route(self, partition: int, most: int, *, dies: bool = False) -> None:
+        """One batch of at most so many records of each topic; whoever dies before the commit is restarted."""
+        memory = self.memories[partition]
+        batch = Batch(self.machine, CODEC, memory, partition, PARTITIONS, self.now)
+        for topic in self.machine.inputs:
+            start = memory.position.get(topic.name, 0)
+            batch.consume(self.topics.get((topic.name, partition), [])[start : start + most])
+        batch.tick()
+        if batch.empty:
+            return
+        batch.close()
+        if dies:
+            log = self.topics.get((RUN_STATE.name, partition), [])
+            self.memories[partition] = Memory(self.machine, entries((one.key, one.value, []) for one in log))
+        else:
+            for topic_name, number, kept in sent(batch):
+                self.append(topic_name, number, kept)
+
+    def work(self, partition: int) -> None:
+        """The worker answers the next request."""
+        log = self.topics.get((NODE_REQUESTS["template"].name, partition), [])
+        if self.worked[partition] < len(log):
+            taken = log[self.worked[partition]]
+            self.worked[partition] += 1
+            work = CODEC.decode(NODE_REQUESTS["template"], taken.value)
+            assert isinstance(work, node.ExecuteNode)
+            done = succeeded(work.node, {"yes": True}, work.attempt)
+            self.append(NODE_OUTCOMES.name, partition, (taken.key, CODEC.encode(NODE_OUTCOMES, done), []))
+
+    def play(self, action: tuple[str, int, int]) -> None:
+        kind, partition, how = action
+        if kind in ("start", "repeat"):
+            value = CODEC.encode(RUN_REQUESTS, START)
+            self.append(RUN_REQUESTS.name, partition, (f"run-{how % 5}".encode(), value, []))
+        elif kind == "work":
+            self.work(partition)
+        else:
+            self.now += how * 400
+
+    def settle(self) -> None:
+        """No more failures: everything is answered."""
+        for _ in range(40):
+            for partition in range(PARTITIONS):
+                self.route(partition, 500)
+                for _ in range(20):
+                    self.work(partition)
+
+    def log(self) -> list[Any]:
+        return [one for partition in range(PARTITIONS) for one in self.topics.get((RUN_EVENTS.name, partition), [])]
+
+
+@given(ACTIONS, st.lists(st.tuples(st.integers(0, 1), st.integers(1, 4), st.booleans()), max_size=30))
+def test_whoever_dies_before_a_commit_every_run_ends_once_with_a_whole_log(
+    actions: list[tuple[str, int, int]], batches: list[tuple[int, int, bool]]
+) -> None:
+    cluster = Cluster(a_machine(a={"timeout_ms": 1_000, "retry": {"attempts": 3, "backoff_ms": 10}}))
+    for number, action in enumerate(actions):
+        cluster.play(action)
+        for partition, most, dies in batches[number : number + 1]:
+            cluster.route(partition, most, dies=dies)
+    cluster.settle()
+    runs: dict[bytes, list[Any]] = {}
+    for one in cluster.log():
+        runs.setdefault(one.key, []).append(one)
+    asked = {
+        key
+        for (topic, _), log in cluster.topics.items()
+        if topic == RUN_REQUESTS.name
+        for key in (one.key for one in log)
+    }
+    assert runs.keys() == asked
+    for log in runs.values():
+        assert audit.faults([seen(one) for one in log]) == []
+        assert isinstance(seen(log[-1]).event, TERMINAL)
+        assert {one.partition for one in log} == {partition_of(log[0].key, PARTITIONS)}
+    results = [one for (topic, _), log in cluster.topics.items() if topic == RUN_RESULTS.name for one in log]
+    assert sorted(one.key for one in results) == sorted(asked)
+
+
+def seen(one: Any) -> Seen:
+    event = CODEC.decode(RUN_EVENTS, one.value)
+    return Seen(one.topic, one.partition, one.offset, NOW, one.key.decode(), Attributes(""), one.value, event)
+
+
+@given(ACTIONS)
+def test_what_a_state_topic_holds_is_what_its_owner_had_in_memory(actions: list[tuple[str, int, int]]) -> None:
+    cluster = Cluster(a_machine(a={"timeout_ms": 1_000}))
+    for action in actions:
+        cluster.play(action)
+        cluster.route(action[1], 2)
+    for partition, memory in enumerate(cluster.memories):
+        log = cluster.topics.get((RUN_STATE.name, partition), [])
+        again = Memory(cluster.machine, entries((one.key, one.value, []) for one in log))
+        assert (again.states, again.finished, again.position) == (memory.states, memory.finished, memory.position)
+
+
+def test_the_chain_of_a_log_is_over_the_bytes_that_were_sent() -> None:
+    owner = Owner()
+    owner.batch(request(0, HOME))
+    (_, first, _), (_, second, _) = owner.on(RUN_EVENTS.name)
+    assert getattr(CODEC.decode(RUN_EVENTS, second), "prev") == hashlib.sha256(first or b"").digest()  # noqa: B009
