@@ -108,7 +108,7 @@ def test_this_environment_is_the_locked_one() -> None:
         if not marker or Marker(marker).evaluate()
     }
     # then each is installed in just that version
-    installed = {canonicalize_name(found.name): found.version for found in distributions()}
+    installed = {str(canonicalize_name(found.name)): found.version for found in distributions()}
     different = {package: installed.get(package) for package in here if installed.get(package) != here[package]}
     assert different == {}, "run make setup"
 

@@ -36,6 +36,8 @@ from workflow_router.model import RunState
 NOW = 1_800_000_000_000
 TEN_MINUTES = 600_000
 
+Edge = Mapping[str, Any] | str
+
 
 def new_codec() -> Codec:
     codec = Codec(MemoryRegistry())
@@ -166,7 +168,7 @@ def a_run(spec: Mapping[str, Any] | None = None, *, shelf: Shelf | None = None, 
     return Run(RunMachine(CatalogWorkflows(shelf.catalog)), key)
 
 
-def graph(*edges: Mapping[str, Any] | str, **nodes: Mapping[str, Any]) -> dict[str, Any]:
+def graph(*edges: Edge, **nodes: Mapping[str, Any]) -> dict[str, Any]:
     """A workflow of template nodes; an edge is "a b" or a mapping. Its output is "done" unless `spec` says more."""
     drawn = [dict(zip(("from", "to"), edge.split(), strict=True)) if isinstance(edge, str) else edge for edge in edges]
     names = dict.fromkeys(name for edge in drawn for name in (edge["from"], edge["to"]))

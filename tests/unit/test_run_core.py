@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.unit.engine import Shelf, a_run, graph, message, said
+from tests.unit.engine import Edge, Shelf, a_run, graph, message, said
 
 GREETING = {
     "input": {"type": "object", "properties": {"name": {"type": "string", "default": "world"}}},
@@ -41,7 +41,7 @@ def test_a_single_node_is_a_workflow() -> None:
     assert said(run.succeed("only")) == ["succeeded only#1", 'completed {"done":true}']
 
 
-BRANCHES = [
+BRANCHES: list[Edge] = [
     {"from": "ask", "to": "cheap", "when": "nodes.ask.output.score < 5"},
     {"from": "ask", "to": "dear", "when": "nodes.ask.output.score >= 5 && nodes.ask.output.score < 9"},
     {"from": "ask", "to": "human", "else": True},
@@ -69,7 +69,7 @@ def test_else_is_taken_when_no_condition_is_true() -> None:
 
 
 def test_an_edge_without_condition_is_taken_beside_else() -> None:
-    edges = ["a b", {"from": "a", "to": "c", "when": "false"}, {"from": "a", "to": "d", "else": True}]
+    edges: list[Edge] = ["a b", {"from": "a", "to": "c", "when": "false"}, {"from": "a", "to": "d", "else": True}]
     run = a_run(graph(*edges))
     run.start()
     assert said(run.succeed("a")) == [
@@ -93,7 +93,10 @@ def test_no_condition_true_and_no_else_rules_everything_behind_out_and_ends_the_
 
 
 def test_conditions_see_the_input_and_every_node_before() -> None:
-    edges = ["a b", {"from": "b", "to": "c", "when": "nodes.a.output.x == input.x && run.labels.team == 'blue'"}]
+    edges: list[Edge] = [
+        "a b",
+        {"from": "b", "to": "c", "when": "nodes.a.output.x == input.x && run.labels.team == 'blue'"},
+    ]
     run = a_run(graph(*edges))
     run.start({"x": 1}, labels={"team": "blue"})
     run.succeed("a", {"x": 1})
@@ -153,7 +156,10 @@ def test_the_run_ends_only_when_a_node_that_nobody_waits_for_has_ended() -> None
 
 
 def test_a_long_dead_path_is_ruled_out_in_one_go() -> None:
-    edges = [{"from": "n0", "to": "n1", "when": "false"}, *(f"n{number} n{number + 1}" for number in range(1, 400))]
+    edges: list[Edge] = [
+        {"from": "n0", "to": "n1", "when": "false"},
+        *(f"n{number} n{number + 1}" for number in range(1, 400)),
+    ]
     run = a_run(graph(*edges))
     run.start()
     assert said(run.succeed("n0"))[-2:] == ["skipped n400", 'completed {"done":true}']

@@ -195,7 +195,7 @@ def test_a_run_that_ended_absorbs_everything(
     story = a_story(spec, yes, actions)
     story.answer_everything()
     run = story.run
-    others = (
+    others: tuple[Event | Tick | Unreadable, ...] = (
         events_of.CancelRun(reason="late"),
         events_of.SignalRun(signal="s", payload="1"),
         Tick(run.now + 10**9),

@@ -18,7 +18,7 @@ DAY_MS = 1_440 * MINUTE_MS
 class Part(BaseModel):
     """A part of a spec; unknown keys are faults."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Retry(Part):
