@@ -51,7 +51,7 @@ bench: setup ## Steps a second and latencies, beside the raw floor; writes .benc
 	@$(BIN)/python -m tests.bench
 
 lock: ## Write deploy/lock/*.lock from pyproject.toml; UPGRADE=1 takes the newest of everything
-	@$(call python,deploy/lock/lock.py $(if $(filter-out 0 no false,$(UPGRADE)),--upgrade))
+	@$(call python,deploy/locks.py $(if $(filter-out 0 no false,$(UPGRADE)),--upgrade))
 
 schemas: setup ## Write the event models from schemas/, and docs/schema from the resource models
 	$(BIN)/python -m headrace.schema_models

@@ -48,7 +48,7 @@ def main() -> None:
     _fetch_uv()
     count = (HERE / "lock/dev.lock").read_text(encoding="utf-8").count("==")
     _say(f"3/4 installing what dev.lock names, {count} packages at most (about 300 MB when nothing is cached)")
-    environment = {**_translated(), **os.environ}
+    environment = uv_environment(PYTHON)
     _uv(environment, "sync", "--require-hashes", str(HERE / "lock/dev.lock"))
     _say("4/4 installing Headrace, editable")
     _uv(environment, "install", "--offline", "--no-deps", "--no-build-isolation", "--editable", ".")
@@ -81,7 +81,7 @@ def _make_venv() -> None:
 
 def _fetch_uv() -> None:
     options = ("--quiet", "--no-input", "--retries", "2", "--disable-pip-version-check", "--require-hashes")
-    command = [PYTHON, "-m", "pip", "install", *options, "-r", HERE / "lock/tools.lock"]
+    command: list[str | Path] = [PYTHON, "-m", "pip", "install", *options, "-r", HERE / "lock/tools.lock"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603  # our own words
     if done.returncode == 0:
         return
@@ -93,31 +93,34 @@ def _fetch_uv() -> None:
 
 def _uv(environment: dict[str, str], *arguments: str) -> None:
     quiet = () if sys.stderr.isatty() else ("--quiet",)  # a progress display is for people
-    command = [UV, "pip", arguments[0], "--python", PYTHON, "--system-certs", *quiet, *arguments[1:]]
+    command: list[str | Path] = [UV, "pip", arguments[0], "--python", PYTHON, *quiet, *arguments[1:]]
     done = subprocess.run(command, check=False, cwd=TOP_LEVEL, env=environment)  # noqa: S603  # our own words
     if done.returncode:
         _give_up("the packages are not all there, uv says above why; what has come is kept for the next call")
 
 
-def _translated() -> dict[str, str]:
-    """pip's settings as uv's variables: those of its files first, of its variables last, which win."""
-    command = [PYTHON, "-m", "pip", "config", "list"]
-    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603  # our own words
+def uv_environment(python: Path) -> dict[str, str]:
+    """What uv needs to reach what this Python's pip reaches; its own variables win."""
+    command: list[str | Path] = [python, "-m", "pip", "config", "list"]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  # our own words
+    return {"UV_SYSTEM_CERTS": "1", **translated(done.stdout), **os.environ}
+
+
+def translated(listed: str) -> dict[str, str]:
+    """What `pip config list` printed, as uv's variables: pip's files first, its own variables last, which win."""
     found = {}
     for line in sorted(listed.splitlines(), key=lambda line: line.startswith(":env:")):
         name, _, value = line.partition("=")
         section, _, key = name.rpartition(".")
-        words = [
-            word for word in str(ast.literal_eval(value)).split() if "://" in word or key != "find-links" or _is(word)
-        ]
+        words = [word for word in str(ast.literal_eval(value)).split() if key != "find-links" or _is_there(word)]
         if section in {"global", "install", ":env:"} and key in SETTINGS and words:
             found[SETTINGS[key]] = ("," if key == "find-links" else " ").join(words)
     return found
 
 
-def _is(path: str) -> bool:
+def _is_there(place: str) -> bool:
     """uv refuses a folder that is not there, pip passes it over."""
-    return Path(path).exists()
+    return "://" in place or Path(place).exists()
 
 
 def _say(line: str) -> None:

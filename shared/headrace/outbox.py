@@ -22,10 +22,13 @@ class Outbox:
 
     def __init__(self) -> None:
         self._records: dict[tuple[str, int], list[Record]] = defaultdict(list)
+        self.size = 0
+        """Bytes of all values so far."""
 
     def add(self, topic: str, partition: int, record: Record) -> None:
         """Append a record (key, value, headers); order is kept per topic partition."""
         self._records[topic, partition].append(record)
+        self.size += len(record[1] or b"")
 
     async def send(self, producer: AIOKafkaProducer, handed_over: HandedOver = _go_on) -> None:
         """Send everything and wait for every acknowledgement. Raises the first failure, after all have ended.

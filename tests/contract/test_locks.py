@@ -99,6 +99,11 @@ def test_the_tools_can_build_the_project_without_an_index() -> None:
     assert build | {"uv", "editables"} <= set(locked("tools"))
 
 
+def test_every_service_is_in_the_wheel() -> None:
+    packages = {str(path.parent.relative_to(TOP_LEVEL)) for path in (TOP_LEVEL / "services").glob("*/__init__.py")}
+    assert set(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]) == {"shared/headrace", *packages}
+
+
 def test_this_environment_is_the_locked_one() -> None:
     # given the entries that are meant for this machine
     here = {

@@ -342,6 +342,7 @@ async def test_told_to_stop_it_ends_its_calls_first(world: World) -> None:
     await world.provider.called("last")
 
     worker.send(signal.SIGTERM)
+    await worker.says("ending calls under way")
     world.provider.release("last")
 
     assert await worker.ended(10) == 0, worker.log

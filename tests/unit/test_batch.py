@@ -17,7 +17,7 @@ from headrace.event import Event
 from headrace.events import node
 from headrace.events import run as events_of
 from headrace.kafka import ORIGIN_HEADER, partition_of
-from headrace.machine.batch import LARGEST_FORWARD, LONGEST_KEY, SPARE, Batch, Memory
+from headrace.machine.batch import LARGEST_BATCH, LARGEST_FORWARD, LONGEST_KEY, SPARE, Batch, Memory
 from headrace.outbox import Record
 from headrace.topics import (
     NODE_OUTCOMES,
@@ -372,6 +372,38 @@ def test_the_same_batch_again_after_an_abort_has_the_same_bytes() -> None:
     assert first.sent == second.sent
 
 
+def test_what_leads_to_very_much_is_done_in_several_batches() -> None:
+    machine = a_machine(a={"input": {"x": "input.x"}})
+    shelf_input = events_of.StartRun(workflow="w", input='{"x":"' + "y" * 380_000 + '"}')
+    ids = [name for name in (f"r{n}" for n in range(99)) if partition_of(name.encode(), PARTITIONS) == 0][:30]
+    records = [request(offset, name, shelf_input) for offset, name in enumerate(ids)]
+    memory, taken = Memory(machine, {}), []
+    while records:
+        batch = Batch(machine, CODEC, memory, 0, PARTITIONS, NOW)
+        batch.consume(records)
+        assert batch.outbox.size < LARGEST_BATCH + 8 * 400_000
+        assert memory.position == {"run.requests": records[batch.consumed - 1].offset + 1}
+        taken.append(batch.consumed)
+        records = records[batch.consumed :]
+    assert sum(taken) == 30
+    assert 1 < len(taken) < 10
+
+
+def test_what_is_due_waits_for_the_next_batch_when_one_is_full() -> None:
+    large = {"timeout_ms": 1_000, "input": {"x": "input.x"}, "retry": {"attempts": 2, "backoff_ms": 10}}
+    owner = Owner(a_machine(a=large))
+    start = events_of.StartRun(workflow="w", input='{"x":"' + "y" * 380_000 + '"}')
+    ids = [name for name in (f"r{n}" for n in range(99)) if partition_of(name.encode(), PARTITIONS) == 0][:30]
+    for offset, name in enumerate(ids):
+        owner.batch(request(offset, name, start))
+    owner.batch(now=NOW + 1_000, tick=True)
+    owner.sent.clear()
+    batches = [owner.batch(now=NOW + 1_010, tick=True) for _ in range(3)]
+    assert [batch.full for batch in batches] == [True, False, False]
+    assert batches[2].empty
+    assert {key for key, _, _ in owner.on(RUN_EVENTS.name)} == {name.encode() for name in ids}
+
+
 ACTIONS = st.lists(
     st.tuples(
         st.sampled_from(["start", "start", "work", "work", "work", "repeat", "time"]),
@@ -440,8 +472,9 @@ class Cluster:
             self.now += how * 400
 
     def settle(self) -> None:
-        """No more failures: everything is answered."""
+        """No more failures: everything is answered, and retries become due."""
         for _ in range(40):
+            self.now += 10
             for partition in range(PARTITIONS):
                 self.route(partition, 500)
                 for _ in range(20):

@@ -117,8 +117,11 @@ def test_a_mirrors_login_is_used_and_never_shown(home: Path, repository: Path, t
 
 
 @pytest.mark.usefixtures("repository")
-def test_an_artifact_comes_from_the_mirror(tmp_path: Path) -> None:
-    assert fetch(tmp_path) == CONTENT
+def test_an_artifact_comes_from_the_mirror_and_its_bytes_are_counted(tmp_path: Path) -> None:
+    counted: list[int] = []
+    maven.fetch(ARTIFACT, tmp_path / "store", tmp_path / "target.jar", counted.append)
+    assert (tmp_path / "target.jar").read_bytes() == CONTENT
+    assert sum(counted) == len(CONTENT)
 
 
 @pytest.mark.usefixtures("repository")

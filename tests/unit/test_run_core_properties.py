@@ -131,9 +131,10 @@ class Story:
 
 
 def _outcome(work: node.ExecuteNode, how: int) -> Event:
+    usage = events_of.Usage(input_tokens=how, output_tokens=1, cost="0.1", currency="USD") if how % 3 == 0 else None
     if how < 7:
-        return succeeded(work.node, {"yes": how % 2 == 1}, work.attempt)
-    return failed(work.node, work.attempt, retryable=how < 9)
+        return succeeded(work.node, {"yes": how % 2 == 1}, work.attempt, usage=usage)
+    return failed(work.node, work.attempt, retryable=how < 9, usage=usage)
 
 
 def a_story(spec: dict[str, Any], yes: bool, actions: list[tuple[str, int, int]]) -> Story:

@@ -1,6 +1,7 @@
 """What the compiler says of a workflow: every fault with its place and how to mend it, and nothing of a sound one."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,6 +211,12 @@ SHAPES: list[tuple[str, dict[str, Any], tuple[str | int, ...]]] = [
 def test_a_spec_of_another_shape_says_where(code: str, spec: dict[str, Any], path: tuple[str | int, ...]) -> None:
     found = fault(spec)
     assert (found.code, found.path) == (code, path)
+
+
+def test_a_schema_does_not_reach_out_for_another(tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    other.write_text('{"type": "object"}', encoding="utf-8")
+    assert fault(graph("a b") | {"input": {"$ref": other.as_uri()}}).code == "input_schema_invalid"
 
 
 def test_all_faults_are_told_at_once() -> None:

@@ -2,11 +2,13 @@
 
 import sys
 import time
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -104,13 +106,25 @@ def start(home: Home, console: Console, base: int | None, parts: list[str] | tup
     if unknown := [name for name in parts if name not in known]:
         raise typer.BadParameter(f"no part {', '.join(unknown)}; there are {', '.join(known)}")
     console.print("Looking for what the stack needs; what is missing is fetched once.")
-    control.install(parts, lambda line: console.print(f"  {line}", highlight=False))
+    _install(console, parts)
     began = time.monotonic()
     with Live(console=console, refresh_per_second=8, transient=True) as live:
         running = control.start(home, base, parts, lambda now: live.update(_progress(now)))
     wells = " ".join(name for name, part in running.parts.items() if part.status == "well")
     console.print(f"[green]✓[/] started in {time.monotonic() - began:.1f} s: {wells}", highlight=False)
     return running
+
+
+def _install(console: Console, parts: Sequence[str]) -> None:
+    """Fetch what is missing, with a bar while it comes."""
+    columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None, visible=False)
+        control.install(
+            parts,
+            lambda line: console.print(f"  {line}", highlight=False),
+            lambda done, total: bar.update(task, completed=done, total=total, visible=done < total),
+        )
 
 
 def _progress(running: Running) -> Group:

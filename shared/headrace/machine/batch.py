@@ -23,6 +23,8 @@ LONGEST_KEY = 1_024
 """Bytes of the longest key that names something; it is on every record that follows."""
 LARGEST_FORWARD = LARGEST_MESSAGE - 65_536
 """Bytes of the largest record that is sent to its home partition as it is."""
+LARGEST_BATCH = 16_777_216
+"""Bytes that the records of one batch may lead to before the next is begun: a few small ones can lead to very much."""
 SPARE = 1_024
 """Outdated times that are kept beside those that are still noted."""
 PLACE = re.compile(rb"[A-Za-z0-9._-]{1,249}-[0-9]{1,10}-[0-9]{1,19}")
@@ -111,17 +113,28 @@ class Batch(Generic[S]):
         """Whether there is nothing to commit."""
         return not (self.consumed or self.events)
 
+    @property
+    def full(self) -> bool:
+        """Whether it leads to so much that the rest should wait for the next one."""
+        return self.outbox.size > LARGEST_BATCH
+
     def consume(self, records: Iterable[ConsumerRecord]) -> None:
-        """Handle records in order and remember the position behind them."""
+        """Handle records in order, until the batch is full, and remember the position behind them."""
         for record in records:
+            if self.full:
+                return
             self._consume(record)
             self._memory.position[record.topic] = record.offset + 1
             self.consumed += 1
 
     def tick(self) -> None:
-        """Handle what is due by now."""
+        """Handle what is due by now, until the batch is full."""
+        if self.full:
+            return
         for key in self._memory.pop_due(self._now):
             self._decide(key, Tick(self._now), Context(self._now, key, None))
+            if self.full:
+                return
 
     def close(self) -> None:
         """Put the changed state entries and the position into the outbox."""

@@ -92,7 +92,15 @@ class Partition(Generic[S]):
         return self._memory.next_due
 
     async def commit(self, records: Sequence[ConsumerRecord]) -> None:
-        """Turn a batch into one transaction. After any error the partition must be closed and opened again."""
+        """Turn records into one transaction, or several when they lead to very much.
+
+        After any error the partition must be closed and opened again.
+        """
+        while left := await self._commit(records):
+            records = left
+
+    async def _commit(self, records: Sequence[ConsumerRecord]) -> Sequence[ConsumerRecord]:
+        """Commit a batch of as many records as it takes; those that are left."""
         began = time.perf_counter()
         batch = Batch(
             self._machine, self._codec, self._memory, self.number, self._kafka.partitions, time.time_ns() // 1_000_000
@@ -100,13 +108,14 @@ class Partition(Generic[S]):
         batch.consume(records)  # 2, 3
         batch.tick()
         if batch.empty:
-            return
+            return ()
         await self._probe("after_poll")
         batch.close()
         await self._send(batch)  # 4-7
         self._position = dict(self._memory.position)
         await self._probe("after_commit")
         metrics.count(self._labels, batch.consumed, batch.events, batch.poisoned, time.perf_counter() - began)  # 8
+        return records[batch.consumed :]
 
     async def _send(self, batch: Batch[S]) -> None:
         producer = self._producer

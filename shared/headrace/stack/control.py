@@ -22,14 +22,14 @@ Watch = Callable[[Running], None]
 """Called with the state of the stack while it starts."""
 
 
-def install(parts: Sequence[str], progress: downloads.Progress) -> None:
+def install(parts: Sequence[str], progress: downloads.Progress, sizes: downloads.Sizes | None = None) -> None:
     """Fetch what these parts need (all parts when there are none); what is there already is not fetched again."""
     ours = set(Plan(Home.default(), 0, os.environ).outside)
     wanted = (set(parts) or {"kafka", "registry", "model"}) - ours
     if wanted & {"kafka", "registry"}:
-        downloads.install_java(progress)
+        downloads.install_java(progress, sizes)
     if "model" in wanted:
-        downloads.install_model(progress)
+        downloads.install_model(progress, sizes)
 
 
 def start(home: Home, base: int | None, parts: Sequence[str], watch: Watch) -> Running:

@@ -18,12 +18,13 @@ def main(file: str, port: int, slots: int) -> None:
     """Serve until SIGTERM."""
     params = xllamacpp.CommonParams()
     params.model.path = file
-    params.hostname = "127.0.0.1"
+    params.hostnames = ["127.0.0.1"]
     params.port = port
     params.n_ctx = CONTEXT_TOKENS * slots
     params.n_parallel = slots
     params.cpuparams.n_threads = THREADS
     params.cpuparams_batch.n_threads = THREADS
+    params.cpuparams.poll = params.cpuparams_batch.poll = 0  # a thread that waits by spinning takes the core of another
     params.warmup = False
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())

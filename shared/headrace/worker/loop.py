@@ -90,6 +90,7 @@ class Loop:
             while not self._stopping.is_set():
                 await self._poll()
             if self._running:
+                _log.info("ending calls under way", worker=self._worker.name, calls=len(self._running))
                 await asyncio.wait(self._running, timeout=GRACE_S)
             await self._commit()
         finally:

@@ -8,16 +8,18 @@ never where a package comes from. What is locked stays as it is; `--upgrade` tak
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
-HERE = Path(__file__).parent
-TOP_LEVEL = HERE.parents[1]
+from environment import uv_environment
+
+TOP_LEVEL = Path(__file__).parents[1]
 TOOLS = "uv\nhatchling\neditables\n"
 
 
-def run(*command: str | Path, given: str | None = None) -> None:
+def run(*command: str | Path, given: str | None = None, environment: Mapping[str, str] | None = None) -> None:
     """Run a program at the top of the checkout; its failure is ours."""
-    done = subprocess.run(command, cwd=TOP_LEVEL, input=given, text=True, check=False)  # noqa: S603  # fixed words
+    done = subprocess.run(command, cwd=TOP_LEVEL, input=given, env=environment, text=True, check=False)  # noqa: S603
     if done.returncode:
         sys.exit(done.returncode)
 
@@ -28,12 +30,22 @@ def main() -> None:
     upgrade = ["--upgrade"] if sys.argv[1:] == ["--upgrade"] else []
     with tempfile.TemporaryDirectory() as folder:
         run(sys.executable, "-m", "venv", folder)
-        run(Path(folder) / "bin/pip", "install", "--quiet", "--require-hashes", "-r", HERE / "tools.lock")
+        python = Path(folder) / "bin/python"
+        options_of_pip = ["--quiet", "--disable-pip-version-check", "--require-hashes"]
+        run(python, "-m", "pip", "install", *options_of_pip, "-r", "deploy/lock/tools.lock")
+        environment = uv_environment(python)
 
         def compile_lock(name: str, *sources: str, given: str | None = None) -> None:
             target = f"deploy/lock/{name}.lock"
-            command = [Path(folder) / "bin/uv", "pip", "compile", "--custom-compile-command", "make lock", *options]
-            run(*command, *sources, "--output-file", target, given=given)
+            command: list[str | Path] = [
+                Path(folder) / "bin/uv",
+                "pip",
+                "compile",
+                "--custom-compile-command",
+                "make lock",
+                *options,
+            ]
+            run(*command, *sources, "--output-file", target, given=given, environment=environment)
 
         within = ["--constraint", "deploy/lock/dev.lock", "--upgrade"]
         plain = ["--no-annotate", *within]
