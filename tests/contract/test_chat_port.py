@@ -1,7 +1,6 @@
 """What every provider behind the port `Chat` does, and what it is sent."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -10,20 +9,11 @@ import pytest
 
 from headrace.errors import NodeError
 from headrace.resource.model import Endpoint, Secret
-from headrace.stack.home import Home
 from model_invoke.adapters import OpenAIChat, http_client
 from model_invoke.model import ResponseSchema
 from model_invoke.ports import ProviderFault
 from tests.providers.loopback import loopback
 from tests.providers.question import KEY, PATIENCE_S, SCHEMA, question
-
-
-def stack_model() -> str | None:
-    """Where a stack's model server is, if one runs."""
-    if url := os.environ.get("MODEL_BASE_URL"):
-        return url
-    running = Home.default().running()
-    return running.env["MODEL_BASE_URL"] if running and running.ready else None
 
 
 @pytest.fixture
@@ -44,15 +34,13 @@ class Provider:
     url: str
 
 
-@pytest.fixture(params=["loopback", "local model"])
+@pytest.fixture(params=["loopback", pytest.param("local model", marks=pytest.mark.stack)])
 async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
     if request.param == "loopback":
         async with loopback() as server:
             yield Provider(server.url)
-    elif url := stack_model():
-        yield Provider(url)
     else:
-        pytest.skip("no stack runs, and MODEL_BASE_URL is not set")
+        yield Provider(request.getfixturevalue("stack").env["MODEL_BASE_URL"])
 
 
 class TestContract:

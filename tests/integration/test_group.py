@@ -1,6 +1,7 @@
 """Membership of a consumer group on the real broker."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
@@ -12,6 +13,7 @@ from headrace.group import Member
 from headrace.topics import PROMPT_COMMANDS, Topic
 from tests.conftest import Stack
 from tests.integration import topics
+from tests.integration.waiting import until
 
 
 class Owner:
@@ -61,16 +63,20 @@ async def member(stack: Stack, pair: tuple[Topic, ...], owner: Owner, name: str 
 
 
 async def test_equal_partitions_of_all_topics_have_one_owner(stack: Stack, pair: tuple[Topic, ...]) -> None:
-    one, two = Owner(), Owner()
-    async with member(stack, pair, one, "one"):
-        await asyncio.wait_for(one.assigned.wait(), 10)
-        assert len(one.owned) == 2 * stack.kafka.partitions
-        async with member(stack, pair, two, "two"):
-            await asyncio.wait_for(two.assigned.wait(), 10)
-            await asyncio.wait_for(one.assigned.wait(), 10)
-            for owner in (one, two):
-                numbers = {place.partition for place in owner.owned}
-                assert owner.owned == {TopicPartition(topic.name, number) for topic in pair for number in numbers}
+    # given more members than partitions, so that an assignor that deals places out one by one would mix them
+    owners = [Owner() for _ in range(stack.kafka.partitions + 1)]
+    every = {TopicPartition(topic.name, number) for topic in pair for number in range(stack.kafka.partitions)}
+
+    async def settled() -> bool:
+        owned = [owner.owned for owner in owners]
+        alike = [{TopicPartition(topic.name, place.partition) for topic in pair for place in part} for part in owned]
+        return owned == alike and set().union(*owned) == every and sum(map(len, owned)) == len(every)
+
+    async with contextlib.AsyncExitStack() as members:
+        for number, owner in enumerate(owners):
+            await members.enter_async_context(member(stack, pair, owner, f"member-{number}"))
+            await asyncio.wait_for(owner.assigned.wait(), 10)
+        await until(settled)
 
 
 @pytest.mark.parametrize("point", ["assign", "revoke"])

@@ -57,8 +57,8 @@ HEADERS = [
     ("twice", b"2"),
 ]
 """Of a record that is well otherwise; and of every poison one."""
-OVERHEAD = 4_096
-"""More than what a broker counts beside a record's key, value and headers."""
+OVERHEAD = 150
+"""Little more than what a broker counts beside a record's value or headers: the frame of its batch, and the key."""
 
 
 NAMED = b""
@@ -78,6 +78,7 @@ class Poison(NamedTuple):
 def poison(good: bytes, misplaced: bytes) -> dict[str, Poison]:
     """By name. good: a readable value of the topic; misplaced: one of an event that does not belong there."""
     half = LARGEST_MESSAGE // 2
+    long_ids = [("ce_correlationid", b"c" * half), ("ce_id", b"i" * (half - OVERHEAD))]
     return {
         "random bytes": Poison(random.Random(1).randbytes(1_000), "not in the Confluent wire format"),
         "random body": Poison(good[:5] + random.Random(2).randbytes(1_000), "is not a valid"),
@@ -94,7 +95,7 @@ def poison(good: bytes, misplaced: bytes) -> dict[str, Poison]:
         "all that it takes, astray": Poison(bytes(LARGEST_MESSAGE - OVERHEAD), "too many", headers=(), astray=True),
         "large key": Poison(good, "the key has 5000000 bytes", key=b"k" * 5_000_000),
         "large key that is no text": Poison(good, "the key has", key=b"\xff" * half),
-        "large headers": Poison(b"", "wire format", headers=[("junk", bytes(half)), ("ce_id", bytes(half - OVERHEAD))]),
+        "large headers": Poison(b"", "wire format", headers=long_ids),
     }
 
 

@@ -143,9 +143,9 @@ TEN = "[0,1,2,3,4,5,6,7,8,9]"
 
 BOMBS = {
     "iterations": (f"{TEN}.map(a,{TEN}.map(b,{TEN}.map(c,{TEN}.map(d,{TEN}.map(e,1)))))", None),
-    "doubling text": ("['xxxxxxxxxx']" + ".map(a,a+a)" * 26 + "[0]", None),
-    "doubling lists": ("[[1]]" + ".map(a,a+a)" * 26 + "[0]", None),
-    "lists in lists": ("['x']" + ".map(a,[a,a,a,a,a,a,a,a])" * 26, None),
+    "doubling text": ("['xxxxxxxxxx']" + ".map(a,a+a)" * 22 + "[0]", None),
+    "doubling lists": ("[[1]]" + ".map(a,a+a)" * 22 + "[0]", None),
+    "lists in lists": ("['x']" + ".map(a,[a,a])" * 20, None),
     "a large text many times": ("input.l.map(x, input.t)", {"l": [0] * 5_000, "t": TEXT}),
     "a large text many times, joined": ("input.l.map(x, input.t + string(x))", {"l": NUMBERS[:5_000], "t": TEXT}),
     "a large input many times": ("[" + ",".join(["input"] * 500) + "]", NUMBERS),

@@ -192,6 +192,14 @@ def test_costs_in_another_currency_do_not_add_up() -> None:
     assert end.usage == events_of.Usage(input_tokens=11, output_tokens=6, cost="0.10", currency="USD")
 
 
+def test_what_cost_nothing_cost_it_in_any_currency() -> None:
+    run = a_running(graph("a b"))
+    run.succeed("a", usage=usage(cost="0", currency="USD"))
+    (*_, end) = run.succeed("b", usage=usage(cost="0.3", currency="EUR"))
+    assert isinstance(end, events_of.RunCompleted)
+    assert end.usage == events_of.Usage(input_tokens=2, output_tokens=2, cost="0.3", currency="EUR")
+
+
 @pytest.mark.parametrize("cost", ["0.0000001", "0.000000000000000000000000000001", "12345678901234567890"])
 def test_sums_of_costs_are_exact_and_have_no_exponent(cost: str) -> None:
     run = a_running(graph("a b"))

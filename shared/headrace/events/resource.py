@@ -101,16 +101,14 @@ class ResourceHead(Event, frozen=True, gc=False, kw_only=True):
     kind: Prompt, Model, ModelAlias or Workflow.
     latest: The newest version.
     pointers: Version by pointer.
-    digests: Version by digest.
     """
 
     NAME: ClassVar[str] = "headrace.resource.ResourceHead"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ResourceHead", "namespace": "headrace.resource", "doc": "State of a resource. Key: its name.", "fields": [{"name": "kind", "type": "string", "doc": "Prompt, Model, ModelAlias or Workflow."}, {"name": "latest", "type": "int", "doc": "The newest version."}, {"name": "pointers", "type": {"type": "map", "values": "int"}, "doc": "Version by pointer.", "default": {}}, {"name": "digests", "type": {"type": "map", "values": "int"}, "doc": "Version by digest.", "default": {}}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ResourceHead", "namespace": "headrace.resource", "doc": "State of a resource. Key: its name.", "fields": [{"name": "kind", "type": "string", "doc": "Prompt, Model, ModelAlias or Workflow."}, {"name": "latest", "type": "int", "doc": "The newest version."}, {"name": "pointers", "type": {"type": "map", "values": "int"}, "doc": "Version by pointer.", "default": {}}]}'
 
     kind: str
     latest: int
     pointers: Mapping[str, int] = {}
-    digests: Mapping[str, int] = {}
 
 
 class ResourceVersion(Event, frozen=True, gc=False, kw_only=True):

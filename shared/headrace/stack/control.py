@@ -44,7 +44,9 @@ def start(home: Home, base: int | None, parts: Sequence[str], watch: Watch) -> R
     home.forget()
     supervisor = _spawn(home, base, parts)
     try:
-        return _await_ready(home, supervisor, watch)
+        running = _await_ready(home, supervisor, watch)
+        supervisor.returncode = 0  # it lives on without us: Popen is not to warn of that
+        return running
     except BaseException:  # an interrupt, too: what was started for this caller ends with it
         supervisor.terminate()
         supervisor.wait(STOP_S)
