@@ -45,12 +45,12 @@ def start(home: Home, base: int | None, parts: Sequence[str], watch: Watch) -> R
     supervisor = _spawn(home, base, parts)
     try:
         running = _await_ready(home, supervisor, watch)
-        supervisor.returncode = 0  # it lives on without us: Popen is not to warn of that
-        return running
     except BaseException:  # an interrupt, too: what was started for this caller ends with it
         supervisor.terminate()
         supervisor.wait(STOP_S)
         raise
+    supervisor.returncode = 0  # it lives on without us: Popen is not to warn of that
+    return running
 
 
 def _await_ready(home: Home, supervisor: "subprocess.Popen[bytes] | None", watch: Watch) -> Running:
