@@ -6,7 +6,8 @@ from functools import partial
 
 from headrace.errors import HeadraceError
 from headrace.service import run
-from projector.bootstrap import ProjectorSettings, rebuild, start
+from projector.bootstrap import rebuild, start
+from projector.settings import ProjectorSettings
 
 if __name__ == "__main__":
     settings = ProjectorSettings()

@@ -3,26 +3,19 @@
 from pathlib import Path
 
 import structlog
-from pydantic import Field
 
 from headrace.projection import Projection, run_projection, start_over
 from headrace.service import Service, configure_logs, open_codec
-from headrace.settings import ServiceSettings
 from headrace.sql import load_queries
 from headrace.topics import MODEL_EVENTS, PROMPT_EVENTS, RUN_EVENTS, WORKFLOW_EVENTS
 from projector import core
+from projector.settings import ProjectorSettings
 
 TOPICS = (RUN_EVENTS, PROMPT_EVENTS, MODEL_EVENTS, WORKFLOW_EVENTS)
 QUERIES = load_queries(Path(__file__).with_name("queries.sql"))
 PROJECTION = Projection("projector", TOPICS, QUERIES, core.rows)
 
 _log = structlog.get_logger(__name__)
-
-
-class ProjectorSettings(ServiceSettings):
-    """Where the rows go."""
-
-    database_url: str = Field(default="postgresql://postgres@127.0.0.1:19032/postgres", validation_alias="DATABASE_URL")
 
 
 async def start(service: Service, settings: ProjectorSettings) -> None:

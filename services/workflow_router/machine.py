@@ -6,12 +6,14 @@ from typing import Any
 import msgspec
 from rpds import HashTrieMap
 
+from headrace.cloudevents import Attributes
 from headrace.event import Event
 from headrace.events import node, run
+from headrace.limits import RUN_ID
 from headrace.machine import Context, Machine, Output, Received, Tick, Unreadable
 from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, RUN_EVENTS, RUN_REQUESTS, RUN_RESULTS, RUN_STATE
 from workflow_router import core
-from workflow_router.model import ENDED, RUN_ID, RunState
+from workflow_router.model import ENDED, RunState
 from workflow_router.ports import Workflows
 
 START_PART = "@start"
@@ -104,6 +106,13 @@ class RunMachine(Machine[RunState]):
                 received = context.received
                 refused = state.started is None and received is not None and received.key
                 yield Output(RUN_RESULTS, event, refused or None)
+
+    def origin(self, state: RunState) -> Attributes | None:
+        """The request that started the run."""
+        start = state.started
+        if start is None:
+            return None
+        return Attributes("", correlation=start.correlation, actor=start.actor, traceparent=start.traceparent)
 
     def due(self, state: RunState) -> int | None:
         """The earliest of the run's deadline, its attempts' time-outs and its retries."""

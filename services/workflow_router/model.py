@@ -1,6 +1,5 @@
 """A run's state, and what a run is made of."""
 
-import re
 from collections.abc import Mapping
 from decimal import Context, Decimal
 
@@ -8,13 +7,9 @@ import msgspec
 from rpds import HashTrieMap
 
 from headrace.events.run import Attempt, NodeResult, RunStarted, Usage
+from headrace.limits import GENESIS, LARGEST_PAYLOAD
 from headrace.resource.aggregate import DEEPEST
 
-RUN_ID = re.compile(r"[A-Za-z0-9._:-]{1,200}")
-GENESIS = bytes(32)
-"""What the first record of a run's log has as its predecessor's digest."""
-LARGEST_PAYLOAD = 393_216
-"""Bytes of the largest input or output of a run or a node."""
 LONGEST_MESSAGE = 2_000
 """Characters of a text for people, such as a reason, that others gave us and that goes into the log."""
 NO_USAGE = Usage(input_tokens=0, output_tokens=0, cost="0", currency="USD")

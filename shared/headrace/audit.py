@@ -6,10 +6,8 @@ from itertools import pairwise
 from typing import Any
 
 from headrace.client import Seen
+from headrace.limits import GENESIS
 from headrace.topics import TERMINAL
-
-GENESIS = bytes(32)
-"""What the first record names as the digest of the one before."""
 
 
 def faults(log: Sequence[Seen]) -> list[str]:

@@ -17,11 +17,12 @@ from headrace import cloudevents
 from headrace.cloudevents import Attributes
 from headrace.codec import Codec
 from headrace.contracts import SchemaRegistry
-from headrace.errors import KafkaUnavailable, Unanswered, Undecodable
+from headrace.errors import HeadraceError, KafkaUnavailable, Unanswered, Undecodable
 from headrace.event import Event
 from headrace.events.control import TableApplied
 from headrace.events.run import RunCancelled, RunCompleted, RunFailed, StartRun
 from headrace.kafka import KafkaSettings, partition_of
+from headrace.limits import RUN_ID
 from headrace.table import GONE_MS
 from headrace.topics import ALL, CALLERS, CONTROL_POSITIONS, RUN_REQUESTS, RUN_RESULTS, Topic
 
@@ -115,8 +116,10 @@ class Client:
         return event_id
 
     async def start_run(self, request: StartRun, run_id: str | None = None) -> str:
-        """Ask for a run; its id. The same id never starts a second run."""
+        """Ask for a run; its id. The same id never starts a second run. Raises HeadraceError for an id that is none."""
         run_id = run_id or new_run_id()
+        if not RUN_ID.fullmatch(run_id):
+            raise HeadraceError(f"{run_id!r:.210} is no run id: 1-200 characters of A-Z a-z 0-9 . _ : -")
         await self.send(RUN_REQUESTS, run_id, request, actor=request.actor)
         return run_id
 

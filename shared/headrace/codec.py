@@ -6,6 +6,7 @@ at start for what is written, `learn` for writers' schemas that were not seen be
 
 import io
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,6 +22,10 @@ from headrace.topics import Topic
 MAGIC = 0
 PREFIX = 5
 """Bytes before the Avro body: the magic byte and a big-endian schema id."""
+MISSING_S = 30.0
+"""An id that the registry did not have is asked for again after this: one of its replicas may only have been behind."""
+MOST_MISSING = 10_000
+"""Ids remembered as missing: random bytes must not fill the memory."""
 
 
 class Registry(Protocol):
@@ -49,6 +54,7 @@ class Codec:
         self._registry = registry
         self._writers: dict[tuple[str, type[Event]], tuple[bytes, Any]] = {}
         self._readers: dict[int, _Reader | str] = {}
+        self._missing: dict[int, float] = {}
 
     async def register(self, topics: Iterable[Topic]) -> None:
         """Look up, once at start, the ids of all schemas that these topics carry.
@@ -71,20 +77,26 @@ class Codec:
         return buffer.getvalue()
 
     def unknown(self, values: Iterable[bytes | None]) -> set[int]:
-        """Schema ids in these values that have not been learned yet."""
+        """Schema ids in these values that have not been learned yet, or were missing a while ago."""
         ids = {int.from_bytes(value[1:PREFIX], "big") for value in values if value and _framed(value)}
-        return ids - self._readers.keys()
+        unread = ids - self._readers.keys()
+        now = time.monotonic()
+        return {schema_id for schema_id in unread if now - self._missing.get(schema_id, -MISSING_S) >= MISSING_S}
 
     async def learn(self, ids: Iterable[int]) -> None:
-        """Fetch the writers' schemas of these ids. An id that the registry does not have is remembered as poison.
+        """Fetch the writers' schemas of these ids. An id that the registry does not have is poison for MISSING_S.
 
         Raises RegistryUnavailable.
         """
         for schema_id in ids:
             text = await self._registry.schema(schema_id)
-            self._readers[schema_id] = (
-                f"schema id {schema_id} is not in the schema registry" if text is None else _reader(schema_id, text)
-            )
+            if text is None:
+                self._missing[schema_id] = time.monotonic()
+            else:
+                self._missing.pop(schema_id, None)
+                self._readers[schema_id] = _reader(schema_id, text)
+        while len(self._missing) > MOST_MISSING:
+            del self._missing[next(iter(self._missing))]
 
     def decode(self, topic: Topic, value: bytes | None) -> Event:
         """The event in a value of a topic, whose schema id must be known. Raises Undecodable, which says why."""
@@ -94,7 +106,8 @@ class Codec:
             raise Undecodable(f"the value has {len(value)} bytes, at most {topic.largest_value} are allowed")
         if not _framed(value):
             raise Undecodable("the value is not in the Confluent wire format: 0x00, 4-byte schema id, Avro body")
-        reader = self._readers[int.from_bytes(value[1:PREFIX], "big")]
+        schema_id = int.from_bytes(value[1:PREFIX], "big")
+        reader = self._readers.get(schema_id, f"schema id {schema_id} is not in the schema registry")
         if isinstance(reader, str):
             raise Undecodable(reader)
         if reader.event not in topic.records:

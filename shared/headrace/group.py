@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from headrace.errors import KafkaUnavailable
-from headrace.kafka import KafkaSettings, tune
+from headrace.kafka import KafkaSettings
 
 LONGEST_WORK_MS = 2**31 - 1
 """A busy worker does not poll, for as long as what it waits for is away; heartbeats say that it lives. After aiokafka's
@@ -40,7 +40,6 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     """
 
     def __init__(self, kafka: KafkaSettings, owner: Owner, *, group: str, name: str | None) -> None:
-        tune()
         self._owner = owner
         self._failure: BaseException | None = None
         self.consumer = AIOKafkaConsumer(

@@ -6,35 +6,33 @@ owner of a pending call is alive, without clocks or heartbeats.
 
 import asyncio
 import contextlib
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import msgspec
 
 from headrace.errors import JournalUnavailable, NodeError
 from headrace.events.run import Call, Usage
-from headrace.sql import load_queries
+from headrace.sql import Session, is_away, load_queries
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
 
 BUSY_S = 0.2
 """Between looks at a call that a living process is making."""
 HOLD_S = 1.0
 """Between looks at whether the lock is still held."""
+CONNECT_S = 5.0
 TIMEOUT_S = 10.0
 """For one statement."""
 LOCK_CLASS = 0x48_52
 """First key of our advisory locks."""
 
 _SQL = load_queries(Path(__file__).with_suffix(".sql"))
-_AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,  # it starts, or stops
-    asyncpg.InsufficientResourcesError,  # too many connections, or no disk
-)
 
 
 class _Failure(msgspec.Struct, omit_defaults=True):
@@ -97,6 +95,8 @@ class Journal:
         self._session: asyncpg.Connection[asyncpg.Record] | None = None
         self._owner = 0
         self._opening = asyncio.Lock()
+        self._under_way: set[str] = set()
+        self._taken_over: set[str] = set()
 
     async def begin(self, key: str) -> Entry:
         """Note a call before it is made, or find what became of it; waits while a living process is making it.
@@ -104,13 +104,15 @@ class Journal:
         Raises JournalUnavailable.
         """
         while True:
-            try:
-                entry = await self._begin(key)
-            except _AWAY as error:
-                raise JournalUnavailable(f"the call journal does not answer: {error}") from error
-            if entry is not None:
+            if key not in self._under_way and (entry := await self._begun(key)):
                 return entry
             await asyncio.sleep(BUSY_S)
+
+    async def find(self, key: str) -> Entry:
+        """What became of a call; nothing is noted. Raises JournalUnavailable."""
+        async with self._connection() as connection:
+            found = await connection.fetchrow(_SQL["find"], key)
+        return Entry(found and found["answer"])
 
     async def done(self, key: str, answer: Any) -> None:
         """Note the answer; keeps trying, for the call has been paid."""
@@ -128,7 +130,7 @@ class Journal:
     async def hold(self, stopping: asyncio.Event) -> None:
         """Hold the lock until told to stop: from the start, and again soon after the session was lost."""
         while not stopping.is_set():
-            with contextlib.suppress(*_AWAY):
+            with contextlib.suppress(JournalUnavailable):
                 await self._open()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), HOLD_S)
@@ -140,63 +142,106 @@ class Journal:
         if self._pool:
             await self._pool.close()
 
-    async def _begin(self, key: str) -> Entry | None:
-        pool = await self._open()
-        if await pool.fetchval(_SQL["claim"], key, self._owner):
-            return Entry()
-        found = await pool.fetchrow(_SQL["find"], key)
-        if found is None:
-            return None
-        if found["answer"] is not None:
-            return Entry(found["answer"])
-        if await self._alive(found["owner"]):
-            return None
-        taken = await pool.fetchval(_SQL["take_over"], key, found["owner"], self._owner)
-        return Entry(ambiguous=True) if taken else None
+    async def _begun(self, key: str) -> Entry | None:
+        """The entry, once for a call that is to be made; None while somebody else makes it."""
+        self._under_way.add(key)
+        entry = None
+        try:
+            entry = await self._begin(key)
+        finally:
+            if entry is None or entry.done:
+                self._under_way.discard(key)
+        return entry
 
-    async def _alive(self, owner: int) -> bool:
-        if owner == self._owner:
-            return True
-        pool = await self._open()
-        async with pool.acquire() as connection:
-            free = await connection.fetchval("select pg_try_advisory_lock($1, $2)", LOCK_CLASS, owner)
-            if free:
-                await connection.execute("select pg_advisory_unlock($1, $2)", LOCK_CLASS, owner)
-        return not free
+    async def _begin(self, key: str) -> Entry | None:
+        async with self._connection() as connection:
+            if await connection.fetchval(_SQL["claim"], key, self._owner):
+                return Entry()
+            found = await connection.fetchrow(_SQL["find"], key)
+            if found is None:
+                return None
+            if found["answer"] is not None:
+                return Entry(found["answer"])
+            if found["owner"] == self._owner:  # noted, but the connection broke before we heard of it: nobody calls
+                return Entry(ambiguous=key in self._taken_over)
+            if await _alive(connection, found["owner"]):
+                return None
+            self._taken_over.add(key)
+            taken = await connection.fetchval(_SQL["take_over"], key, found["owner"], self._owner)
+            return Entry(ambiguous=True) if taken else None
 
     async def _finish(self, key: str, text: str) -> None:
         while True:
             try:
-                await (await self._open()).execute(_SQL["finish"], key, text)
-            except _AWAY:
+                async with self._connection() as connection:
+                    await connection.execute(_SQL["finish"], key, text)
+            except JournalUnavailable:
                 await asyncio.sleep(BUSY_S)
             else:
+                self._under_way.discard(key)
+                self._taken_over.discard(key)
                 return
 
+    @asynccontextmanager
+    async def _connection(self) -> "AsyncIterator[PoolConnectionProxy[asyncpg.Record]]":
+        """A connection, while the lock is held. Raises JournalUnavailable."""
+        pool = await self._open()
+        with _reaching():
+            async with pool.acquire() as connection:
+                with _reaching(connection):
+                    yield connection
+
     async def _open(self) -> "asyncpg.Pool[asyncpg.Record]":
-        """The pool; opens it, and holds the lock again after the session that held it was lost."""
+        """The pool; opens it, and holds the lock again after the session that held it was lost.
+
+        Raises JournalUnavailable.
+        """
         async with self._opening:
-            if self._pool is None:
-                self._pool = await self._connected()
-            if not self.held:
-                self._session = await self._locked()
+            with _reaching():
+                if self._pool is None:
+                    self._pool = await self._connected()
+                if not self.held:
+                    self._session = await self._locked()
             return self._pool
 
     async def _connected(self) -> "asyncpg.Pool[asyncpg.Record]":
-        pool = await asyncpg.create_pool(self._dsn, min_size=1, max_size=4, command_timeout=TIMEOUT_S)
+        pool = await asyncpg.create_pool(
+            self._dsn, min_size=1, max_size=4, timeout=CONNECT_S, command_timeout=TIMEOUT_S
+        )
         try:
-            await pool.execute(_SQL["schema"])
+            async with pool.acquire() as connection:
+                with _reaching(connection):
+                    await connection.execute(_SQL["schema"])
         except BaseException:
             pool.terminate()
             raise
         return pool
 
     async def _locked(self) -> "asyncpg.Connection[asyncpg.Record]":
-        session = await asyncpg.connect(self._dsn, command_timeout=TIMEOUT_S)
+        session = await asyncpg.connect(self._dsn, timeout=CONNECT_S, command_timeout=TIMEOUT_S)
         try:
-            self._owner = self._owner or int(await session.fetchval(_SQL["new_owner"]))
-            await session.execute("select pg_advisory_lock($1, $2)", LOCK_CLASS, self._owner)
+            with _reaching(session):
+                self._owner = self._owner or int(await session.fetchval(_SQL["new_owner"]))
+                await session.execute("select pg_advisory_lock($1, $2)", LOCK_CLASS, self._owner)
         except BaseException:
             session.terminate()
             raise
         return session
+
+
+@contextmanager
+def _reaching(session: Session | None = None) -> Iterator[None]:
+    """Raises JournalUnavailable when it turns out inside that Postgres is away."""
+    try:
+        yield
+    except Exception as error:
+        if not is_away(error, session):
+            raise
+        raise JournalUnavailable(f"the call journal does not answer: {str(error) or type(error).__name__}") from error
+
+
+async def _alive(connection: "PoolConnectionProxy[asyncpg.Record]", owner: int) -> bool:
+    free = await connection.fetchval("select pg_try_advisory_lock($1, $2)", LOCK_CLASS, owner)
+    if free:
+        await connection.execute("select pg_advisory_unlock($1, $2)", LOCK_CLASS, owner)
+    return not free

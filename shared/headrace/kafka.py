@@ -1,7 +1,6 @@
 """Facts about the connection to Kafka that all loops share: settings, topics, partitions, dead letters."""
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any
 
 import aiokafka.producer.sender
@@ -60,13 +59,15 @@ class KafkaSettings(BaseSettings):
         }
 
 
-def tune() -> None:
-    """Set what aiokafka has no setting for: its wait between transactions, and lenient reading. Safe to repeat."""
+def _tune() -> None:
+    """Set what aiokafka has no setting for: its wait between transactions, and lenient reading."""
     aiokafka.producer.sender.BACKOFF_OVERRIDE = TRANSACTION_BACKOFF_S
     raw_records.install()
 
 
-@lru_cache(maxsize=65_536)
+_tune()  # whoever connects imports this module
+
+
 def partition_of(key: bytes, partitions: int) -> int:
     """The home partition of a key: the choice of Java's default partitioner (murmur2)."""
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)

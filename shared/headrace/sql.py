@@ -1,6 +1,27 @@
-"""SQL in `.sql` files: statements by name."""
+"""SQL in `.sql` files: statements by name, and what their failures mean."""
 
 from pathlib import Path
+from typing import Protocol
+
+import asyncpg
+
+AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InvalidCatalogNameError,  # the database is not there yet
+    asyncpg.OperatorInterventionError,  # shutting down, starting up, a statement was cancelled
+    asyncpg.InsufficientResourcesError,  # too many connections, or no disk
+    asyncpg.ReadOnlySQLTransactionError,  # a standby that is not promoted yet
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.TransactionRollbackError,
+)
+
+
+class Session(Protocol):
+    """A connection, as far as `is_away` asks."""
+
+    def is_closed(self) -> bool:
+        """Whether it has ended."""
 
 
 def load_queries(path: Path) -> dict[str, str]:
@@ -10,3 +31,21 @@ def load_queries(path: Path) -> dict[str, str]:
         name, _, statement = block.partition("\n")
         queries[name.strip()] = statement.strip()
     return queries
+
+
+def is_away(error: BaseException, session: Session | None = None) -> bool:
+    """Whether Postgres is away: the same statement may do later, on a new session.
+
+    asyncpg's InterfaceError says so only if the session has ended. Else it is a mistake in the DSN or in a query, which
+    waiting does not mend.
+    """
+    if isinstance(error, asyncpg.InterfaceError):
+        return session is not None and _ended(session)
+    return isinstance(error, AWAY)
+
+
+def _ended(session: Session) -> bool:
+    try:
+        return session.is_closed()
+    except asyncpg.InterfaceError:  # a pool has taken it back, as it does when a connection ends
+        return True

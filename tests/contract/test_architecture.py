@@ -20,7 +20,7 @@ ROOMS = sorted(path.parent for path in (TOP_LEVEL / "services").glob("*/__init__
 Rule = Callable[[str, str], list[str]]
 
 LOOPS = re.compile(
-    r"headrace\.(machine|worker|projection)(\..+)?|headrace\.(table|client|outbox|kafka|group|raw_records)"
+    r"headrace\.(machine|worker|projection)(\..+)?|headrace\.(table|client|outbox|kafka|group|delivery|raw_records)"
 )
 """The three loops, and what they are built of."""
 

@@ -6,12 +6,9 @@ out of order can't hide: the projector's own rows would be the same if a record 
     python -m tests.integration.projection_process '{"suffix": …, "dsn": …, "registry_url": …, "kafka": …}'
 """
 
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-
-from pydantic import BaseModel
 
 from headrace.codec import Codec
 from headrace.contracts import SchemaRegistry
@@ -19,10 +16,10 @@ from headrace.event import Event
 from headrace.kafka import KafkaSettings
 from headrace.projection import Origin, Projection, Row, run_projection
 from headrace.service import Service, run
-from headrace.settings import ServiceSettings
 from headrace.topics import PROMPT_EVENTS, RUN_EVENTS, Topic
 from projector import core
 from projector.bootstrap import QUERIES
+from tests.integration import processes
 
 TALLY = {
     "schema": "create table if not exists tally"
@@ -35,17 +32,10 @@ TABLES = ("runs", "run_nodes", "resource_changes", "tally")
 POINTS = ("after_poll", "buried", "begun", "positions", *TABLES, "before_commit", "after_commit")
 
 
-class Orders(BaseModel):
-    """What the test wants. `point`: where `signal` is raised, at the `hits`-th time; never without one."""
+class Orders(processes.Orders):
+    """What the test wants, and the database."""
 
-    suffix: str
     dsn: str
-    registry_url: str
-    kafka: str
-    instance: str = "one"
-    point: str = ""
-    hits: int = 1
-    signal: int = 0
 
 
 def topics(suffix: str) -> tuple[Topic, Topic]:
@@ -64,32 +54,17 @@ def _rows(event: Event, origin: Origin) -> Iterator[Row]:
     yield Row("tally", (origin.key, str(origin.offset)))
 
 
-class Trap:
-    """Raises the signal in its own process."""
-
-    def __init__(self, orders: Orders) -> None:
-        self._orders = orders
-        self._hits = 0
-
-    def __call__(self, point: str) -> None:
-        if point == self._orders.point:
-            self._hits += 1
-            if self._hits == self._orders.hits:
-                os.kill(os.getpid(), self._orders.signal)
-
-
 async def start(service: Service, orders: Orders) -> None:
     """The projector's bootstrap, but for the topics and the trap."""
     registry = SchemaRegistry(orders.registry_url)
     service.on_stop(registry.close)
     codec = Codec(registry)
     await codec.register(topics(orders.suffix))
-    kafka = KafkaSettings(bootstrap_servers=orders.kafka)
-    service.spawn(
-        run_projection(projection(orders.suffix), codec, kafka, service, orders.dsn, probe=Trap(orders)),
-    )
+    kafka = KafkaSettings(bootstrap_servers=orders.kafka, session_timeout_ms=orders.session_timeout_ms)
+    trap = processes.Trap(orders)
+    service.spawn(run_projection(projection(orders.suffix), codec, kafka, service, orders.dsn, probe=trap))
 
 
 if __name__ == "__main__":
     given = Orders.model_validate_json(sys.argv[1])
-    run("projection", ServiceSettings(instance=given.instance), lambda service: start(service, given))
+    run("projection", given.settings, lambda service: start(service, given))

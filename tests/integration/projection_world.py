@@ -73,7 +73,7 @@ class World:
         self.databases.append(name)
         return self.dsn(name)
 
-    async def start(self, dsn: str, instance: str = INSTANCE, **trap: Any) -> Process:
+    async def start(self, dsn: str, instance: str = INSTANCE, **given: Any) -> Process:
         """A projection process; what it logs goes to `log(instance)`."""
         orders = Orders(
             suffix=self.suffix,
@@ -81,7 +81,7 @@ class World:
             registry_url=self.stack.registry_url,
             kafka=self.kafka.bootstrap_servers,
             instance=instance,
-            **trap,
+            **given,
         )
         command = (sys.executable, "-m", "tests.integration.projection_process", orders.model_dump_json())
         with self.log(instance).open("ab") as log:

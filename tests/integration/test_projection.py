@@ -17,8 +17,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from headrace.codec import Codec
 from headrace.contracts import SchemaRegistry
+from headrace.errors import KafkaUnavailable
 from headrace.events import run
-from headrace.kafka import LARGEST_REQUEST, create_topics, tune
+from headrace.kafka import LARGEST_REQUEST, create_topics
 from headrace.projection import run_projection, start_over
 from headrace.projection.store import Store
 from headrace.service import Service
@@ -43,7 +44,10 @@ from tests.integration.projection_world import (
     tallied,
     until,
 )
+from tests.integration.proxy import proxy
+from tests.integration.topics import configure
 
+NAMED = ServiceSettings(instance=INSTANCE)
 SIGNALLED = run.SignalReceived(seq=1, prev=NO_PREV, at=1, signal="s", payload="{}")
 
 
@@ -51,7 +55,6 @@ SIGNALLED = run.SignalReceived(seq=1, prev=NO_PREV, at=1, signal="s", payload="{
 async def world(stack: Stack, tmp_path: Path) -> AsyncIterator[World]:
     suffix = uuid.uuid4().hex[:10]
     created = [*topics(suffix), *(dead_letters(topic) for topic in topics(suffix))]
-    tune()
     async with SchemaRegistry(stack.registry_url) as registry:
         codec = Codec(registry)
         await codec.register(topics(suffix))
@@ -69,11 +72,14 @@ async def world(stack: Stack, tmp_path: Path) -> AsyncIterator[World]:
 
 
 @asynccontextmanager
-async def running(world: World, dsn: str) -> AsyncIterator[Service]:
+async def running(
+    world: World, dsn: str, *, codec: Codec | None = None, settings: ServiceSettings = NAMED
+) -> AsyncIterator[Service]:
     """The projection in this process until the end of the block; there, what it raised is raised."""
-    service = Service("projection", ServiceSettings(instance=INSTANCE))
+    service = Service("projection", settings)
     service.started = True
-    task = asyncio.create_task(run_projection(projection(world.suffix), world.codec, world.kafka, service, dsn))
+    loop = run_projection(projection(world.suffix), codec or world.codec, world.kafka, service, dsn)
+    task = asyncio.create_task(loop)
     try:
         yield service
     finally:
@@ -157,6 +163,67 @@ async def test_poison_goes_to_the_dead_letters_as_it_was_and_the_next_record_is_
         assert headers["__connect.errors.exception.message"]
     expected = [(f"after {key}", "running", 1) for key in sorted(poison)]
     assert await fetch(dsn, "select run, status, last_seq from runs order by run") == expected
+
+
+async def test_a_dead_letter_that_is_refused_is_sent_again_until_it_is_taken(world: World) -> None:
+    # given a dead letter that is too large for its topic, after one that is not
+    runs, _ = world.topics
+    letters = dead_letters(runs)
+    dsn = await world.create_database("rows")
+    await configure(world.kafka, letters, {"max.message.bytes": "3000"})
+    async with running(world, dsn) as service:
+        await world.send(runs, "k", b"small")
+        await until(lambda: _buried(world, b"small"), "the small one is buried")
+        await world.send(runs, "k", b"l" * 5_000)
+        await until(lambda: bool(service.not_ready()), "the large one is refused")
+        # when its topic takes it at last
+        await configure(world.kafka, letters, {})
+        # then it is there, and the next record is unharmed
+        await until(lambda: _buried(world, b"small", b"l" * 5_000), "the large one is buried")
+        await world.send(runs, "k", world.codec.encode(runs, SIGNALLED))
+        world.produced = 1
+        await world.caught_up(dsn)
+
+
+async def test_topics_that_are_not_there_are_named(world: World) -> None:
+    absent = projection(f"{world.suffix}.absent")
+    service = Service("projection", NAMED)
+    with pytest.raises(KafkaUnavailable, match=f"no topics prompt.events.{world.suffix}.absent"):
+        await run_projection(absent, world.codec, world.kafka, service, world.dsn("rows"))
+    assert absent.name in service.not_ready()
+
+
+async def test_without_a_name_that_outlives_it_the_next_one_takes_over_at_once(world: World) -> None:
+    # given one whose partitions would stay its own for minutes, if it had a name to come back under
+    dsn = await world.create_database("rows")
+    first = await world.start(dsn, instance="", session_timeout_ms=300_000)
+    await world.produce()
+    await world.caught_up(dsn)
+    # when it has stopped
+    await stop(first)
+    # then another has them
+    async with running(world, dsn, settings=ServiceSettings()):
+        await world.produce()
+        await world.caught_up(dsn)
+    assert await tallied(dsn) == world.produced
+
+
+async def test_told_to_stop_while_the_registry_is_away_it_leaves_the_records_to_the_next_one(world: World) -> None:
+    dsn = await world.create_database("rows")
+    await world.produce()
+    async with proxy(world.stack.registry_url) as between, SchemaRegistry(between.url) as registry:
+        # given one that does not know the writers' schemas, and can't ask for them
+        between.shut()
+        async with running(world, dsn, codec=Codec(registry)):
+            await until(between.has_refused, "it asks")
+            # when it is told to stop, it does
+        assert await tallied(dsn) == 0
+        # then the next one reads what it had not
+        between.reopen()
+        async with running(world, dsn, codec=Codec(registry)):
+            await world.caught_up(dsn)
+    assert await tallied(dsn) == world.produced
+    assert not await read_all(world.kafka, dead_letters(world.topics[1]))
 
 
 async def test_a_database_that_is_not_there_yet_is_waited_for(world: World) -> None:
@@ -245,6 +312,11 @@ async def test_lag_tools_see_no_lag_when_nothing_is_left_to_read(world: World) -
     async with running(world, dsn):
         await world.caught_up(dsn)
         await until(lambda: _no_lag(world), "the group has come to the end of the log")
+
+
+async def _buried(world: World, *values: bytes) -> bool:
+    """Whether these are the dead letters of runs, each perhaps more than once."""
+    return {letter.value for letter in await read_all(world.kafka, dead_letters(world.topics[0]))} == set(values)
 
 
 async def _no_lag(world: World) -> bool:

@@ -318,8 +318,9 @@ async def test_a_rebalance_calls_nobody_twice(world: World) -> None:
     one = await world.start("one")
     await world.provider.called(names[0])
     await world.provider.called(names[1])
-    # when a second one joins, and the first one leaves as soon as it has nothing to do
-    await world.start("two")
+    # when a second one joins, and the first one leaves later
+    two = await world.start("two")
+    await two.says("partitions assigned")
     await world.many_requests("second", 40)
     await until(lambda: answered(world, 78))
     one.send(signal.SIGTERM)

@@ -13,7 +13,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from headrace.codec import Codec
 from headrace.event import Event
-from headrace.kafka import KafkaSettings, create_topics, tune
+from headrace.kafka import KafkaSettings, create_topics
 from headrace.topics import Topic, dead_letters
 
 LARGEST_REQUEST = 16 * 1_048_576
@@ -57,7 +57,6 @@ async def group_offsets(kafka: KafkaSettings, group: str) -> Mapping[TopicPartit
 
 async def read(kafka: KafkaSettings, topic: Topic, isolation_level: str = "read_committed") -> Sequence[ConsumerRecord]:
     """All records of a topic up to its end as it is now, in the order of each partition."""
-    tune()
     records: list[ConsumerRecord] = []
     consumer = AIOKafkaConsumer(
         **kafka.connection(),

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from headrace.event import Event
+from headrace.limits import GENESIS
 from headrace.topics import RUN_EVENTS
 from tests.replay import record
 from tests.replay.history import FOLDER, History, load, read
 from tests.unit.engine import CODEC, Run
-from workflow_router.model import GENESIS
 
 HISTORIES = sorted(FOLDER.glob("*.json"))
 

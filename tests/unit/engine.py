@@ -84,7 +84,7 @@ def context(key: str, now: int = NOW, received: Received | None = None) -> Conte
 
 
 def at(key: bytes | None, place: str = "run.requests-0-7") -> Received:
-    return Received(place, key, Attributes(place))
+    return Received(place, key, Attributes(place), place.rpartition("-")[0].rpartition("-")[0])
 
 
 @dataclass

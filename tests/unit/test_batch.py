@@ -534,3 +534,18 @@ def test_the_chain_of_a_log_is_over_the_bytes_that_were_sent() -> None:
     owner.batch(request(0, HOME))
     (_, first, _), (_, second, _) = owner.on(RUN_EVENTS.name)
     assert getattr(CODEC.decode(RUN_EVENTS, second), "prev") == hashlib.sha256(first or b"").digest()  # noqa: B009
+
+
+def test_what_time_leads_to_carries_on_the_request_s_correlation_actor_and_trace() -> None:
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    headers = [("ce_correlationid", b"order-7"), ("traceparent", trace.encode())]
+    owner = Owner()
+    owner.batch(request(0, HOME, events_of.StartRun(workflow="w", input="{}", actor="ada", deadline_ms=10), headers))
+    owner.memory = owner.restarted()
+    owner.batch(now=NOW + 10, tick=True)
+    assert said(owner.events())[-1].startswith("failed")
+    (_, _, found) = owner.on(RUN_RESULTS.name)[-1]
+    carried = dict(found)
+    assert (carried["ce_correlationid"], carried["ce_authid"]) == (b"order-7", b"ada")
+    assert carried["traceparent"] == trace.encode()
+    assert "ce_causationid" not in carried

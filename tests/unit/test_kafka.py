@@ -3,12 +3,11 @@
 import aiokafka.producer.sender
 from aiokafka.partitioner import murmur2
 
-from headrace.kafka import TRANSACTION_BACKOFF_S, partition_of, tune
+from headrace.kafka import TRANSACTION_BACKOFF_S, partition_of
 
 
 def test_the_wait_between_transactions_still_has_its_name_in_aiokafka() -> None:
     assert hasattr(aiokafka.producer.sender, "BACKOFF_OVERRIDE")
-    tune()
     assert aiokafka.producer.sender.BACKOFF_OVERRIDE == TRANSACTION_BACKOFF_S
 
 

@@ -6,9 +6,10 @@ import pytest
 
 from headrace.event import Event
 from headrace.events import run as events_of
+from headrace.limits import LARGEST_PAYLOAD
 from headrace.machine import Unreadable
 from tests.unit.engine import TEN_MINUTES, Run, Shelf, a_run, at, graph, message, said, succeeded
-from workflow_router.model import LARGEST_PAYLOAD, RunState
+from workflow_router.model import RunState
 
 USAGE = events_of.Usage(input_tokens=10, output_tokens=5, cost="0.10", currency="USD")
 RETRY = {"retry": {"attempts": 3, "backoff_ms": 100, "factor": 3.0}, "timeout_ms": 1_000}

@@ -7,11 +7,12 @@ import pytest
 
 from headrace.event import Event
 from headrace.events import run as events_of
+from headrace.limits import GENESIS, LARGEST_PAYLOAD
 from headrace.machine import Unreadable
 from headrace.topics import RUN_RESULTS
 from tests.unit.engine import NOW, Run, Shelf, a_run, at, graph, said
 from workflow_router.core.start import LARGEST_LABELS
-from workflow_router.model import GENESIS, LARGEST_PAYLOAD, NO_USAGE
+from workflow_router.model import NO_USAGE
 
 SCHEMA = {
     "type": "object",

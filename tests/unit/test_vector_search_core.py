@@ -7,8 +7,9 @@ import pytest
 
 from headrace.errors import NodeError
 from headrace.events.document import DocumentIngested, IngestDocument
-from headrace.resource import documents, specs
-from vector_search.core.documents import LARGEST_PASSAGE, LARGEST_TEXT, check, cut
+from headrace.limits import LARGEST_DOCUMENT
+from headrace.resource import specs
+from vector_search.core.documents import LARGEST_PASSAGE, check, cut
 from vector_search.core.passages import SMALLEST
 from vector_search.core.query import LONGEST_QUERY, asked
 from vector_search.model import Query
@@ -48,7 +49,7 @@ class TestDocuments:
         [
             ({"text": ""}, "document_empty"),
             ({"text": " \n\t "}, "document_empty"),
-            ({"text": "ä" * (LARGEST_TEXT // 2 + 1)}, "document_too_large"),
+            ({"text": "ä" * (LARGEST_DOCUMENT // 2 + 1)}, "document_too_large"),
             ({"title": "t" * 1_001}, "title_too_long"),
             ({"chunk_chars": SMALLEST - 1}, "chunk_chars_invalid"),
             ({"chunk_chars": LARGEST_PASSAGE + 1}, "chunk_chars_invalid"),
@@ -69,7 +70,6 @@ class TestDocuments:
     def test_what_apply_sends_is_accepted(self) -> None:
         """The command line checks documents before it sends them: by the same limits."""
         spec = specs.DocumentSetSpec.model_json_schema()["properties"]
-        assert documents.LARGEST_DOCUMENT == LARGEST_TEXT
         assert spec["collection"]["pattern"] == r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
         assert (spec["chunk_chars"]["minimum"], spec["chunk_chars"]["maximum"]) == (SMALLEST, LARGEST_PASSAGE)
 

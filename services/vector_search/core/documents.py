@@ -5,11 +5,10 @@ from hashlib import sha256
 
 from headrace.errors import NodeError
 from headrace.events.document import DocumentIngested, IngestDocument
+from headrace.limits import LARGEST_DOCUMENT
 from vector_search.core import passages
 from vector_search.model import Document
 
-LARGEST_TEXT = 524_288
-"""Bytes; a document travels as one record, in its command and in its event."""
 LONGEST_NAME = 500
 LONGEST_TITLE = 1_000
 LARGEST_PASSAGE = 20_000
@@ -32,8 +31,8 @@ def check(command: IngestDocument) -> None:
     if not passages.SMALLEST <= command.chunk_chars <= LARGEST_PASSAGE:
         message = f"chunk_chars is {command.chunk_chars}"
         raise _refused("chunk_chars_invalid", message, f"from {passages.SMALLEST} to {LARGEST_PASSAGE}")
-    if size > LARGEST_TEXT:
-        raise _refused("document_too_large", f"{size} bytes of text", f"at most {LARGEST_TEXT}; split it")
+    if size > LARGEST_DOCUMENT:
+        raise _refused("document_too_large", f"{size} bytes of text", f"at most {LARGEST_DOCUMENT}; split it")
     if not command.text.strip():
         raise _refused("document_empty", "no text in this document", "leave it out")
 

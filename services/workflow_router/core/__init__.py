@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from headrace.event import Event
 from headrace.events import node, run
 from headrace.machine import Context, Tick, Unreadable
+from headrace.topics import RUN_REQUESTS
 from headrace.workflow import InvalidWorkflow
 from workflow_router.core.evolve import evolve, linked
 from workflow_router.core.progress import Progress, end_of
@@ -55,6 +56,6 @@ def _first(
     match message:
         case run.StartRun():
             return start(state, message, context, workflows)
-        case Unreadable() if context.received and context.received.place.startswith("run.requests"):
+        case Unreadable() if context.received and context.received.topic == RUN_REQUESTS.name:
             return [refuse(context.now, "", "request_unreadable", f"the request can't be read: {message.reason}")]
     return ()

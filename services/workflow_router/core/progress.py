@@ -166,11 +166,11 @@ class Progress:
         """Targets of the edges that are taken after `here`, whose output is not in the state yet."""
         if not here.edges:
             return ()
+        self._values.fresh(here.id, output)
         taken = {
             edge.target
             for edge in here.edges
-            if not edge.otherwise
-            and (edge.when is None or self._values.holds(self._state, edge.when, {here.id: output}))
+            if not edge.otherwise and (edge.when is None or self._values.holds(self._state, edge.when))
         }
         conditional = {edge.target for edge in here.edges if edge.when is not None}
         if not taken & conditional:

@@ -7,11 +7,12 @@ import msgspec
 from headrace.errors import NotFound
 from headrace.event import Event
 from headrace.events.run import Pin, RunFailed, RunStarted, StartRun
+from headrace.limits import GENESIS, RUN_ID
 from headrace.machine import Context
 from headrace.resource.catalog import Resolved
 from headrace.workflow import CompiledWorkflow, InvalidWorkflow
 from workflow_router.core.progress import Progress
-from workflow_router.model import GENESIS, NO_USAGE, RUN_ID, RunState, parse_object, shortened, too_large
+from workflow_router.model import NO_USAGE, RunState, parse_object, shortened, too_large
 from workflow_router.ports import Workflows
 
 LONGEST_NAME = 200
@@ -64,6 +65,7 @@ def _checked(request: StartRun, context: Context, workflows: Workflows) -> tuple
     compiled = workflows.compile(workflow)
     spec = compiled.spec
     limit = spec.timeout_ms if request.deadline_ms is None else min(spec.timeout_ms, max(request.deadline_ms, 0))
+    origin = context.received and context.received.attributes
     started = RunStarted(
         seq=0,
         prev=GENESIS,
@@ -75,6 +77,8 @@ def _checked(request: StartRun, context: Context, workflows: Workflows) -> tuple
         actor=request.actor,
         labels=request.labels,
         deadline=context.now + limit,
+        correlation=origin.correlation if origin else None,
+        traceparent=origin.traceparent if origin else None,
         pins=(pin(workflow), *_pins(compiled, workflows)),
     )
     return started, compiled

@@ -193,7 +193,7 @@ class Batch(Generic[S]):
 
     def _apply(self, state: S, event: Event, context: Context, number: int) -> S:
         machine, key = self._machine, context.key
-        headers = self._headers(context, number)
+        headers = self._headers(state, context, number)
         event = machine.seal(state, event)
         value = self._codec.encode(machine.log, event)
         self.outbox.add(machine.log.name, self._partition, (key.encode(), value, headers(machine.log, event)))
@@ -210,11 +210,11 @@ class Batch(Generic[S]):
         self.events += 1
         return state
 
-    def _headers(self, context: Context, number: int) -> Callable[[Topic, Event], list[Header]]:
+    def _headers(self, state: S, context: Context, number: int) -> Callable[[Topic, Event], list[Header]]:
         """The CloudEvents headers of what one event leads to; ids follow from the cause: a redelivery repeats them."""
         received, key = context.received, context.key
         cause = received.place if received else f"{key}-{context.now}"
-        attributes = received.attributes if received else None
+        attributes = received.attributes if received else self._machine.origin(state)
 
         def make(topic: Topic, event: Event) -> list[Header]:
             return cloudevents.headers(
@@ -224,7 +224,7 @@ class Batch(Generic[S]):
                 time=self._time,
                 subject=key.encode(),
                 correlation=(attributes and attributes.correlation) or key,
-                causation=attributes.id if attributes else None,
+                causation=received.attributes.id if received else None,
                 actor=attributes.actor if attributes else None,
                 traceparent=attributes.traceparent if attributes else None,
             )
@@ -236,7 +236,7 @@ def _received(record: ConsumerRecord) -> Received:
     here = f"{record.topic}-{record.partition}-{record.offset}"
     place = next((value.decode() for name, value in record.headers if name == ORIGIN_HEADER and _is_place(value)), here)
     key = record.key if record.key and len(record.key) <= LONGEST_KEY else None
-    return Received(place, key, cloudevents.attributes(record.headers, place))
+    return Received(place, key, cloudevents.attributes(record.headers, place), record.topic)
 
 
 def _is_place(value: bytes | None) -> bool:

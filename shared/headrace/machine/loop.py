@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from headrace.codec import Codec
-from headrace.errors import RegistryUnavailable
+from headrace.errors import NotFound, RegistryUnavailable
 from headrace.group import Member, Records
 from headrace.kafka import KafkaSettings
 from headrace.machine import metrics
@@ -173,7 +173,7 @@ class Loop(Generic[S]):
             await partition.commit(batch)
         except ProducerFenced:
             raise  # another owner is right
-        except (KafkaError, OSError) as error:
+        except (KafkaError, OSError, NotFound) as error:  # NotFound: a table of ours is behind what a run was pinned to
             await self._close(partition)
             await self._pause("transaction failed", error)
 

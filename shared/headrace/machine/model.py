@@ -33,6 +33,8 @@ class Received(NamedTuple):
     """`<topic>-<partition>-<offset>`."""
     key: bytes | None
     attributes: Attributes
+    topic: str
+    """Where it was read; a place may name another one."""
 
 
 class Context(NamedTuple):
@@ -107,6 +109,10 @@ class Machine(ABC, Generic[S]):
     def link(self, state: S, digest: bytes) -> S:
         """Remember the SHA-256 of the log record that was just encoded."""
         return state
+
+    def origin(self, state: S) -> Attributes | None:
+        """What first led to this key: a Tick's events carry on its correlation, actor and trace."""
+        return None
 
     def due(self, state: S) -> int | None:
         """When this key wants its next Tick, epoch milliseconds."""

@@ -4,12 +4,12 @@ The order that keeps it exact, as the numbers in the code:
 
  1. the consumer's `getmany` has given a batch of one partition (loop.py)
  2. decode; what can't be decoded goes to the dead letters, in the same transaction
- 3. decide and evolve in memory
+ 3. decide and evolve in memory, which is ahead of the log from here on
  4. begin the transaction
  5. send events, requests, results, changed state and the position, as few batches
  6. await every acknowledgement; abort on any failure
  7. commit
- 8. only now is the state in memory current; on any failure it is dropped and read again
+ 8. only now has memory caught up with the log; on any failure before, it is dropped and read again
 """
 
 import asyncio
@@ -67,7 +67,7 @@ class Partition(Generic[S]):
         self._memory = Memory(self._machine, entries)
         for place in self.inputs:  # behind what retention has left of 0, auto_offset_reset goes to the earliest
             consumer.seek(place, self._memory.position.get(place.topic, 0))
-        self._position = dict(self._memory.position)
+        self._position = dict(self._memory.position)  # 8
         self.ready = self.opened = True
         _log.info("partition ready", partition=self.number, keys=len(self._memory.states))
 
@@ -112,9 +112,9 @@ class Partition(Generic[S]):
         await self._probe("after_poll")
         batch.close()
         await self._send(batch)  # 4-7
-        self._position = dict(self._memory.position)
+        self._position = dict(self._memory.position)  # 8
         await self._probe("after_commit")
-        metrics.count(self._labels, batch.consumed, batch.events, batch.poisoned, time.perf_counter() - began)  # 8
+        metrics.count(self._labels, batch.consumed, batch.events, batch.poisoned, time.perf_counter() - began)
         return records[batch.consumed :]
 
     async def _send(self, batch: Batch[S]) -> None:

@@ -15,21 +15,23 @@ The order that keeps it exact, as the numbers in the code (4 to 7 are in store.p
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.coordinator.assignors.range import RangePartitionAssignor
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from headrace.codec import Codec
+from headrace.delivery import Delivery
 from headrace.errors import RegistryUnavailable
-from headrace.kafka import LARGEST_REQUEST, KafkaSettings
+from headrace.group import Member, Records
+from headrace.kafka import KafkaSettings
 from headrace.outbox import Outbox
+from headrace.probe import Probe, no_probe
 from headrace.projection import metrics
 from headrace.projection.batch import Batch
-from headrace.projection.model import LogReplaced, Probe, Projection, no_probe
+from headrace.projection.model import LogReplaced, Projection
 from headrace.projection.store import Fenced, RowsRefused, Store, StoreUnavailable
 from headrace.service import Service
 
@@ -38,18 +40,19 @@ MAX_RECORDS = 500
 IDLE_MS = 1_000
 JOINING_MS = 50
 """Between looks at the assignment while no partition is ours."""
-SESSION_TIMEOUT_MS = 10_000
 LOOK_S = 5.0
 """Between looks at the stored positions of partitions on which nothing happens."""
 RETRY_S = 0.5
 
-Records = Mapping[TopicPartition, Sequence[ConsumerRecord]]
-
 _log = structlog.get_logger(__name__)
 
 
-class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    """One process's share of a projection. `_positions`: the next offset of each partition; None is yet to be read."""
+class Loop:
+    """One process's share of a projection. `_positions`: the next offset of each partition; None is yet to be read.
+
+    probe: awaited for every batch: after_poll, buried, begun, positions, the name of each write, before_commit,
+    after_commit.
+    """
 
     def __init__(
         self,
@@ -69,20 +72,8 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         self._busy = asyncio.Lock()
         self._assigned = False
         self._looked = time.monotonic()
-        self._producer = AIOKafkaProducer(
-            **kafka.connection(), enable_idempotence=True, linger_ms=0, max_request_size=LARGEST_REQUEST
-        )
-        self._consumer = AIOKafkaConsumer(
-            **kafka.connection(),
-            group_id=projection.name,
-            group_instance_id=f"{projection.name}.{service.instance}",
-            partition_assignment_strategy=(RangePartitionAssignor,),
-            isolation_level="read_committed",
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            session_timeout_ms=SESSION_TIMEOUT_MS,
-            heartbeat_interval_ms=SESSION_TIMEOUT_MS // 4,
-        )
+        self._delivery = Delivery(kafka)
+        self._member = Member(kafka, self, group=projection.name, name=service.member)
 
     @property
     def ready(self) -> bool:
@@ -91,34 +82,34 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
 
     async def run(self) -> None:
         """Work until told to stop. Raises LogReplaced, and what else another attempt can't mend."""
-        await self._producer.start()
-        await self._consumer.start()
-        self._consumer.subscribe([topic.name for topic in self._projection.topics], listener=self)
+        await self._delivery.start()
         try:
+            await self._member.start(topic.name for topic in self._projection.topics)
             while not self._stopping.is_set():
                 await self._poll()
         finally:
             metrics.READY.labels(self._projection.name).set(0)
-            await self._consumer.stop()
-            await self._producer.stop()
+            await self._member.stop()
+            await self._delivery.stop()
 
-    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+    async def revoke(self, places: Collection[TopicPartition]) -> None:
         """Let the batch in hand commit, then let go. Were we too slow, the next owner's positions fence us."""
         async with self._busy:
             self._assigned = False
             self._positions = {}
 
-    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        """Own these partitions from now on. The loop opens them: the client swallows errors raised in here."""
-        self._positions = dict.fromkeys(assigned)
+    async def assign(self, places: Collection[TopicPartition]) -> None:
+        """Own these partitions from now on; the next poll opens them."""
+        self._positions = dict.fromkeys(places)
         self._assigned = True
 
     async def _poll(self) -> None:
         async with self._held():
             await self._open()
         timeout = IDLE_MS if self._positions else JOINING_MS
-        records = await self._consumer.getmany(timeout_ms=timeout, max_records=MAX_RECORDS)  # 1
-        await self._learn(records)
+        records = await self._member.poll(timeout, MAX_RECORDS)  # 1
+        if not await self._learned(records):
+            return
         async with self._held():
             await self._apply(records)
         if time.monotonic() - self._looked > LOOK_S:
@@ -150,14 +141,14 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
         stored = await self._store.positions(places)
         await self._check(stored)
         for place, position in stored.items():
-            self._consumer.seek(place, position)
+            self._member.consumer.seek(place, position)
         positions.update(stored)
         _log.info("positions read", projection=self._projection.name, partitions=len(stored))
 
     async def _check(self, stored: Mapping[TopicPartition, int]) -> None:
         """Make sure that the rows come from this log, as far as offsets tell."""
-        begins = await self._consumer.beginning_offsets(list(stored))
-        ends = await self._consumer.end_offsets(list(stored))
+        begins = await self._member.consumer.beginning_offsets(list(stored))
+        ends = await self._member.consumer.end_offsets(list(stored))
         for place, position in stored.items():
             if position and not begins[place] <= position <= ends[place]:
                 raise LogReplaced(
@@ -165,14 +156,20 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
                     f"{self._projection.name} stand at {position}: start over, to make them again from this log"
                 )
 
-    async def _learn(self, records: Records) -> None:
-        """Fetch writers' schemas that are new to us; while the registry is away, wait: the records can't help it."""
+    async def _learned(self, records: Records) -> bool:
+        """Fetch writers' schemas that are new to us; while the registry is away, wait: the records can't help it.
+
+        False when told to stop before.
+        """
         values = [record.value for batch in records.values() for record in batch]
-        while (ids := self._codec.unknown(values)) and not self._stopping.is_set():
+        while ids := self._codec.unknown(values):
+            if self._stopping.is_set():
+                return False
             try:
                 await self._codec.learn(ids)
             except RegistryUnavailable as error:
                 await self._pause(error)
+        return True
 
     async def _apply(self, records: Records) -> None:
         began = time.perf_counter()
@@ -183,7 +180,7 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
                 batch.fold(place, position, records[place])  # 2
         if not batch.moves:
             return
-        self._probe("after_poll")
+        await self._probe("after_poll")
         await self._commit(batch)
         positions.update({place: move.next for place, move in batch.moves.items()})  # 8
         metrics.count(self._projection.name, batch, time.perf_counter() - began)
@@ -199,8 +196,8 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
 
     async def _bury(self, batch: Batch) -> None:
         letters, batch.letters = batch.letters, Outbox()
-        await letters.send(self._producer)
-        self._probe("buried")
+        await self._delivery.send(letters)
+        await self._probe("buried")
 
     async def _look(self) -> None:
         """Notice that somebody started over or took over, and that Postgres is away, although no record comes.
@@ -214,7 +211,8 @@ class Loop(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no 
             raise Fenced("the stored positions have moved")
         with contextlib.suppress(KafkaError, TimeoutError):
             async with asyncio.timeout(LOOK_S):
-                await self._consumer.commit({place: await self._consumer.position(place) for place in mine})
+                consumer = self._member.consumer
+                await consumer.commit({place: await consumer.position(place) for place in mine})
 
     async def _pause(self, error: BaseException) -> None:
         _log.warning("waiting", projection=self._projection.name, error=str(error) or type(error).__name__)

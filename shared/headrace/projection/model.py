@@ -11,14 +11,6 @@ from headrace.topics import Topic
 SCHEMA, DROP = "schema", "drop"
 """Names of the two queries that are no writes."""
 
-Probe = Callable[[str], None]
-"""Called with the name of each point at which a process may die: after_poll, buried, begun, positions, each write's
-name, before_commit, after_commit."""
-
-
-def no_probe(point: str) -> None:
-    """Let it live."""
-
 
 class LogReplaced(HeadraceError):
     """The rows do not come from this log, or it has lost records: start over."""

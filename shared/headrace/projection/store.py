@@ -9,8 +9,9 @@ import asyncpg
 from aiokafka import TopicPartition
 
 from headrace.errors import HeadraceError
+from headrace.probe import Probe, no_probe
 from headrace.projection.batch import Batch, Entry
-from headrace.projection.model import DROP, SCHEMA, Probe, Projection, no_probe
+from headrace.projection.model import DROP, SCHEMA, Projection
 from headrace.sql import load_queries
 
 CONNECT_S = 10.0
@@ -82,16 +83,16 @@ class Store:
         """
         try:
             async with self._session() as connection, connection.transaction():  # 4, 7
-                self._probe("begun")
+                await self._probe("begun")
                 await self._advance(connection, batch)  # 5
-                self._probe("positions")
+                await self._probe("positions")
                 for query, values in batch.writes():  # 6
                     await connection.executemany(self._projection.queries[query], values)
-                    self._probe(query)
-                self._probe("before_commit")
+                    await self._probe(query)
+                await self._probe("before_commit")
         except _REFUSED as error:
             raise RowsRefused(str(error)) from error
-        self._probe("after_commit")
+        await self._probe("after_commit")
 
     async def refused(self, batch: Batch) -> list[tuple[Entry, Exception]]:
         """Which entries Postgres does not take, and why: tried one by one, and nothing of it is kept."""

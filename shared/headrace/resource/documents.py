@@ -7,11 +7,9 @@ from pathlib import Path
 
 from headrace.events.document import IngestDocument
 from headrace.fault import Fault
+from headrace.limits import LARGEST_DOCUMENT
 from headrace.resource.files import FileFault, Resource
 from headrace.resource.specs import DocumentSetSpec
-
-LARGEST_DOCUMENT = 524_288
-"""Bytes; a document travels as one record."""
 
 
 @dataclass(slots=True)

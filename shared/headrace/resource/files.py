@@ -13,7 +13,6 @@ from headrace.resource.prompt import Spec
 from headrace.resource.source import Document, Found, parse
 from headrace.resource.specs import KINDS, check
 
-API_VERSION = "headrace/v1"
 SUFFIXES = (".yaml", ".yml")
 LARGEST_FILE = 4_194_304
 """Bytes."""

@@ -21,6 +21,7 @@ from headrace.stack.home import Home, PartState, Running
 from headrace.stack.parts import Part, Plan
 
 CHECK_S = 0.1
+WATCH_S = 5.0
 STOP_S = 10.0
 RESTARTS = 5
 WINDOW_S = 120.0
@@ -103,15 +104,19 @@ class Supervisor:
         process = await self._spawn(part)
         ending = asyncio.create_task(process.wait())
         starting = asyncio.create_task(self._start(part))
+        watching: asyncio.Task[None] | None = None
         try:
             await asyncio.wait({ending, starting}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
                 self._state(part, "well", process.pid)
                 self._well[part.name].set()
+                watching = asyncio.create_task(self._watch(part, process.pid))
             return await ending
         finally:
             starting.cancel()
+            if watching:
+                watching.cancel()
 
     async def _start(self, part: Part) -> None:
         """Wait until a part is well, and do what is to be done then."""
@@ -124,6 +129,14 @@ class Supervisor:
         except TimeoutError as error:
             message = f"{part.name} was not well after {part.deadline_s:.0f} s; see {self._log(part)}"
             raise StackError(message) from error
+
+    async def _watch(self, part: Part, pid: int) -> None:
+        """Note whether a part that was well once is so now; it may wait for another, or stand still."""
+        while True:
+            await asyncio.sleep(WATCH_S)
+            status = "well" if await part.well() else "not ready"
+            if status != self._running.parts[part.name].status:
+                self._state(part, status, pid)
 
     async def _spawn(self, part: Part) -> asyncio.subprocess.Process:
         with self._log(part).open("ab") as log:

@@ -27,9 +27,6 @@ class Attempt:
         """The outcome, good or bad. Raises only what must be repeated, such as a journal that is away."""
         began = _now()
         try:
-            deadline = self._job.deadline(request)
-            if deadline is not None and deadline <= began:
-                raise NodeError("timeout", "the request came after its deadline; no call was made", retryable=True)
             call = self._job.plan(request)
             answer = await self._answer(request, call)
             return self._job.succeeded(request, call, answer, began, _now())
@@ -39,10 +36,13 @@ class Attempt:
             return self._job.failed(request, _fault(error), began, _now())
 
     async def _answer(self, request: Event, call: Any) -> Any:
+        deadline = self._job.deadline(request)
+        if deadline is not None and deadline <= _now():
+            return await self._made_in_time(request)
         if self._journal is None:
             return await self._job.perform(call)
         key = self._job.journal_key(request)
-        entry = await self._noted(self._journal, key, self._job.deadline(request))
+        entry = await self._noted(self._journal, key, deadline)
         if entry.done:
             return entry.answer()
         try:
@@ -53,6 +53,14 @@ class Attempt:
             await self._journal.failed(key, fault)
             raise fault from error
         return answer
+
+    async def _made_in_time(self, request: Event) -> Any:
+        """The answer to a request that comes too late to call for it; one that the journal has is paid, and counts."""
+        if self._journal is not None:
+            entry = await self._journal.find(self._job.journal_key(request))
+            if entry.done:
+                return entry.answer()
+        raise NodeError("timeout", "the request came after its deadline; it led to no call", retryable=True)
 
     async def _noted(self, journal: "Journal", key: str, deadline: int | None) -> "Entry":
         """The journal's entry; a call that another worker is making is waited for until the deadline."""

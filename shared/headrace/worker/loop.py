@@ -14,6 +14,7 @@ from prometheus_client import Counter, Histogram
 
 from headrace import cloudevents
 from headrace.codec import Codec
+from headrace.delivery import Delivery
 from headrace.errors import JournalUnavailable, RegistryUnavailable, Undecodable
 from headrace.event import Event
 from headrace.group import Member, Records
@@ -23,7 +24,6 @@ from headrace.probe import Probe, no_probe
 from headrace.service import Service
 from headrace.topics import Topic, dead_letters
 from headrace.worker.attempt import Attempt
-from headrace.worker.delivery import Delivery
 from headrace.worker.job import Job
 from headrace.worker.watermark import Watermark
 
@@ -108,6 +108,9 @@ class Loop:
         """Start with fresh marks."""
         self._marks = {place: Watermark() for place in places}
         self.assigned = True
+        _log.info(
+            "partitions assigned", worker=self._worker.name, partitions=sorted(place.partition for place in places)
+        )
 
     async def _poll(self) -> None:
         if self._failure is not None:

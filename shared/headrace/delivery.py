@@ -1,4 +1,4 @@
-"""Sending outcomes: idempotent, without transactions."""
+"""Sending what needs no transaction, idempotently: outcomes of workers, dead letters of projections."""
 
 import asyncio
 

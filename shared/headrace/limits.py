@@ -1,0 +1,12 @@
+"""What callers, services and the command line must agree on: ids and sizes."""
+
+import re
+
+RUN_ID = re.compile(r"[A-Za-z0-9._:-]{1,200}")
+"""A run id that a caller may choose."""
+GENESIS = bytes(32)
+"""What the first record of a run's log has as the digest of the one before."""
+LARGEST_PAYLOAD = 393_216
+"""Bytes of the largest input or output of a run or a node."""
+LARGEST_DOCUMENT = 524_288
+"""Bytes of the largest document: it travels as one record."""
