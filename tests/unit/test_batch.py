@@ -543,7 +543,7 @@ def test_what_time_leads_to_carries_on_the_request_s_correlation_actor_and_trace
     owner.batch(request(0, HOME, events_of.StartRun(workflow="w", input="{}", actor="ada", deadline_ms=10), headers))
     owner.memory = owner.restarted()
     owner.batch(now=NOW + 10, tick=True)
-    assert said(owner.events())[-1].startswith("failed")
+    assert said(owner.events())[-1] == "run failed deadline_exceeded"
     (_, _, found) = owner.on(RUN_RESULTS.name)[-1]
     carried = dict(found)
     assert (carried["ce_correlationid"], carried["ce_authid"]) == (b"order-7", b"ada")
