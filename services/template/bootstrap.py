@@ -4,7 +4,7 @@ from headrace.service import Service, open_codec
 from headrace.settings import ServiceSettings
 from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS
 from headrace.worker import Worker, run_worker
-from template.core import TemplateJob
+from template.job import TemplateJob
 
 
 async def start(service: Service, settings: ServiceSettings) -> None:

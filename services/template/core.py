@@ -9,11 +9,9 @@ import msgspec
 from pydantic import ValidationError
 
 from headrace.errors import NodeError
-from headrace.events.node import ExecuteNode
 from headrace.expression import Data, Expression, ExpressionError, compile_expression
 from headrace.nodes import TemplateConfig
 from headrace.templating import TemplateFault, render
-from headrace.worker import Done, NodeJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +23,25 @@ class Plan:
     input: Mapping[str, Any]
 
 
-class TemplateJob(NodeJob[Plan]):
-    """The job; its port is the processor."""
+def plan(config: str, given: str) -> Plan:
+    """Compiled expressions, and the input. Raises NodeError for a configuration that makes no sense."""
+    expressions, templates = _prepared(config)
+    return Plan(expressions, templates, msgspec.json.decode(given))
 
-    inline = True
 
-    def plan(self, request: ExecuteNode) -> Plan:
-        """Compiled expressions, and the input. Raises NodeError for a configuration that makes no sense."""
-        expressions, templates = _prepared(request.config)
-        return Plan(expressions, templates, msgspec.json.decode(request.input))
-
-    async def perform(self, call: Plan) -> dict[str, Any]:
-        """The values by name. Raises NodeError, which names the expression or template that failed."""
+def compute(call: Plan) -> dict[str, Any]:
+    """The values by name. Raises NodeError, which names the expression or template that failed."""
+    try:
+        data = Data(input=call.input)
+        made = {name: expression.evaluate(data) for name, expression in call.expressions.items()}
+    except ExpressionError as error:
+        raise NodeError("expression_failed", str(error)) from error
+    for name, source in call.templates.items():
         try:
-            data = Data(input=call.input)
-            made = {name: expression.evaluate(data) for name, expression in call.expressions.items()}
-        except ExpressionError as error:
-            raise NodeError("expression_failed", str(error)) from error
-        for name, source in call.templates.items():
-            try:
-                made[name] = render(source, call.input)
-            except TemplateFault as error:
-                raise NodeError("template_failed", f"template {name}: {error}") from error
-        return made
-
-    def interpret(self, call: Plan, answer: dict[str, Any]) -> Done:
-        """The values are the output."""
-        return Done(answer)
+            made[name] = render(source, call.input)
+        except TemplateFault as error:
+            raise NodeError("template_failed", f"template {name}: {error}") from error
+    return made
 
 
 @lru_cache(maxsize=1_024)

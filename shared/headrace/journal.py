@@ -112,7 +112,7 @@ class Journal:
         """What became of a call; nothing is noted. Raises JournalUnavailable."""
         async with self._connection() as connection:
             found = await connection.fetchrow(_SQL["find"], key)
-        return Entry(found and found["answer"])
+        return Entry(found["answer"] if found else None)
 
     async def done(self, key: str, answer: Any) -> None:
         """Note the answer; keeps trying, for the call has been paid."""
@@ -161,6 +161,7 @@ class Journal:
             if found is None:
                 return None
             if found["answer"] is not None:
+                self._taken_over.discard(key)
                 return Entry(found["answer"])
             if found["owner"] == self._owner:  # noted, but the connection broke before we heard of it: nobody calls
                 return Entry(ambiguous=key in self._taken_over)

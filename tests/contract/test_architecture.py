@@ -103,20 +103,12 @@ def what_is_pure_stays_pure(module: str, text: str) -> list[str]:
 
 
 def _waiting(text: str) -> Iterator[str]:
-    """Functions that can wait. A job's `perform` is its port, and async in every job: it may be one only by its name.
-
-    So may a port, which is a Protocol: a shape of what others do.
-    """
+    """Functions that can wait. Those of a port may, which is a Protocol: a shape of what others do."""
     tree = ast.parse(text)
     for owner in ast.walk(tree):
         if isinstance(owner, ast.ClassDef) and any(getattr(base, "id", "") == "Protocol" for base in owner.bases):
             owner.body = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.AsyncFunctionDef) and node.name == "perform":
-            if any(isinstance(inside, ast.Await | ast.AsyncFor | ast.AsyncWith) for inside in ast.walk(node)):
-                yield node.name
-        elif isinstance(node, ast.AsyncFunctionDef):
-            yield node.name
+    yield from (node.name for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef))
 
 
 def only_the_start_reads_the_environment(module: str, text: str) -> list[str]:
@@ -174,7 +166,7 @@ VIOLATIONS: list[tuple[Rule, str, str]] = [
     (what_is_pure_stays_pure, "projector.core", "def f():\n    print('x')"),
     (what_is_pure_stays_pure, "projector.core", "def f(path):\n    return open(path)"),
     (what_is_pure_stays_pure, "workflow_router.core", "async def decide(): ..."),
-    (what_is_pure_stays_pure, "template.core", "class J:\n    async def perform(self, call):\n        await call"),
+    (what_is_pure_stays_pure, "template.core", "class J:\n    async def perform(self, call): return 1"),
     (what_is_pure_stays_pure, "template.core", "class P(Protocol): ...\nclass J:\n    async def fetch(self): ..."),
     (only_the_start_reads_the_environment, "headrace.codec", "import os\nX = os.environ['X']"),
     (only_the_start_reads_the_environment, "headrace.kafka", "from os import environ"),
@@ -202,7 +194,6 @@ def test_the_rule_sees_what_breaks_it(rule: Rule, module: str, text: str) -> Non
             "projector.core",
             "from datetime import UTC, datetime\ndatetime.fromtimestamp(0, UTC)",
         ),
-        (what_is_pure_stays_pure, "template.core", "class J:\n    async def perform(self, call): return 1"),
         (what_is_pure_stays_pure, "model_invoke.ports", "class P(Protocol):\n    async def ask(self): ..."),
         (only_the_start_reads_the_environment, "template.__main__", "import os\nos.environ"),
     ],

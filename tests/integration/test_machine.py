@@ -78,6 +78,7 @@ class World:
         await one.says("partition ready", times=2)
         two = await self.start(instances[1])
         await two.says("partition ready")
+        await one.says("partition ready", times=3)
         return one, two
 
     def home(self, name: str) -> int:

@@ -20,7 +20,7 @@ from headrace.event import Event
 from headrace.events import resource, run
 from headrace.events.node import ExecuteNode, NodeSucceeded
 from headrace.kafka import KafkaSettings, partition_of
-from headrace.machine import Context, Output, run_machine
+from headrace.machine import Context, Output, Tick, Unreadable, run_machine
 from headrace.resource.catalog import Catalog
 from headrace.service import Service
 from headrace.settings import ServiceSettings
@@ -37,7 +37,7 @@ from headrace.topics import (
     dead_letters,
 )
 from headrace.worker import Worker, run_worker
-from template.core import TemplateJob
+from template.job import TemplateJob
 from tests.conftest import Stack
 from tests.integration import topics
 from tests.integration.processes import machine as process
@@ -97,6 +97,11 @@ def poison(good: bytes, misplaced: bytes) -> dict[str, Poison]:
         "large key that is no text": Poison(good, "the key has", key=b"\xff" * half),
         "large headers": Poison(b"", "wire format", headers=long_ids),
     }
+
+
+def without_the_largest(cases: dict[str, Poison]) -> dict[str, Poison]:
+    """Less those whose size alone makes them poison for any machine, but for one of 5 MB."""
+    return {name: case for name, case in cases.items() if not name.startswith(("all that", "large ", "5 MB astray"))}
 
 
 @dataclass
@@ -389,6 +394,11 @@ class OwnRuns(RunMachine):
         self.inputs = (requests, outcomes)
         self.commands = (requests,)
         self._own = {topic.name.removesuffix(f".{suffix}"): topic for topic in own}
+        self._names = {topic.name: name for name, topic in self._own.items()}
+
+    def decide(self, state: RunState, message: Event | Tick | Unreadable, context: Context) -> Sequence[Event]:
+        received = context.received and context.received._replace(topic=self._names[context.received.topic])
+        return super().decide(state, message, context._replace(received=received))
 
     def outputs(self, state: RunState, event: Event, context: Context) -> Iterable[Output]:
         for output in super().outputs(state, event, context):
@@ -405,7 +415,7 @@ async def runs(stack: Stack) -> AsyncIterator[Runs]:
 async def test_requests_that_make_no_sense_have_a_result_that_says_so(runs: Runs) -> None:
     # given every kind of poison, and requests that are valid Avro and nonsense
     misplaced = runs.codec.encode(runs.results, run.RunCancelled(**END, reason="misplaced"))
-    cases = poison(runs.value(), misplaced)
+    cases = without_the_largest(poison(runs.value(), misplaced))
     for name, case in cases.items():
         await runs.poison(runs.requests, name, case)
     nonsense = {
@@ -424,8 +434,8 @@ async def test_requests_that_make_no_sense_have_a_result_that_says_so(runs: Runs
         await runs.send(runs.requests, name, value)
     # when the machine has come behind the last of them
     async with runs.running():
-        await runs.assert_buried(runs.requests, runs.machine.name)
         results = await runs.outcomes()
+        await runs.assert_buried(runs.requests, runs.machine.name)
     # then each has one result
     expected = {name: code for name, (_, code) in nonsense.items()}
     expected |= {_key(name): "request_unreadable" for name, case in cases.items() if case.key == NAMED}
@@ -473,12 +483,10 @@ async def test_a_worker_buries_poison_and_does_the_rest(requests: Requests, job:
     # given poison among requests that are well; nobody limits the router's own records to what callers may send
     misplaced = requests.codec.encode(requests.outcomes, NodeSucceeded(node="n", output="", **TIMES))
     cases = poison(requests.value(), misplaced)
-    for name in ("large", "5 MB", "5 MB astray"):
+    largest = cases["all that the broker takes"]._replace(reason="schema id 0")
+    cases = {**without_the_largest(cases), "all that the broker takes": largest}
+    for name in ("large", "5 MB"):
         cases[name] = cases[name]._replace(reason="bytes follow")
-    for name in ("large key", "large key that is no text"):
-        del cases[name]
-    for name in ("all that the broker takes", "all that it takes, astray"):
-        cases[name] = cases[name]._replace(reason="schema id 0")
     for number, (name, case) in enumerate(cases.items()):
         await requests.poison(requests.requests, name, case)
         await requests.send(requests.requests, f"well-{number}", requests.value(), headers=HEADERS)

@@ -16,18 +16,20 @@ from aiokafka import AIOKafkaProducer, ConsumerRecord
 
 from headrace.codec import Codec
 from headrace.contracts import SchemaRegistry
+from headrace.errors import JournalUnavailable
 from headrace.event import Event
 from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded
 from headrace.kafka import KafkaSettings
 from headrace.service import Service
 from headrace.settings import ServiceSettings
-from headrace.worker import Worker, run_worker
+from headrace.worker import Done, NodeJob, Worker, run_worker
 from tests.conftest import Stack
 from tests.integration import topics
 from tests.integration.databases import database
 from tests.integration.processes import Processes, Started, processes
 from tests.integration.processes import worker as process
 from tests.integration.provider import Provider, provider
+from tests.integration.proxy import proxy
 from tests.integration.waiting import until
 
 
@@ -362,3 +364,58 @@ async def test_told_to_stop_it_does_not_wait_for_ever_and_the_next_one_repeats(w
     world.provider.release("last")
     await world.start()
     assert answer_of((await world.outcomes("last"))[0]) == {"name": "last", "call": 2}
+
+
+async def test_told_to_stop_while_the_registry_is_away_it_ends_its_calls_all_the_same(world: World) -> None:
+    # given a call under way, and behind it a record of a schema that nobody can look up now
+    async with proxy(world.stack.registry_url) as registry:
+        world.provider.hold("last")
+        worker = await world.start(registry_url=registry.url)
+        await world.request("last")
+        await world.provider.called("last")
+        registry.shut()
+        await world.router.send_and_wait(world.requests.name, b"\0\x7f\xff\xff\xff!", b"new", partition=0)
+        await worker.says('"waiting"')
+        # when it is told to stop
+        worker.send(signal.SIGTERM)
+        await worker.says("ending calls under way")
+        world.provider.release("last")
+        # then the call ends, once
+        assert await worker.ended(10) == 0, worker.log
+    assert answer_of((await world.outcomes("last"))[0]) == {"name": "last", "call": 1}
+
+
+class ForgetfulJob(NodeJob[None]):
+    """Finds its journal away, and notes each time what its service waits for."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self.seen: list[list[str]] = []
+
+    def plan(self, request: ExecuteNode) -> None:
+        """Nothing."""
+
+    async def perform(self, call: None) -> None:
+        """Be away twice."""
+        self.seen.append([name for name in self._service.not_ready() if name != "start"])
+        if len(self.seen) < 3:
+            raise JournalUnavailable("away")
+
+    def interpret(self, call: None, answer: None) -> Done:
+        """Nothing."""
+        return Done(None)
+
+
+async def test_it_is_not_ready_until_its_journal_is_back(world: World) -> None:
+    service = Service("worker", ServiceSettings(instance="one"))
+    job = ForgetfulJob(service)
+    worker = Worker(world.group, world.requests, world.outcomes_topic, job)
+    running = asyncio.create_task(run_worker(worker, world.codec, world.kafka, service))
+
+    await world.request("patient")
+    await world.outcomes("patient")
+
+    assert job.seen == [[], [world.group], [world.group]]
+    assert service.not_ready() == ["start"]
+    service.stopping.set()
+    await asyncio.wait_for(running, 10)

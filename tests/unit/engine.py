@@ -179,6 +179,25 @@ def graph(*edges: Edge, **nodes: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+RETRY: dict[str, Any] = {"retry": {"attempts": 3, "backoff_ms": 100, "factor": 3.0}, "timeout_ms": 1_000}
+USAGE = run.Usage(input_tokens=10, output_tokens=5, cost="0.10", currency="USD")
+
+
+def a_running(spec: Mapping[str, Any] | None = None, **fields: Any) -> Run:
+    """A run that has started: unless a spec says otherwise, of `a`, which may be tried three times, then `b`."""
+    started = a_run(spec or graph("a b", a=RETRY))
+    started.start(**fields)
+    return started
+
+
+def usage(**fields: Any) -> run.Usage:
+    return run.Usage(**{"input_tokens": 1, "output_tokens": 1, "cost": "1", "currency": "USD", **fields})
+
+
+def call(**fields: Any) -> run.Call:
+    return run.Call(**{"provider": "m@1", "outcome": "ok", "latency_ms": 1, **fields})
+
+
 def said(events: Iterable[Event]) -> list[str]:
     """Events in short: name, node, and what matters of the rest."""
     return [_SAID[type(event)](event).strip() for event in events]

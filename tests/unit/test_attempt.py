@@ -12,7 +12,7 @@ from headrace.events import node
 from headrace.events.run import Usage
 from headrace.worker.attempt import Attempt
 from headrace.worker.job import LARGEST_OUTPUT, Done, NodeJob
-from template.core import TemplateJob
+from template.job import TemplateJob
 
 USAGE = Usage(input_tokens=1, output_tokens=2, cost="0.1", currency="USD")
 

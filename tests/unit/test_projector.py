@@ -23,6 +23,7 @@ from headrace.topics import PROMPT_EVENTS, RUN_EVENTS
 from projector.bootstrap import PROJECTION
 from projector.core import rows
 from projector.model import RUN_KEY, RUN_NODE_KEY, ResourceChange, Run, RunNode
+from projector.settings import ProjectorSettings
 
 PLACE: dict[str, Any] = {"seq": 4, "prev": bytes(32)}
 AT = 1_700_000_000_123
@@ -221,3 +222,7 @@ def test_the_columns_of_a_query_are_the_fields_of_its_row(name: str, row: type[A
     assert found
     assert re.findall(r"\w+", found[1]) == list(row._fields)
     assert found[2].split(", ") == [f"${number}" for number in range(1, len(row._fields) + 1)]
+
+
+def test_the_database_and_its_password_are_not_shown() -> None:
+    assert "hunter2" not in repr(ProjectorSettings(database_url="postgresql://me:hunter2@db/x"))

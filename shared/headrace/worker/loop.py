@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Collection, Mapping
+from collections import Counter as Tally
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +35,8 @@ MAX_RECORDS = 500
 IDLE_MS = 1_000
 COMMIT_S = 0.2
 """Between commits of offsets: what a killed worker does again, at the most."""
-GRACE_S = 8.0
-"""Seconds that calls under way have after a stop; those left are repeated by the next owner."""
+GRACE_S = 6.0
+"""Seconds of the ten for a stop that calls under way have; those left are repeated by the next owner."""
 RETRY_S = 0.5
 
 REQUESTS = Counter("headrace_worker_requests_total", "Requests answered.", ("worker", "outcome"))
@@ -43,6 +44,10 @@ DEAD_LETTERS = Counter("headrace_worker_dead_letters_total", "Records that could
 SECONDS = Histogram("headrace_worker_seconds", "From poll to outcome of one request.", ("worker",))
 
 _log = structlog.get_logger(__name__)
+
+
+Answer = tuple[ConsumerRecord, cloudevents.Attributes, Event]
+"""A request's record, the attributes it came with, and its outcome."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class Loop:
         self._stopping = service.stopping
         self._probe = probe
         self._source = f"/headrace/{worker.name}".encode()
-        self._key_name = "run_id" if worker.requests.key == "run id" else "key"
+        self._known = ("run_id" if worker.requests.key == "run id" else "key", "event_id", "trace_id")
         self._marks: Mapping[TopicPartition, Watermark] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
@@ -101,6 +106,7 @@ class Loop:
 
     async def revoke(self, places: Collection[TopicPartition]) -> None:
         """Commit what has ended, and forget: what is under way will be repeated by the next owner."""
+        self.assigned = False
         await self._commit()
         self._marks = {}
 
@@ -123,14 +129,15 @@ class Loop:
             wait = IDLE_MS if not self._running and not self._uncommitted() else int(COMMIT_S * 1000)
             records = await self._member.poll(wait, MAX_RECORDS if inline else free)
             marks = self._marks
-            await self._learn(records)
+            if not await self._learned(records):
+                return
             if marks is self._marks:  # else a rebalance came between, and whoever owns the records now reads them again
                 await (self._work_inline(records) if inline else self._spawn(records))
         if time.monotonic() - self._committed > COMMIT_S:
             await self._commit()
 
     def _uncommitted(self) -> bool:
-        return time.monotonic() - self._committed < COMMIT_S
+        return any(mark.pending is not None for mark in self._marks.values())
 
     async def _work_inline(self, records: Records) -> None:
         """A whole batch, one after the other, without a task a record."""
@@ -140,8 +147,9 @@ class Loop:
         began = time.perf_counter()
         outbox = Outbox()
         await self._probe("taken")
-        for _, record in taken:
-            await self._answer(record, outbox)
+        answers = [answer for _, record in taken if (answer := await self._answer(record, outbox))]
+        structlog.contextvars.unbind_contextvars(*self._known)
+        self._put(answers, outbox)
         await self._probe("answered")
         await self._deliver(outbox)
         await self._probe("sent")
@@ -173,42 +181,54 @@ class Loop:
         began = time.perf_counter()
         outbox = Outbox()
         await self._probe("taken")
-        await self._answer(record, outbox)
+        if answer := await self._answer(record, outbox):
+            self._put([answer], outbox)
         await self._probe("answered")
         await self._deliver(outbox)
         await self._probe("sent")
         mark.end(record.offset)
         SECONDS.labels(self._worker.name).observe(time.perf_counter() - began)
 
-    async def _answer(self, record: ConsumerRecord, outbox: Outbox) -> None:
-        """Put what answers a request into the outbox; one that can't be read goes to the dead letters as well."""
+    async def _answer(self, record: ConsumerRecord, outbox: Outbox) -> Answer | None:
+        """What answers a request. One that can't be read goes to the dead letters, and may have no answer.
+
+        What is logged from here on names the request, until the task ends or another is bound.
+        """
         place = f"{record.topic}-{record.partition}-{record.offset}"
         attributes = cloudevents.attributes(record.headers, place)
         key = (record.key or b"").decode(errors="replace")
-        known = {self._key_name: key, "event_id": attributes.id, "trace_id": attributes.trace_id}
-        with structlog.contextvars.bound_contextvars(**known):
-            try:
-                outcome = await self._outcome(self._codec.decode(self._worker.requests, record.value))
-            except Undecodable as error:
-                self._bury(record, error, outbox)
-                unread = self._worker.job.unreadable(key, str(error), time.time_ns() // 1_000_000)
-                if unread is None:
-                    return
-                outcome = unread
-            _log.debug("answered", outcome=outcome.NAME)
-        value = self._codec.encode(self._worker.outcomes, outcome)
-        REQUESTS.labels(self._worker.name, type(outcome).__name__).inc()
-        answer = (record.key, value, self._headers(record, attributes, outcome))
-        outbox.add(self._worker.outcomes.name, record.partition, answer)
+        known = zip(self._known, (key, attributes.id, attributes.trace_id), strict=True)
+        structlog.contextvars.bind_contextvars(**dict(known))
+        outcome: Event | None
+        try:
+            outcome = await self._outcome(self._codec.decode(self._worker.requests, record.value))
+        except Undecodable as error:
+            self._bury(record, error, outbox)
+            outcome = self._worker.job.unreadable(key, str(error), time.time_ns() // 1_000_000)
+        if outcome is None:
+            return None
+        _log.debug("answered", outcome=outcome.NAME)
+        return record, attributes, outcome
+
+    def _put(self, answers: Sequence[Answer], outbox: Outbox) -> None:
+        """Put outcomes into the outbox, and count them."""
+        now = cloudevents.timestamp(time.time_ns() // 1_000_000)
+        for record, cause, outcome in answers:
+            value = self._codec.encode(self._worker.outcomes, outcome)
+            headers = self._headers(record, cause, outcome, now)
+            outbox.add(self._worker.outcomes.name, record.partition, (record.key, value, headers))
+        for name, number in Tally(type(outcome).__name__ for *_, outcome in answers).items():
+            REQUESTS.labels(self._worker.name, name).inc(number)
 
     async def _outcome(self, request: Event) -> Event:
         while True:
             try:
-                return await self._attempt.outcome(request)
+                outcome = await self._attempt.outcome(request)
             except JournalUnavailable as error:
                 await self._wait_for("journal", error)
-            finally:
+            else:
                 self.away.discard("journal")
+                return outcome
 
     def _bury(self, record: ConsumerRecord, error: Undecodable, outbox: Outbox) -> None:
         DEAD_LETTERS.labels(self._worker.name).inc()
@@ -221,14 +241,14 @@ class Loop:
         outbox.add(dead_letters(self._worker.requests).name, record.partition, letter)
 
     def _headers(
-        self, record: ConsumerRecord, cause: cloudevents.Attributes, outcome: Event
+        self, record: ConsumerRecord, cause: cloudevents.Attributes, outcome: Event, now: bytes
     ) -> list[cloudevents.Header]:
         key: bytes = record.key or b""
         return cloudevents.headers(
             outcome.NAME,
             f"{cause.id}/outcome",
             source=self._source,
-            time=cloudevents.timestamp(time.time_ns() // 1_000_000),
+            time=now,
             subject=key,
             correlation=cause.correlation or key.decode(errors="replace"),
             causation=cause.id,
@@ -247,23 +267,34 @@ class Loop:
                 self.away.discard("kafka")
                 return
 
-    async def _learn(self, records: Records) -> None:
+    async def _learned(self, records: Records) -> bool:
+        """Fetch writers' schemas that are new to us; waits while the registry is away.
+
+        False when told to stop before.
+        """
         values = [record.value for batch in records.values() for record in batch]
         while ids := self._codec.unknown(values):
             try:
                 await self._codec.learn(ids)
             except RegistryUnavailable as error:
-                await self._wait_for("schema registry", error)
+                if await self._stopped_while_away("schema registry", error):
+                    return False
             else:
                 self.away.discard("schema registry")
+        return True
 
     async def _wait_for(self, what: str, error: BaseException) -> None:
-        """Something is away: not ready until it is back. Raises CancelledError when the worker is told to stop."""
+        """In the middle of a request. Raises CancelledError when the worker is told to stop: the next one does it."""
+        if await self._stopped_while_away(what, error):
+            raise asyncio.CancelledError
+
+    async def _stopped_while_away(self, what: str, error: BaseException) -> bool:
+        """Something is away: not ready until it is back. Waits RETRY_S; whether the worker was told to stop."""
         self.away.add(what)
         _log.warning("waiting", worker=self._worker.name, what=what, error=str(error) or type(error).__name__)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), RETRY_S)
-            raise asyncio.CancelledError
+        return self._stopping.is_set()
 
     async def _commit(self) -> None:
         pending = [(place, mark, offset) for place, mark in self._marks.items() if (offset := mark.pending) is not None]
