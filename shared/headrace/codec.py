@@ -135,7 +135,8 @@ def _read(reader: _Reader, value: bytes) -> Event:
         datum = fastavro.schemaless_reader(buffer, reader.writer, reader.reader)
         event = msgspec.convert(datum, reader.event)
     except Exception as error:  # fastavro raises whatever a malformed body leads it to, and all of it is poison
-        raise Undecodable(f"the body is not a valid {reader.event.NAME}: {error or type(error).__name__}") from error
+        reason = str(error) or type(error).__name__
+        raise Undecodable(f"the body is not a valid {reader.event.NAME}: {reason}") from error
     if buffer.tell() != len(value):
         raise Undecodable(f"{len(value) - buffer.tell()} bytes follow the {reader.event.NAME}")
     return event

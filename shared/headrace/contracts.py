@@ -57,7 +57,7 @@ class SchemaRegistry:
             answer = await self._http.request(method, path, **options)
         except httpx.TransportError as error:
             raise RegistryUnavailable(
-                f"the schema registry at {self.url} does not answer ({error or type(error).__name__})"
+                f"the schema registry at {self.url} does not answer ({str(error) or type(error).__name__})"
             ) from error
         if answer.is_success or (missing_ok and answer.status_code == httpx.codes.NOT_FOUND):
             return answer

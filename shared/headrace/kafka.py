@@ -1,9 +1,11 @@
 """Facts about the connection to Kafka that all loops share: settings, topics, partitions, dead letters."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import aiokafka.producer.sender
+import structlog
+from aiokafka import ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
@@ -13,7 +15,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from headrace import raw_records
 from headrace.errors import KafkaUnavailable
-from headrace.topics import PARTITIONS, Topic
+from headrace.outbox import Record
+from headrace.topics import PARTITIONS, Topic, dead_letters
+
+_log = structlog.get_logger(__name__)
 
 ORIGIN_HEADER = "headrace-origin"
 """Header of a record that was forwarded to its home partition: `<topic>-<partition>-<offset>` of its first place."""
@@ -94,26 +99,23 @@ def _new_topic(topic: Topic, settings: KafkaSettings) -> NewTopic:
     return NewTopic(topic.name, settings.partitions, settings.replication_factor, topic_configs=topic.config)
 
 
-def dead_letter_headers(
-    headers: Sequence[tuple[str, bytes]],
-    place: tuple[str, int, int],
-    *,
-    connector: str,
-    stage: str,
-    error: BaseException,
-) -> list[tuple[str, bytes]]:
-    """A dead letter's headers: the record's own, then Kafka Connect's names for what went wrong (KIP-298).
+def dead_letter(
+    record: ConsumerRecord, topic: Topic, *, connector: str, stage: str, error: BaseException
+) -> tuple[str, int, Record]:
+    """Where a record that nobody can use goes, and as what; said in the log.
 
-    place: topic, partition and offset at which the record was read. connector: the service that gave it up.
+    Key and value stay as they are, and so do the headers, behind which stand Kafka Connect's names for what went wrong
+    (KIP-298). connector: the service that gave the record up.
     """
-    topic, partition, offset = place
     context = {
-        "topic": topic,
-        "partition": str(partition),
-        "offset": str(offset),
+        "topic": record.topic,
+        "partition": str(record.partition),
+        "offset": str(record.offset),
         "connector.name": connector,
         "stage": stage,
         "exception.class.name": type(error).__qualname__,
         "exception.message": str(error)[:LONGEST_MESSAGE],
     }
-    return [*headers, *((f"__connect.errors.{name}", value.encode()) for name, value in context.items())]
+    _log.warning("dead letter", **{name: context[name] for name in ("topic", "partition", "offset")}, error=str(error))
+    added = ((f"__connect.errors.{name}", value.encode()) for name, value in context.items())
+    return dead_letters(topic).name, record.partition, (record.key, record.value, [*record.headers, *added])

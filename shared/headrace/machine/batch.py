@@ -14,10 +14,10 @@ from headrace.codec import Codec
 from headrace.errors import Undecodable
 from headrace.event import Event
 from headrace.events.control import Position
-from headrace.kafka import ORIGIN_HEADER, dead_letter_headers, partition_of
+from headrace.kafka import ORIGIN_HEADER, dead_letter, partition_of
 from headrace.machine.model import POSITION_KEY, Context, Machine, Message, Received, S, Tick, Unreadable
 from headrace.outbox import Outbox
-from headrace.topics import LARGEST_MESSAGE, Topic, dead_letters
+from headrace.topics import LARGEST_MESSAGE, Topic
 
 LONGEST_KEY = 1_024
 """Bytes of the longest key that names something; it is on every record that follows."""
@@ -175,12 +175,9 @@ class Batch(Generic[S]):
             return Unreadable(str(error))
 
     def _bury(self, record: ConsumerRecord, error: Undecodable) -> None:
-        place = (record.topic, record.partition, record.offset)
-        headers = dead_letter_headers(
-            record.headers, place, connector=self._machine.name, stage="VALUE_CONVERTER", error=error
-        )
-        topic = dead_letters(self._inputs[record.topic]).name
-        self.outbox.add(topic, self._partition, (record.key, record.value, headers))
+        topic = self._inputs[record.topic]
+        letter = dead_letter(record, topic, connector=self._machine.name, stage="VALUE_CONVERTER", error=error)
+        self.outbox.add(*letter)
         self.poisoned += 1
 
     def _decide(self, key: str, message: Message, context: Context) -> None:

@@ -8,10 +8,9 @@ from aiokafka import ConsumerRecord, TopicPartition
 
 from headrace.codec import Codec
 from headrace.errors import Undecodable
-from headrace.kafka import dead_letter_headers
+from headrace.kafka import dead_letter
 from headrace.outbox import Outbox
 from headrace.projection.model import LogReplaced, Origin, Projection, Row
-from headrace.topics import dead_letters
 
 NUL, REPLACEMENT = "\0", "\N{REPLACEMENT CHARACTER}"
 
@@ -80,13 +79,8 @@ class Batch:
             self._bury(entry.record, "TASK_PUT", error)
 
     def _bury(self, record: ConsumerRecord, stage: str, error: Exception) -> None:
-        _log.warning(
-            "dead letter", topic=record.topic, partition=record.partition, offset=record.offset, error=str(error)
-        )
-        place = (record.topic, record.partition, record.offset)
-        headers = dead_letter_headers(record.headers, place, connector=self._projection.name, stage=stage, error=error)
-        topic = dead_letters(self._topics[record.topic]).name
-        self.letters.add(topic, record.partition, (record.key, record.value, headers))
+        topic = self._topics[record.topic]
+        self.letters.add(*dead_letter(record, topic, connector=self._projection.name, stage=stage, error=error))
         self.poisoned += 1
 
 

@@ -12,7 +12,7 @@ from headrace.errors import HeadraceError
 from headrace.probe import Probe, no_probe
 from headrace.projection.batch import Batch, Entry
 from headrace.projection.model import DROP, SCHEMA, Projection
-from headrace.sql import load_queries
+from headrace.sql import AWAY, is_away, load_queries
 
 CONNECT_S = 10.0
 COMMAND_S = 30.0
@@ -30,16 +30,6 @@ _SESSION = {
     # A crash of Postgres may take the last commits back; it takes rows and position together, and the log has both.
     "synchronous_commit": "off",
 }
-_AWAY = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InvalidCatalogNameError,  # the database is not there yet
-    asyncpg.OperatorInterventionError,  # shutting down, starting up, a statement was cancelled
-    asyncpg.InsufficientResourcesError,
-    asyncpg.ReadOnlySQLTransactionError,  # a standby that is not promoted yet
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.TransactionRollbackError,
-)
 _REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 
 
@@ -123,7 +113,7 @@ class Store:
         """End the session."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(*_AWAY, asyncpg.InterfaceError):
+            with contextlib.suppress(*AWAY, asyncpg.InterfaceError):
                 await connection.close(timeout=CONNECT_S)
 
     async def _create(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
@@ -153,18 +143,16 @@ class Store:
                     self._dsn, timeout=CONNECT_S, command_timeout=COMMAND_S, server_settings=_SESSION
                 )
             yield self._connection
-        except _AWAY as error:
-            raise self._lost(error) from error
-        except asyncpg.InterfaceError as error:
-            if self._connection is None or not self._connection.is_closed():
-                raise  # a mistake in the DSN or in a query, which waiting does not mend
+        except (*AWAY, asyncpg.InterfaceError) as error:
+            if not is_away(error, self._connection):
+                raise
             raise self._lost(error) from error
 
     def _lost(self, error: Exception) -> StoreUnavailable:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
-        return StoreUnavailable(f"Postgres does not answer: {error or type(error).__name__}")
+        return StoreUnavailable(f"Postgres does not answer: {str(error) or type(error).__name__}")
 
 
 async def start_over(projection: Projection, dsn: str) -> None:

@@ -19,11 +19,11 @@ from headrace.delivery import Delivery
 from headrace.errors import JournalUnavailable, RegistryUnavailable, Undecodable
 from headrace.event import Event
 from headrace.group import Member, Records
-from headrace.kafka import KafkaSettings, dead_letter_headers
+from headrace.kafka import KafkaSettings, dead_letter
 from headrace.outbox import Outbox
 from headrace.probe import Probe, no_probe
 from headrace.service import Service
-from headrace.topics import Topic, dead_letters
+from headrace.topics import Topic
 from headrace.worker.attempt import Attempt
 from headrace.worker.job import Job
 from headrace.worker.watermark import Watermark
@@ -232,13 +232,9 @@ class Loop:
 
     def _bury(self, record: ConsumerRecord, error: Undecodable, outbox: Outbox) -> None:
         DEAD_LETTERS.labels(self._worker.name).inc()
-        _log.warning("dead letter", topic=record.topic, offset=record.offset, error=str(error))
-        place = (record.topic, record.partition, record.offset)
-        headers = dead_letter_headers(
-            record.headers, place, connector=self._worker.name, stage="VALUE_CONVERTER", error=error
-        )
-        letter = (record.key, record.value, headers)
-        outbox.add(dead_letters(self._worker.requests).name, record.partition, letter)
+        worker = self._worker
+        letter = dead_letter(record, worker.requests, connector=worker.name, stage="VALUE_CONVERTER", error=error)
+        outbox.add(*letter)
 
     def _headers(
         self, record: ConsumerRecord, cause: cloudevents.Attributes, outcome: Event, now: bytes
