@@ -33,7 +33,8 @@ The stack is still running. Go on with
   headrace audit show RUN-ID      its log, and the proof that it is whole
   headrace get prompt             then change examples/ask-the-docs/prompt.yaml and `headrace apply -f` it
   headrace down --wipe            stop it and remove its data"""
-STOPPED = "To look around, run it again with `make demo KEEP=1`; README.md says what to do then."
+STOPPED = """\
+To look around, run it again with `make demo KEEP=1`. Its data stays in .headrace; `headrace down --wipe` removes it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -59,7 +60,7 @@ def demo(
         stack.start(home, console, stack.base_of(port_base), ())
         asyncio.run(_ask(console, question))
     finally:
-        if mine and not keep:
+        if mine and not keep and home.running():
             console.print("Stopping the stack …")
             control.stop(home)
     console.print(NEXT_STEPS if keep or not mine else STOPPED, markup=False, highlight=False)
@@ -78,9 +79,11 @@ async def _ask(console: Console, question: str) -> None:
         request = StartRun(workflow=WORKFLOW, input=json.dumps({"question": question}), actor=actor())
         async with client.follow(*hops.TOPICS, key=run_id) as records:
             await client.start_run(request, run_id)
-            end = await hops.to_end(run_id, records, WAIT_S, hops.printer(console))
+            with console.status("waiting for the next record"):
+                end = await hops.to_end(run_id, records, WAIT_S, hops.printer(console))
         if not isinstance(end, RunCompleted):
-            raise HeadraceError(f"the run did not complete; `headrace run show {run_id}` says why")
+            hops.tell(console, run_id, end)
+            raise HeadraceError("the run did not complete")
         _answer(console, end)
         await _proof(console, client, run_id)
 

@@ -4,13 +4,14 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
-from headrace.client import Seen
+from headrace.client import Result, Seen
 from headrace.errors import Unanswered
 from headrace.event import Event
 from headrace.events import node, run
@@ -98,6 +99,7 @@ def summary(log: Sequence[Seen]) -> dict[str, Any]:
         "workflow": started.workflow if started else getattr(end, "workflow", None),
         "started_at": started.at if started else getattr(end, "started_at", None),
         "pins": [f"{pin.kind} {pin.name}@{pin.version}" for pin in started.pins] if started else [],
+        "actor": started.actor if started else None,
         "input": json.loads(started.input) if started else None,
         "nodes": [_node(event) for event in events if isinstance(event, run.NodeSucceeded | run.NodeFailed)],
     }
@@ -145,10 +147,15 @@ def _end(end: Any) -> dict[str, Any]:
 def show(console: Console, found: dict[str, Any]) -> None:
     """A summary for people."""
     console.print(f"run {found['run']}  [bold]{found['status']}[/]  {found['workflow']}", highlight=False)
+    if found["started_at"]:
+        by = f" by {found['actor']}" if found["actor"] else ""
+        console.print(f"started {clock(found['started_at'])}{by}", highlight=False, markup=False)
+    if found["input"] is not None:
+        console.print(short(f"input  {json.dumps(found['input'], ensure_ascii=False)}"), highlight=False, markup=False)
     if found["pins"]:
         console.print(f"pinned  {', '.join(found['pins'])}", highlight=False)
     if found["nodes"]:
-        table = Table("node", "attempt", "status", "ms", "tokens in", "out", "cost", "")
+        table = Table("node", "attempt", "status", "ms", "tokens in", "out", "cost", Column("called", overflow="fold"))
         for row in found["nodes"]:
             table.add_row(*("" if value is None else str(value) for value in row.values()))
         console.print(table)
@@ -156,7 +163,8 @@ def show(console: Console, found: dict[str, Any]) -> None:
         if found.get(name):
             console.print(f"{name}  {found[name]}", highlight=False, markup=False)
     if "output" in found:
-        console.print_json(data=found["output"])
+        console.print_json(data=found["output"], sort_keys=True)
+        console.print(f"`headrace audit show {found['run']} --json` has what went between the nodes", highlight=False)
     if "usage" in found:
         usage = found["usage"]
         console.print(
@@ -166,19 +174,19 @@ def show(console: Console, found: dict[str, Any]) -> None:
         )
 
 
-async def to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, show: Callable[[Seen], None]) -> Event:
+async def to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, show: Callable[[Seen], None]) -> Result:
     """Show a run's records until its log and its result have ended and nothing is missing; its terminal event.
 
     Topics are read side by side, so the end may come before what led to it. Raises Unanswered after `timeout_s`.
     """
-    ends: dict[str, Event] = {}
+    ends: dict[str, Result] = {}
     kinds: Counter[type[Event] | None] = Counter()
     try:
         async with asyncio.timeout(timeout_s) as limit:
             async for seen in records:
                 show(seen)
                 kinds[type(seen.event) if seen.event else None] += 1
-                if isinstance(seen.event, TERMINAL):
+                if isinstance(seen.event, Result):
                     ends[seen.topic] = seen.event
                 if len(ends) == len(ENDS) and _complete(kinds):
                     break
@@ -208,6 +216,20 @@ def printer(console: Console) -> Callable[[Seen], None]:
     return show_line
 
 
+def tell(console: Console, run_id: str, end: Result) -> None:
+    """How a run ended, in full, and where to look further."""
+    if isinstance(end, run.RunCompleted):
+        console.print_json(end.output, sort_keys=True)
+    elif isinstance(end, run.RunFailed):
+        console.print(f"failed: {end.code}: {end.message}", style="red", markup=False, highlight=False)
+    console.print(f"`headrace run show {run_id}` shows what it did", highlight=False)
+
+
+def clock(at: int) -> str:
+    """Epoch milliseconds as people write them, in UTC."""
+    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
 def trace(console: Console, records: Iterable[Seen]) -> None:
     """All records of a run, by time."""
     ordered = sorted(records, key=lambda seen: seen.at)
@@ -217,4 +239,5 @@ def trace(console: Console, records: Iterable[Seen]) -> None:
 
 def whole(log: Sequence[Seen]) -> str:
     """What is said of a log without faults."""
-    return f"[green]✓[/] {len(log)} events: no gap in the sequence, each record holds the digest of the one before"
+    events = "event" if len(log) == 1 else "events"
+    return f"[green]✓[/] {len(log)} {events}: no gap in the sequence, each record holds the digest of the one before"

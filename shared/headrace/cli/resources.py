@@ -15,13 +15,14 @@ from rich.table import Table
 from headrace.apply import STATES, Applied, apply, await_routers
 from headrace.cli.session import actor, connected, print_json
 from headrace.client import Client, Seen
-from headrace.errors import HeadraceError
+from headrace.errors import HeadraceError, NotFound
 from headrace.events.document import IngestDocument
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.fault import did_you_mean
-from headrace.resource.catalog import DEFAULT_POINTER
+from headrace.resource.catalog import DEFAULT_POINTER, Catalog
 from headrace.resource.documents import read_documents
 from headrace.resource.files import FileFault, Resource, load
+from headrace.resource.specs import references
 from headrace.topics import Topic
 
 WAIT_S = 60.0
@@ -31,6 +32,7 @@ KINDS: Mapping[str, Topic] = {
     "modelalias": STATES["model"],
     "workflow": STATES["workflow"],
 }
+PLURALS = {"prompts": "prompt", "models": "model", "modelaliases": "modelalias", "workflows": "workflow"}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -48,7 +50,7 @@ def apply_files(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the files; needs no Kafka.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Create what YAML files describe; every fault in them is reported, and then nothing is sent."""
+    """Create what YAML files describe; if there are faults in them, all are shown and nothing is sent."""
     resources, documents = read(file)
     if dry_run:
         Console(stderr=True).print(f"{len(resources)} resources and {len(documents)} documents, no fault")
@@ -88,10 +90,28 @@ async def _apply(
     async with connected() as client:
         applied = await send(client, console, resources, documents, pointer=pointer, reason=reason)
         routers = await await_routers(client, WAIT_S)
+        missing = await _missing(client, resources)
     if as_json:
         print_json([one._asdict() for one in applied])
     console.print(f"{routers} router{'s' * (routers != 1)} acknowledged", highlight=False)
+    for message in missing:
+        console.print(f"[yellow]![/] {message}", highlight=False)
     return not any(one.outcome == "refused" for one in applied)
+
+
+async def _missing(client: Client, resources: Sequence[Resource]) -> list[str]:
+    """What these resources refer to and does not exist now: it must before a run starts."""
+    entries = {domain: newest(await client.read_all(state)) for domain, state in STATES.items()}
+    prompts, models, workflows = (entries[domain] for domain in ("prompt", "model", "workflow"))
+    catalog = Catalog({"Prompt": prompts, "Model": models, "ModelAlias": models, "Workflow": workflows})
+    found = []
+    for one in resources:
+        for kinds, ref in references(one.kind, one.spec):
+            try:
+                catalog.resolve(kinds, ref)
+            except NotFound as error:
+                found.append(f"{one.kind} {one.name}: {error}; until there is, its runs fail")
+    return found
 
 
 async def send(
@@ -134,9 +154,9 @@ def get(
     as_json: Json = False,
 ) -> None:
     """List resources, or show one with all its versions."""
-    wanted = kind.lower().removesuffix("es" if kind.lower() == "modelaliases" else "s")
+    wanted = PLURALS.get(kind.lower(), kind.lower())
     if wanted not in KINDS:
-        raise typer.BadParameter(f"no kind {kind!r}: {did_you_mean(kind, KINDS)}")
+        raise typer.BadParameter(f"no kind {kind!r}: {did_you_mean(kind.lower(), KINDS)}")
     entries = asyncio.run(_entries(KINDS[wanted]))
     heads = {key: one for key, one in entries.items() if isinstance(one, ResourceHead) and one.kind.lower() == wanted}
     if name is not None and name not in heads:

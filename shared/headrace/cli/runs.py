@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,8 @@ from headrace.events.run import RunCompleted, StartRun
 from headrace.topics import RUN_EVENTS
 
 WAIT_S = 600.0
+CLOCKS_MS = 1_000
+"""How far apart the clocks of this machine and of a router may be."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RunId = Annotated[str, typer.Argument(help="The run's id.")]
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the end.", min=0.1)]
@@ -92,7 +95,9 @@ def _input(given: str) -> str:
     try:
         text = Path(given[1:]).read_text(encoding="utf-8") if given.startswith("@") else given
         value = json.loads(text)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise HeadraceError(f"the input can't be read from {given[1:]}: {error.strerror}") from error
+    except ValueError as error:
         raise HeadraceError(
             f'the input is not JSON: {error}; give an object such as \'{{"question": "…"}}\''
         ) from error
@@ -109,8 +114,9 @@ async def _start(request: StartRun, given: str | None, timeout_s: float | None, 
             print_json({"run": run_id}) if as_json else sys.stdout.write(f"{run_id}\n")
             return True
         async with client.follow(*hops.TOPICS, key=run_id, since=0 if given else None) as records:
+            before = time.time_ns() // 1_000_000
             await client.start_run(request, run_id)
-            return await _to_end(run_id, records, timeout_s, as_json=as_json)
+            return await _to_end(run_id, records, timeout_s, as_json=as_json, since=before)
 
 
 async def _watch(run_id: str, timeout_s: float, *, as_json: bool) -> bool:
@@ -118,14 +124,20 @@ async def _watch(run_id: str, timeout_s: float, *, as_json: bool) -> bool:
         return await _to_end(run_id, records, timeout_s, as_json=as_json)
 
 
-async def _to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, *, as_json: bool) -> bool:
-    """Print a run's records as they come, JSON one a line; whether it completed. Raises Unanswered."""
+async def _to_end(
+    run_id: str, records: AsyncIterator[Seen], timeout_s: float, *, as_json: bool, since: int = 0
+) -> bool:
+    """Print a run's records as they come, JSON one a line; whether it completed. Raises Unanswered.
+
+    since: when it was asked for now, epoch milliseconds.
+    """
     console = Console()
     show_one = _print_record if as_json else hops.printer(console)
     end = await hops.to_end(run_id, records, timeout_s, show_one)
-    if isinstance(end, RunCompleted) and not as_json:
-        console.print_json(end.output)
-        console.print(f"`headrace run show {run_id}` shows what it did", highlight=False)
+    if end.started_at < since - CLOCKS_MS:
+        sys.stderr.write(f"headrace: run {run_id} exists since {hops.clock(end.started_at)}; nothing was started now\n")
+    if not as_json:
+        hops.tell(console, run_id, end)
     return isinstance(end, RunCompleted)
 
 
@@ -145,5 +157,5 @@ async def _log(run_id: str) -> list[Seen]:
 
 
 def _record(seen: Seen) -> dict[str, Any]:
-    place = {"topic": seen.topic, "partition": seen.partition, "offset": seen.offset, "at": seen.at}
+    place = {"run": seen.key, "topic": seen.topic, "partition": seen.partition, "offset": seen.offset, "at": seen.at}
     return {**place, **(plain(seen.event) if seen.event else {"fault": seen.fault})}

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from headrace.client import Client
+from headrace.errors import StackError
 from headrace.event import Event
 from headrace.kafka import KafkaSettings
 from headrace.settings import ServiceSettings
@@ -22,8 +23,14 @@ JSON_FIELDS = frozenset({"input", "output", "payload", "spec", "config"})
 
 
 def settings() -> ServiceSettings:
-    """Where things are: the environment says, then the local stack of this folder, then the default ports."""
-    running = Home.default().running()
+    """Where things are: the environment says, then the stack of this folder or of one above. Raises StackError."""
+    home = Home.default()
+    running = home.running()
+    if running is None and not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
+        raise StackError(
+            f"no stack is running in {home.path}, and KAFKA_BOOTSTRAP_SERVERS does not name another; "
+            "`headrace up` starts one"
+        )
     local = {name: value for name, value in running.env.items() if not os.environ.get(name)} if running else {}
     return ServiceSettings(kafka=KafkaSettings(**local), **local)  # type: ignore[arg-type]  # pydantic reads text
 

@@ -107,9 +107,12 @@ def start(home: Home, console: Console, base: int | None, parts: list[str] | tup
         raise typer.BadParameter(f"no part {', '.join(unknown)}; there are {', '.join(known)}")
     console.print("Looking for what the stack needs; what is missing is fetched once.")
     _install(console, parts)
-    began = time.monotonic()
+    began, already = time.monotonic(), home.running() is not None
     with Live(console=console, refresh_per_second=8, transient=True) as live:
         running = control.start(home, base, parts, lambda now: live.update(_progress(now)))
+    if already:
+        console.print(f"[green]✓[/] running already, on ports from {running.base}", highlight=False)
+        return running
     wells = " ".join(name for name, part in running.parts.items() if part.status == "well")
     console.print(f"[green]✓[/] started in {time.monotonic() - began:.1f} s: {wells}", highlight=False)
     return running
@@ -148,7 +151,7 @@ def _part(running: Running, name: str) -> dict[str, object]:
 
 
 def _details(running: Running) -> Table:
-    table = Table("part", "status", "port", "process", "MiB", "restarts", "")
+    table = Table("part", "status", "port", "process", "MiB", "restarts", "last end")
     for name in running.parts:
         values = _part(running, name)
         shown = ["" if value is None else str(value) for value in values.values()]

@@ -110,7 +110,11 @@ def _syntax_fault(error: yaml.MarkedYAMLError) -> Fault:
     if "'\\t'" in problem:
         return Fault("yaml_tab", (), "a tab can't indent YAML", "use spaces")
     context = f" {error.context}" if error.context else ""
-    hint = "quote text that holds a colon" if "mapping values are not allowed" in problem else ""
+    hint = (
+        "indent this line like those beside it, or quote text that holds a colon"
+        if "mapping values are not allowed" in problem
+        else ""
+    )
     return Fault("yaml_invalid", (), f"not YAML: {problem}{context}", hint)
 
 

@@ -61,6 +61,16 @@ def check(kind: str, spec: Mapping[str, Any], allowed: Sequence[str] = tuple(KIN
     return found
 
 
+def references(kind: str, spec: Mapping[str, Any]) -> list[tuple[tuple[str, ...], str]]:
+    """The resources that a sound spec refers to: what each may be, and how it is named."""
+    if kind == "ModelAlias":
+        return [(("Model",), spec["model"])]
+    if kind == "Workflow":
+        nodes = compile_workflow(spec).nodes.values()
+        return [(reference.kinds, reference.ref) for node in nodes for reference in node.references]
+    return []
+
+
 def _without(spec: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
     """A copy less the keys at these paths."""
     copied = deepcopy(dict(spec))

@@ -46,6 +46,7 @@ def start(home: Home, base: int | None, parts: Sequence[str], watch: Watch) -> R
     try:
         running = _await_ready(home, supervisor, watch)
     except BaseException:  # an interrupt, too: what was started for this caller ends with it
+        sys.stderr.write("\nstopping what was started …\n")
         supervisor.terminate()
         supervisor.wait(STOP_S)
         raise
@@ -113,8 +114,8 @@ def _refuse_taken_ports(base: int) -> None:
     if taken := taken_ports(base):
         named = ", ".join(f"{port} ({name})" for name, port in taken.items())
         raise StackError(
-            f"somebody listens on {named}; is another checkout's stack running? "
-            "Stop it there with `headrace down`, or take other ports: `--port-base auto`"
+            f"somebody listens on {named}; is another checkout's stack running? Stop it there with `headrace down`, "
+            "or take other ports: `HEADRACE_PORT_BASE=auto make demo`, `headrace up --port-base auto`"
         )
 
 

@@ -78,8 +78,11 @@ class Home:
 
     @classmethod
     def default(cls) -> "Home":
-        """HEADRACE_HOME, or `.headrace` in the current folder."""
-        return cls(Path(os.environ.get("HEADRACE_HOME") or ".headrace").absolute())
+        """HEADRACE_HOME, or the `.headrace` of this folder or of the nearest one above; a new one is made here."""
+        given = os.environ.get("HEADRACE_HOME")
+        here = Path.cwd()
+        above = (folder / ".headrace" for folder in (here, *here.parents))
+        return cls(Path(given) if given else next((path for path in above if path.is_dir()), here / ".headrace"))
 
     def running(self) -> Running | None:
         """The stack that is running here, if one is."""

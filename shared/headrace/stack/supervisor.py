@@ -92,6 +92,7 @@ class Supervisor:
             state = self._running.parts[part.name]
             state.status, state.pid, state.detail = "restarting", None, f"ended with {code}"
             state.restarts += 1
+            sys.stderr.write(f"{part.name} ended with {code}; it is started again\n")
             self._note()
             await asyncio.sleep(min(FIRST_PAUSE_S * 2 ** max(len(deaths) - 1, 0), LONGEST_PAUSE_S))
 
