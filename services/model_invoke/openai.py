@@ -91,13 +91,15 @@ def completion(body: bytes, content_type: str, redact: Redact) -> Completion:
         raise ProviderFault("model_refused", f"the model refuses: {said}", retryable=False, worked=True, tokens=tokens)
     if text is None:
         raise _invalid("the answer has no text", tokens)
+    text = redact(text)
     believed = None if text and tokens and not tokens.output else tokens
     return Completion(text, choice.finish_reason and choice.finish_reason[:80], believed)
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, redact: Redact) -> ProviderFault:
     """What an answer means that is no success."""
-    said = f"the provider answered {status}: {_message(body, redact)}"
+    # What is said about a credential may hold parts of it.
+    said = f"the provider answered {status}" + ("" if status in {401, 403} else f": {_message(body, redact)}")
     if "retry-after" in headers:
         said += f" (Retry-After: {shortened(headers['retry-after'], redact)})"
     if status == 429:

@@ -11,6 +11,8 @@ from pydantic_settings import NoDecode
 from headrace.settings import ServiceSettings
 
 CONCURRENCY = 8
+OWN = frozenset({"QDRANT_API_KEY", "EMBEDDING_API_KEY"})
+"""Keys of our own services: no model is sent them, whatever the patterns say."""
 
 
 class ModelInvokeSettings(ServiceSettings):
@@ -39,6 +41,6 @@ class ModelInvokeSettings(ServiceSettings):
         allowed = {
             name: value
             for name, value in environment.items()
-            if any(fnmatchcase(name, pattern) for pattern in self.variables)
+            if name not in OWN and any(fnmatchcase(name, pattern) for pattern in self.variables)
         }
         return MappingProxyType(allowed)

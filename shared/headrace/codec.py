@@ -24,6 +24,8 @@ PREFIX = 5
 """Bytes before the Avro body: the magic byte and a big-endian schema id."""
 MISSING_S = 30.0
 """An id that the registry did not have is asked for again after this: one of its replicas may only have been behind."""
+DEEPEST = 32
+"""Records, arrays and maps inside each other in a writer's schema."""
 MOST_MISSING = 10_000
 """Ids remembered as missing: random bytes must not fill the memory."""
 
@@ -36,6 +38,9 @@ class Registry(Protocol):
 
     async def schema(self, schema_id: int) -> str | None:
         """The schema with this id as JSON text; None when there is none."""
+
+
+_NO_SCHEMA = (ValueError, TypeError, KeyError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,14 +152,50 @@ def _reader(schema_id: int, text: str) -> _Reader | str:
     try:
         schema = json.loads(text)
         name = f"{schema['namespace']}.{schema['name']}" if "namespace" in schema else schema["name"]
+        event = EVENTS.get(name)
+        if event is None:
+            return f"schema id {schema_id} is a {name}, which is not one of Headrace's events"
+        _check_bounded(schema, ())
         writer = _parsed(text)
-    except (ValueError, TypeError, KeyError, fastavro.schema.SchemaParseException) as error:
-        return f"schema id {schema_id} is not an Avro record: {error}"
-    event = EVENTS.get(name)
-    if event is None:
-        return f"schema id {schema_id} is a {name}, which is not one of Headrace's events"
+    except (*_NO_SCHEMA, fastavro.schema.SchemaParseException) as error:
+        return f"schema id {schema_id} is not an Avro record that can be read here: {error}"
     own = _parsed(event.SCHEMA)
     return _Reader(event, writer, None if writer == own else own)
+
+
+def _check_bounded(node: Any, inside: tuple[str, ...], *, union: bool = False) -> None:
+    """Refuse a writer's schema whose values could be nested without end, or be many and take no bytes.
+
+    Reading goes as deep as the schema, in C without a limit, and once round for each value; so each must cost its
+    sender a byte. `inside`: names of the records around. Raises ValueError.
+    """
+    if len(inside) > DEEPEST:
+        raise ValueError(f"its records are nested more than {DEEPEST} deep")
+    if isinstance(node, list):
+        for item in node:
+            _check_bounded(item, inside, union=True)
+    elif isinstance(node, dict):
+        _check_bounded_type(node, inside)
+    elif node == "null" and not union:
+        raise ValueError("a null outside a union takes no bytes")
+    elif str(node).rpartition(".")[2] in inside:
+        raise ValueError(f"{node} refers to itself")
+
+
+def _check_bounded_type(node: dict[str, Any], inside: tuple[str, ...]) -> None:
+    kind = node["type"]
+    if kind in {"record", "error"}:
+        if not node["fields"]:
+            raise ValueError(f"{node['name']} has no fields")
+        for fld in node["fields"]:
+            _check_bounded(fld["type"], (*inside, node["name"].rpartition(".")[2]))
+    elif kind in {"array", "map"}:
+        _check_bounded(node["items" if kind == "array" else "values"], (*inside, ""))
+    elif kind == "fixed":
+        if not node["size"]:
+            raise ValueError(f"{node['name']} takes no bytes")
+    elif kind != "enum":
+        _check_bounded(kind, inside)
 
 
 def _parsed(text: str) -> Any:

@@ -19,8 +19,11 @@ class SchemaRegistry:
     """A client of a Confluent-compatible schema registry at a base URL."""
 
     def __init__(self, url: str) -> None:
-        base = httpx.URL(url.rstrip("/"))
-        self.url = str(base.copy_with(userinfo=b""))  # for messages: a password in it is nobody's business
+        try:
+            base = httpx.URL(url.rstrip("/"))
+        except httpx.InvalidURL:
+            raise RegistryRefused("SCHEMA_REGISTRY_URL is no URL; is a # or / in a password not escaped?") from None
+        self.url = str(base.copy_with(userinfo=b"", query=None))  # for messages: secrets in it are nobody's business
         headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
         self._http = httpx.AsyncClient(base_url=base, timeout=TIMEOUT_S, headers=headers)
 

@@ -23,7 +23,8 @@ select owner, answer from call_journal where key = $1;
 update call_journal set owner = $3 where key = $1 and owner = $2 and answer is null returning key;
 
 -- name: finish
-update call_journal set answer = $2, ended_at = now() where key = $1;
+-- The first answer stays: it is the one that others may have seen.
+update call_journal set answer = $2, ended_at = now() where key = $1 and answer is null;
 
 -- name: new_owner
 select nextval('call_journal_owner');

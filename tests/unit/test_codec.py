@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.codec import Codec
+from headrace.codec import MISSING_S, Codec
 from headrace.errors import Undecodable
 from headrace.events import run
 from headrace.testing import MemoryRegistry
@@ -91,3 +91,41 @@ async def test_no_bytes_can_do_worse_than_be_poison(junk: bytes) -> None:
         codec.decode(RUN_REQUESTS, prefix + junk)
     except Undecodable:
         return
+
+
+def start_run(*fields: dict[str, object]) -> str:
+    return json.dumps({"type": "record", "name": "headrace.run.StartRun", "fields": list(fields)})
+
+
+NESTED: object = "string"
+for _ in range(600):
+    NESTED = {"type": "array", "items": NESTED}
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        (start_run({"name": "next", "type": ["null", "headrace.run.StartRun"]}), "refers to itself"),
+        (start_run({"name": "next", "type": ["null", "StartRun"]}), "refers to itself"),
+        (start_run({"name": "many", "type": {"type": "array", "items": "null"}}), "takes no bytes"),
+        (start_run({"name": "many", "type": {"type": "fixed", "name": "f", "size": 0}}), "takes no bytes"),
+        (start_run({"name": "many", "type": {"type": "record", "name": "r", "fields": []}}), "has no fields"),
+        (start_run({"name": "deep", "type": NESTED}), "nested"),
+    ],
+)
+async def test_a_writer_s_schema_that_could_stall_or_crash_a_reader_is_poison(schema: str, reason: str) -> None:
+    registry = MemoryRegistry()
+    schema_id = await registry.register("any", schema)
+    codec = Codec(registry)
+    value = b"\x00" + schema_id.to_bytes(4, "big") + b"\x02" * 100_000
+    await codec.learn(codec.unknown([value]))
+    with pytest.raises(Undecodable, match=reason):
+        codec.decode(RUN_REQUESTS, value)
+
+
+async def test_a_missing_schema_is_asked_for_again_after_a_while(codec: Codec) -> None:
+    value = b"\x00\x00\x00\xff\xffabc"
+    await codec.learn(codec.unknown([value]))
+    assert codec.unknown([value]) == set()
+    codec._missing[65_535] -= MISSING_S
+    assert codec.unknown([value]) == {65_535}

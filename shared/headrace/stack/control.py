@@ -98,7 +98,7 @@ def rss_mb(pid: int | None) -> float | None:
 
 
 def _spawn(home: Home, base: int, parts: Sequence[str]) -> "subprocess.Popen[bytes]":
-    home.logs.mkdir(parents=True, exist_ok=True)
+    home.make()
     options = ["--home", str(home.path), "--base", str(base), "--parts", ",".join(parts)]
     with (home.logs / "supervisor.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603  # our own words

@@ -100,6 +100,13 @@ class Home:
         new.write_text(json.dumps(running, default=_fields, indent=2), encoding="utf-8")
         new.replace(self._note)
 
+    def make(self) -> None:
+        """Its folders, for nobody else's eyes: prompts, answers and passwords are in there."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.chmod(0o700)
+        self.logs.mkdir(exist_ok=True)
+        self.data.mkdir(exist_ok=True)
+
     def forget(self) -> None:
         """Nothing is running here any more."""
         self._note.unlink(missing_ok=True)
@@ -111,8 +118,7 @@ class Home:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Be the only supervisor of this folder. Raises StackError if there is one."""
-        self.logs.mkdir(parents=True, exist_ok=True)
-        self.data.mkdir(parents=True, exist_ok=True)
+        self.make()
         with (self.path / "lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

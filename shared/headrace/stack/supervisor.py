@@ -206,6 +206,7 @@ def main() -> None:
     arguments.add_argument("--base", type=int, required=True)
     arguments.add_argument("--parts", default="")
     given = arguments.parse_args()
+    os.umask(0o077)
     home = Home(Path(given.home))
     only = tuple(name for name in given.parts.split(",") if name)
     try:
