@@ -6,6 +6,7 @@ before the services; the local stack calls the same functions, each as soon as i
 
 import asyncio
 import sys
+from contextlib import closing
 
 import boto3
 from botocore.config import Config
@@ -48,11 +49,12 @@ def prepare_s3(endpoint: str) -> None:
     }
     config = Config(connect_timeout=5, read_timeout=10, retries={"max_attempts": 2})
     try:
-        boto3.client("s3", **options, config=config).create_bucket(Bucket=BUCKET)  # type: ignore[call-overload]
-        kms = boto3.client("kms", **options, config=config)  # type: ignore[call-overload]
-        if not any(alias["AliasName"] == KMS_ALIAS for alias in kms.list_aliases()["Aliases"]):
-            key = kms.create_key(Description="Headrace, local stack")["KeyMetadata"]["KeyId"]
-            kms.create_alias(AliasName=KMS_ALIAS, TargetKeyId=key)
+        with closing(boto3.client("s3", **options, config=config)) as s3:  # type: ignore[call-overload]
+            s3.create_bucket(Bucket=BUCKET)
+        with closing(boto3.client("kms", **options, config=config)) as kms:  # type: ignore[call-overload]
+            if not any(alias["AliasName"] == KMS_ALIAS for alias in kms.list_aliases()["Aliases"]):
+                key = kms.create_key(Description="Headrace, local stack")["KeyMetadata"]["KeyId"]
+                kms.create_alias(AliasName=KMS_ALIAS, TargetKeyId=key)
     except (BotoCoreError, ClientError) as error:
         raise StackError(f"the local S3 at {endpoint} does not do its work: {error}") from error
 
