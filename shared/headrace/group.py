@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from headrace.errors import KafkaUnavailable
-from headrace.kafka import KafkaSettings
+from headrace.kafka import KafkaSettings, check_alive
 
 LONGEST_WORK_MS = 2**31 - 1
 """A busy worker does not poll, for as long as what it waits for is away; heartbeats say that it lives. After aiokafka's
@@ -70,9 +70,10 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self.consumer.subscribe(wanted, listener=self)
 
     async def poll(self, timeout_ms: int, max_records: int) -> Records:
-        """Records that came within the time, by partition. Raises KafkaError, and what the owner raised."""
+        """Records that came within the time, by partition. Raises KafkaError, KafkaUnavailable, and what the owner raised."""
         if self._failure is not None:
             raise self._failure
+        check_alive(self.consumer)
         records: Records = await self.consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
         return records
 

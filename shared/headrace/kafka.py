@@ -5,7 +5,7 @@ from typing import Any
 
 import aiokafka.producer.sender
 import structlog
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
@@ -71,6 +71,17 @@ def _tune() -> None:
 
 
 _tune()  # whoever connects imports this module
+
+
+def check_alive(consumer: AIOKafkaConsumer) -> None:
+    """Make sure that aiokafka still works for this consumer, whose polls would be empty for ever. Raises KafkaUnavailable.
+
+    Its tasks for metadata and fetches end in silence at an error that they don't expect.
+    """
+    for task in (consumer._client._sync_task, consumer._fetcher.error_future):  # noqa: SLF001  # nothing public says it
+        if task.done():
+            cause = None if task.cancelled() else task.exception()
+            raise KafkaUnavailable(f"aiokafka has given up a consumer: {cause!r}") from cause
 
 
 def partition_of(key: bytes, partitions: int) -> int:

@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 import structlog
-import uvloop
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -102,7 +101,7 @@ async def open_codec(service: Service, settings: ServiceSettings, topics: Iterab
 def run(name: str, settings: ServiceSettings, start: Callable[[Service], Awaitable[None]]) -> None:
     """Run a service until it is told to stop; exit with 1 when a loop failed. `start` spawns its loops."""
     configure_logs(settings.log_level)
-    uvloop.run(_run(name, settings, start))
+    asyncio.run(_run(name, settings, start))
 
 
 async def _run(name: str, settings: ServiceSettings, start: Callable[[Service], Awaitable[None]]) -> None:

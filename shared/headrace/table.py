@@ -18,7 +18,7 @@ from headrace.codec import Codec
 from headrace.errors import RegistryUnavailable, Undecodable
 from headrace.event import Event
 from headrace.events.control import TableApplied
-from headrace.kafka import KafkaSettings
+from headrace.kafka import KafkaSettings, check_alive
 from headrace.topics import CONTROL_POSITIONS, Topic
 
 IDLE_MS = 1_000
@@ -115,6 +115,7 @@ class Table:
             await consumer.stop()
 
     async def _poll(self, consumer: AIOKafkaConsumer, stopping: asyncio.Event) -> bool:
+        check_alive(consumer)
         changed: list[str] = []
         timeout = IDLE_MS if self._ready.is_set() else CATCH_UP_MS
         for records in (await consumer.getmany(timeout_ms=timeout)).values():

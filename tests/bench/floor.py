@@ -11,7 +11,6 @@ import signal
 import sys
 
 import aiokafka.producer.sender
-import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from headrace.kafka import KafkaSettings
@@ -127,4 +126,4 @@ async def main(role: str) -> None:
 
 
 if __name__ == "__main__":
-    uvloop.run(main(sys.argv[1]))
+    asyncio.run(main(sys.argv[1]))

@@ -94,6 +94,19 @@ async def test_what_an_owner_fails_at_is_raised_by_the_next_poll(
             await failing.poll(100, 1)
 
 
+async def test_a_consumer_that_the_library_has_given_up_is_no_silent_one(
+    stack: Stack, pair: tuple[Topic, ...]
+) -> None:
+    async with member(stack, pair, owner := Owner(), "one") as given_up, asyncio.timeout(20):
+        await owner.assigned.wait()
+        assert await given_up.poll(0, 1) == {}
+        metadata = given_up.consumer._client._sync_task  # ends so at an error that aiokafka does not expect
+        metadata.cancel()
+        await asyncio.wait([metadata])
+        with pytest.raises(KafkaUnavailable, match="aiokafka has given up a consumer"):
+            await given_up.poll(0, 1)
+
+
 async def test_a_topic_that_comes_a_little_late_is_waited_for(stack: Stack) -> None:
     own = topics.renamed(topics.suffix(), PROMPT_COMMANDS)
     owner = Owner()

@@ -23,7 +23,7 @@ from headrace.stack.parts import Part, Plan
 CHECK_S = 0.1
 WATCH_S = 5.0
 STOP_S = 10.0
-RESTARTS = 5
+RESTARTS = 8
 WINDOW_S = 120.0
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 10.0
