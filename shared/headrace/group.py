@@ -15,6 +15,10 @@ LONGEST_WORK_MS = 2**31 - 1
 """A busy worker does not poll, for as long as what it waits for is away; heartbeats say that it lives. After aiokafka's
 five minutes it would fall out of its group in silence, and its request would be done twice."""
 
+LINGER_BYTES = 262_144
+IDLE_FETCH_MS = 500
+"""How long a fetch stands at the broker while nothing comes."""
+
 TOPICS_S = 5.0
 """Seconds that topics may take to appear: a broker knows of them a little after they were created."""
 RETRY_S = 0.1
@@ -37,9 +41,12 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
     aiokafka logs and swallows what its listener raises; here the next `poll` raises it.
     name: of a static member; None leaves the group when it stops.
+    linger_ms: how long the broker may hold records back, to give LINGER_BYTES at once; 0 is for whoever is waited for.
     """
 
-    def __init__(self, kafka: KafkaSettings, owner: Owner, *, group: str, name: str | None) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, owner: Owner, *, group: str, name: str | None, linger_ms: int = 0
+    ) -> None:
         self._owner = owner
         self._failure: BaseException | None = None
         self.consumer = AIOKafkaConsumer(
@@ -53,6 +60,8 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             session_timeout_ms=kafka.session_timeout_ms,
             heartbeat_interval_ms=kafka.session_timeout_ms // 4,
             max_poll_interval_ms=LONGEST_WORK_MS,
+            fetch_min_bytes=LINGER_BYTES if linger_ms else 1,
+            fetch_max_wait_ms=linger_ms or IDLE_FETCH_MS,
         )
 
     async def start(self, topics: Iterable[str]) -> None:

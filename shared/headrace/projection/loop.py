@@ -37,6 +37,8 @@ from headrace.service import Service
 
 MAX_RECORDS = 500
 """Most records of one poll: bounds memory and the length of a transaction."""
+LINGER_MS = 200
+"""How much later rows may come, so that one transaction writes many: under load it halves what the rows cost."""
 IDLE_MS = 1_000
 JOINING_MS = 50
 """Between looks at the assignment while no partition is ours."""
@@ -73,7 +75,7 @@ class Loop:
         self._assigned = False
         self._looked = time.monotonic()
         self._delivery = Delivery(kafka)
-        self._member = Member(kafka, self, group=projection.name, name=service.member)
+        self._member = Member(kafka, self, group=projection.name, name=service.member, linger_ms=LINGER_MS)
 
     @property
     def ready(self) -> bool:
