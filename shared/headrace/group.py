@@ -44,9 +44,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     linger_ms: how long the broker may hold records back, to give LINGER_BYTES at once; 0 is for whoever is waited for.
     """
 
-    def __init__(
-        self, kafka: KafkaSettings, owner: Owner, *, group: str, name: str | None, linger_ms: int = 0
-    ) -> None:
+    def __init__(self, kafka: KafkaSettings, owner: Owner, *, group: str, name: str | None, linger_ms: int = 0) -> None:
         self._owner = owner
         self._failure: BaseException | None = None
         self.consumer = AIOKafkaConsumer(

@@ -94,9 +94,7 @@ async def test_what_an_owner_fails_at_is_raised_by_the_next_poll(
             await failing.poll(100, 1)
 
 
-async def test_a_consumer_that_the_library_has_given_up_is_no_silent_one(
-    stack: Stack, pair: tuple[Topic, ...]
-) -> None:
+async def test_a_consumer_that_the_library_has_given_up_is_no_silent_one(stack: Stack, pair: tuple[Topic, ...]) -> None:
     async with member(stack, pair, owner := Owner(), "one") as given_up, asyncio.timeout(20):
         await owner.assigned.wait()
         assert await given_up.poll(0, 1) == {}
