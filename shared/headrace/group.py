@@ -77,7 +77,10 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self.consumer.subscribe(wanted, listener=self)
 
     async def poll(self, timeout_ms: int, max_records: int) -> Records:
-        """Records that came within the time, by partition. Raises KafkaError, KafkaUnavailable, and what the owner raised."""
+        """Records that came within the time, by partition.
+
+        Raises KafkaError, KafkaUnavailable for a consumer that can't go on, and what the owner raised.
+        """
         if self._failure is not None:
             raise self._failure
         check_alive(self.consumer)

@@ -74,7 +74,7 @@ _tune()  # whoever connects imports this module
 
 
 def check_alive(consumer: AIOKafkaConsumer) -> None:
-    """Make sure that aiokafka still works for this consumer, whose polls would be empty for ever. Raises KafkaUnavailable.
+    """Raise KafkaUnavailable if aiokafka has given up this consumer, whose polls would be empty for ever.
 
     Its tasks for metadata and fetches end in silence at an error that they don't expect.
     """
