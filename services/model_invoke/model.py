@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
+from headrace.prompting import ChatMessage
 from headrace.resource.model import Costs, Endpoint, ModelSpec, Secret
 from headrace.resource.prompt import PromptSpec
 
@@ -46,14 +47,6 @@ class InvokeConfig(BaseModel):
     prompt: PinnedPrompt
     model: PinnedModel
     on_ambiguous: Literal["retry", "fail"] = "retry"
-
-
-@dataclass(frozen=True, slots=True)
-class ChatMessage:
-    """One message, rendered."""
-
-    role: str
-    content: str
 
 
 @dataclass(frozen=True, slots=True)

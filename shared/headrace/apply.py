@@ -11,28 +11,9 @@ from headrace.event import Event
 from headrace.events import document, resource
 from headrace.events.document import IngestDocument
 from headrace.resource.files import Resource
-from headrace.topics import (
-    DOCUMENT_COMMANDS,
-    DOCUMENT_EVENTS,
-    MODEL_COMMANDS,
-    MODEL_EVENTS,
-    MODEL_STATE,
-    PROMPT_COMMANDS,
-    PROMPT_EVENTS,
-    PROMPT_STATE,
-    WORKFLOW_COMMANDS,
-    WORKFLOW_EVENTS,
-    WORKFLOW_STATE,
-    Topic,
-)
+from headrace.topics import DOCUMENT_COMMANDS, DOCUMENT_EVENTS, DOMAINS
 
-COMMANDS: Mapping[str, Topic] = {
-    "prompt": PROMPT_COMMANDS,
-    "model": MODEL_COMMANDS,
-    "workflow": WORKFLOW_COMMANDS,
-}
-STATES: Mapping[str, Topic] = {"prompt": PROMPT_STATE, "model": MODEL_STATE, "workflow": WORKFLOW_STATE}
-ANSWERS = (PROMPT_EVENTS, MODEL_EVENTS, WORKFLOW_EVENTS, DOCUMENT_EVENTS)
+ANSWERS = (*(domain.events for domain in DOMAINS.values()), DOCUMENT_EVENTS)
 
 
 class Sent(NamedTuple):
@@ -86,7 +67,7 @@ async def apply(
 
 async def await_routers(client: Client, timeout_s: float) -> int:
     """Wait until all routers know everything that is deployed; how many there are. Raises Unanswered."""
-    acknowledged = await client.await_applied(tuple(STATES.values()), timeout_s)
+    acknowledged = await client.await_applied([domain.state for domain in DOMAINS.values()], timeout_s)
     return len({applied.instance for applied in acknowledged})
 
 
@@ -94,7 +75,7 @@ async def _send(client: Client, one: Resource, pointer: str | None, actor: str, 
     command = resource.CreateVersion(
         kind=one.kind, spec=json.dumps(one.spec), pointer=pointer, actor=actor, reason=reason
     )
-    event_id = await client.send(COMMANDS[one.domain], one.name, command, actor=actor)
+    event_id = await client.send(DOMAINS[one.domain].commands, one.name, command, actor=actor)
     return Sent(event_id, one.kind, one.name)
 
 

@@ -6,7 +6,7 @@ A caller needs none of this (a stock Avro client does, see tests/e2e/test_outsid
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple, Self
 
@@ -31,6 +31,7 @@ SOURCE = b"/headrace/client"
 COMMANDS = tuple(topic for topic in ALL if topic.writer == CALLERS)
 """What callers may write."""
 
+Acknowledged = Callable[[float], Awaitable[Sequence[TableApplied]]]
 Result = RunCompleted | RunFailed | RunCancelled
 
 
@@ -157,24 +158,45 @@ class Client:
 
         Raises Unanswered, also when nobody reads them.
         """
-        try:
-            async with asyncio.timeout(timeout_s), self._consumer(tables, None) as (consumer, places):
-                ends = dict(await consumer.end_offsets(places))
-            async with asyncio.timeout(timeout_s), self._consumer((CONTROL_POSITIONS,), None) as (consumer, places):
-                return await self._acknowledged(consumer, places, ends)
-        except TimeoutError as error:
-            names = ", ".join(table.name for table in tables)
-            message = f"no router has applied {names} after {timeout_s:g} s; is workflow_router running?"
-            raise Unanswered(message) from error
+        async with self.acknowledgements(*tables) as acknowledged:
+            return await acknowledged(timeout_s)
+
+    @asynccontextmanager
+    async def acknowledgements(self, *tables: Topic) -> AsyncIterator[Acknowledged]:
+        """Entering connects. What is yielded waits, when it is called with a time in seconds, until every living reader
+        has applied what is on these tables at that moment; it returns their acknowledgements, or raises Unanswered.
+        """
+        # What was answered is written, though perhaps not yet shown to those who read what is committed.
+        written = self._consumer(tables, None, isolation_level="read_uncommitted")
+        async with written as (ends, places), self._consumer((CONTROL_POSITIONS,), None) as (consumer, own):
+            known = dict(await consumer.end_offsets(own))
+            newest: dict[str, TableApplied] = {}
+            # the oldest living instance must have repeated its own since then
+            await _assign(consumer, own, _now() - GONE_MS)
+
+            async def acknowledged(timeout_s: float) -> Sequence[TableApplied]:
+                try:
+                    async with asyncio.timeout(timeout_s):
+                        return await self._acknowledged(consumer, known, newest, await ends.end_offsets(places))
+                except TimeoutError as error:
+                    names = ", ".join(table.name for table in tables)
+                    message = f"no router has applied {names} after {timeout_s:g} s; is workflow_router running?"
+                    raise Unanswered(message) from error
+
+            yield acknowledged
 
     async def _acknowledged(
-        self, consumer: AIOKafkaConsumer, places: list[TopicPartition], wanted: Mapping[TopicPartition, int]
+        self,
+        consumer: AIOKafkaConsumer,
+        ends: Mapping[TopicPartition, int],
+        newest: dict[str, TableApplied],
+        wanted: Mapping[TopicPartition, int],
     ) -> Sequence[TableApplied]:
-        """Follow acknowledgements from when the oldest living instance must have repeated its own."""
-        ends = dict(await consumer.end_offsets(places))
-        await _assign(consumer, places, _now() - GONE_MS)
+        """Follow acknowledgements at least to these ends, until the wanted positions are reached.
+
+        newest: those that were read so far, by instance and table.
+        """
         names = {place.topic for place in wanted}
-        newest: dict[str, TableApplied] = {}
         while True:
             for seen in await self._poll(consumer, (CONTROL_POSITIONS,), None):
                 newest.pop(seen.key, None)
@@ -228,10 +250,10 @@ class Client:
 
     @asynccontextmanager
     async def _consumer(
-        self, topics: Iterable[Topic], key: str | None
+        self, topics: Iterable[Topic], key: str | None, **settings: Any
     ) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
         """A consumer, and what it is for. Ask for offsets before you assign: behind a first fetch they would wait."""
-        consumer = AIOKafkaConsumer(**self._kafka.connection(), **_READING)
+        consumer = AIOKafkaConsumer(**self._kafka.connection(), **{**_READING, **settings})
         try:
             await consumer.start()
             yield consumer, [place for topic in topics for place in self._places(topic, key)]

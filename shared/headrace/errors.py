@@ -7,6 +7,7 @@
     ├── JournalUnavailable    Postgres, which holds the call journal, does not answer; try again
     ├── KafkaUnavailable      the broker does not answer, or does not take a record; try again
     ├── Unanswered            nothing came within the time that the caller gave
+    ├── Refused               a service refused a command; nothing changed
     ├── NotFound              a prompt, model, alias, workflow or pointer does not exist
     ├── NodeError             a node's attempt failed; says whether another may help
     └── StackError            a part of the local stack is missing or does not start
@@ -43,6 +44,10 @@ class KafkaUnavailable(HeadraceError):
 
 class Unanswered(HeadraceError):
     """What a caller waited for did not come in time."""
+
+
+class Refused(HeadraceError):
+    """A service refused a command."""
 
 
 class NotFound(HeadraceError):

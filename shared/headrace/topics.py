@@ -4,6 +4,7 @@ Topics are created from this table, the schemas are registered from it, and the 
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from headrace.event import Event
 from headrace.events import control, document, node, resource, run
@@ -127,7 +128,15 @@ NODE_TYPES = ("model_invoke", "template", "vector_search")
 NODE_REQUESTS = {name: node_requests(name) for name in NODE_TYPES}
 
 
-def _resource_topics(domain: str, service: str) -> tuple[Topic, Topic, Topic]:
+class Domain(NamedTuple):
+    """The topics of resources that share their names."""
+
+    commands: Topic
+    events: Topic
+    state: Topic
+
+
+def _domain(domain: str, service: str) -> Domain:
     commands = Topic(
         f"{domain}.commands",
         (resource.CreateVersion, resource.MovePointer),
@@ -151,12 +160,17 @@ def _resource_topics(domain: str, service: str) -> tuple[Topic, Topic, Topic]:
         f"current {domain}s, read as tables",
         compacted=True,
     )
-    return commands, events, state
+    return Domain(commands, events, state)
 
 
-PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_STATE = _resource_topics("prompt", "prompt_service")
-MODEL_COMMANDS, MODEL_EVENTS, MODEL_STATE = _resource_topics("model", "model_registry")
-WORKFLOW_COMMANDS, WORKFLOW_EVENTS, WORKFLOW_STATE = _resource_topics("workflow", "workflow_router")
+DOMAINS = {
+    "prompt": _domain("prompt", "prompt_service"),
+    "model": _domain("model", "model_registry"),
+    "workflow": _domain("workflow", "workflow_router"),
+}
+PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_STATE = DOMAINS["prompt"]
+MODEL_COMMANDS, MODEL_EVENTS, MODEL_STATE = DOMAINS["model"]
+WORKFLOW_COMMANDS, WORKFLOW_EVENTS, WORKFLOW_STATE = DOMAINS["workflow"]
 
 DOCUMENT_COMMANDS = Topic(
     "document.commands",

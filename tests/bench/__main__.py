@@ -28,7 +28,7 @@ from headrace.stack import control
 from headrace.stack.home import Home, Running
 from headrace.stack.parts import SERVICES
 from headrace.topics import RUN_REQUESTS, RUN_RESULTS, WORKFLOW_COMMANDS, WORKFLOW_EVENTS
-from tests.bench import floor
+from tests.bench import floor, rollback
 from tests.bench.load import Load
 
 PARTS = ("kafka", "registry", "postgres", "embedding", *SERVICES)
@@ -177,6 +177,7 @@ async def measure(running: Running) -> dict[str, object]:
             async with runs(kafka, codec, "bench-5") as engine, raw:
                 ours, bare = await compare(engine, raw)
         short, long = await growth(kafka, codec)
+    switches = await rollback.milliseconds(kafka, running.env)
     return {
         "steps_per_s_100": round(ours.steps_per_s),
         "p50_ms": round(ours.p50_ms, 1),
@@ -187,6 +188,8 @@ async def measure(running: Running) -> dict[str, object]:
         "step_ms_5_nodes_4k": round(short, 3),
         "step_ms_50_nodes_4k": round(long, 3),
         "growth_ratio": round(long / short, 2),
+        f"rollback_p50_ms_{rollback.ROUTERS}_routers": round(statistics.median(switches), 1),
+        f"rollback_p99_ms_{rollback.ROUTERS}_routers": round(statistics.quantiles(switches, n=100)[98], 1),
         "rss_mb": {name: control.rss_mb(running.parts[name].pid) for name in SERVICES if name in running.parts},
     }
 

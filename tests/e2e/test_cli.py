@@ -3,17 +3,14 @@
 import json
 import os
 import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import Stack
+from tests.e2e.commands import HEADRACE, Run, printed
 from tests.e2e.installation import unique
 
-HEADRACE = Path(sys.executable).with_name("headrace")
 WORKFLOW = """\
 apiVersion: headrace/v1
 kind: Workflow
@@ -28,22 +25,6 @@ spec:
   output: {{ text: nodes.loud.output.text }}
 """
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def headrace(stack: Stack, tmp_path: Path) -> Run:
-    """Runs the command against the stack, as the user ada."""
-    env = {**os.environ, **stack.env, "HEADRACE_ACTOR": "ada", "COLUMNS": "200", "NO_COLOR": "1"}
-    if stack.home:
-        env["HEADRACE_HOME"] = str(stack.home.path)
-
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [str(HEADRACE), *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=env, cwd=tmp_path)
-
-    return run
-
 
 @pytest.fixture
 def workflow(headrace: Run, tmp_path: Path) -> str:
@@ -53,12 +34,6 @@ def workflow(headrace: Run, tmp_path: Path) -> str:
     done = headrace("apply", "-f", "w.yaml")
     assert done.returncode == 0, done.stderr
     return name
-
-
-def printed(done: "subprocess.CompletedProcess[str]", code: int = 0) -> Any:
-    """The JSON that a command printed."""
-    assert done.returncode == code, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_apply_says_created_and_then_unchanged(headrace: Run, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """A question that any chat provider can be asked."""
 
+from headrace.prompting import ChatMessage
 from headrace.resource.model import Endpoint
-from model_invoke.model import ChatMessage, ChatRequest
+from model_invoke.model import ChatRequest
 
 KEY = "sk-live-0123456789abcdef"
 SCHEMA = {

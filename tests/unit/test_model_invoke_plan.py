@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.errors import NodeError
+from headrace.prompting import MOST_FAULTS, ChatMessage
 from headrace.resource.model import Endpoint, Secret
 from model_invoke.core import plan
-from model_invoke.core.variables import MOST_FAULTS
-from model_invoke.model import ChatMessage, ResponseSchema
+from model_invoke.model import ResponseSchema
 from model_invoke.settings import ModelInvokeSettings
 
 SECRET = "sk-live-0123456789abcdef"

@@ -101,6 +101,7 @@ def test_who_and_why_are_kept() -> None:
         (create(spec=json.dumps({"a": "x" * LARGEST_SPEC})), "spec_invalid"),
         (create(pointer="latest"), "pointer_invalid"),
         (create(pointer="7"), "pointer_invalid"),
+        (create(pointer="v7"), "pointer_invalid"),
         (create(pointer="Prod"), "pointer_invalid"),
         (resource.MovePointer(pointer="latest", version=1), "pointer_invalid"),
         (resource.MovePointer(pointer="production", version=9), "version_not_found"),

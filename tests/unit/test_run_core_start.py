@@ -43,7 +43,8 @@ def test_a_run_begins_with_its_request_as_it_was_understood() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reference", "workflow"), [("w", "w@1"), ("w@production", "w@1"), ("w@2", "w@2"), ("w@latest", "w@2")]
+    ("reference", "workflow"),
+    [("w", "w@1"), ("w@production", "w@1"), ("w@2", "w@2"), ("w@v2", "w@2"), ("w@latest", "w@2")],
 )
 def test_a_reference_is_a_pointer_or_a_version(reference: str, workflow: str) -> None:
     shelf = Shelf()

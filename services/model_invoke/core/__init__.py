@@ -1,9 +1,8 @@
 """The two pure halves of a call.
 
-request.py    from a node's configuration and input to the call
-variables.py  the prompt's variables: given, missing, unknown, mistyped
-usage.py      tokens and money, said or estimated
-outcome.py    from the provider's answer, or fault, to the node's outcome
+request.py  from a node's configuration and input to the call
+usage.py    tokens and money, said or estimated
+outcome.py  from the provider's answer, or fault, to the node's outcome
 """
 
 from model_invoke.core.outcome import failure, interpret

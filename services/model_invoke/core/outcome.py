@@ -6,9 +6,9 @@ import msgspec
 
 from headrace.errors import NodeError
 from headrace.events.run import Call, Usage
+from headrace.prompting import FORMULA, estimated_input, why_not
 from headrace.worker import Done
-from model_invoke.core.usage import FORMULA, estimated_input, priced, usage_of
-from model_invoke.core.variables import why_not
+from model_invoke.core.usage import priced, usage_of
 from model_invoke.model import Answered, Plan, Tokens
 from model_invoke.ports import ProviderFault
 

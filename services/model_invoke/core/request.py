@@ -1,6 +1,5 @@
 """From a node's configuration and input to the call of a model."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -10,12 +9,9 @@ from pydantic import ValidationError
 
 from headrace.errors import NodeError
 from headrace.json_schema import SchemaFault, compile_schema
+from headrace.prompting import FORMULA, ChatMessage, Variables, compile_variables, estimated_input, rendered
 from headrace.resource.model import Limits
-from headrace.resource.prompt import Message
-from headrace.templating import TemplateFault, render
-from model_invoke.core.usage import FORMULA, estimated_input
-from model_invoke.core.variables import Variables, compile_variables
-from model_invoke.model import ChatMessage, ChatRequest, InvokeConfig, PinnedModel, Plan, ResponseSchema
+from model_invoke.model import ChatRequest, InvokeConfig, PinnedModel, Plan, ResponseSchema
 
 MOST_CONFIGS = 128
 """Kept ready; a configuration holds a prompt and a model in full."""
@@ -38,7 +34,7 @@ def plan(config: str, given: str, deadline: int | None) -> Plan:
     prompt, model = prepared.config.prompt, prepared.config.model
     _check_capabilities(model, schema_asked=prepared.output is not None)
     values = prepared.variables.values(_object(given))
-    messages = tuple(_rendered(index, message, values) for index, message in enumerate(prompt.spec.messages))
+    messages = rendered(prompt.spec.messages, values)
     parameters, limits = prompt.spec.parameters, model.spec.limits
     max_tokens = min(parameters.max_output_tokens, limits.max_output_tokens)
     _check_room(messages, max_tokens, limits)
@@ -98,17 +94,6 @@ def _object(text: str) -> dict[str, Any]:
         return msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError) as error:
         raise NodeError("input_invalid", f"the node's input is no JSON object: {error!s:.200}") from error
-
-
-def _rendered(index: int, message: Message, values: Mapping[str, Any]) -> ChatMessage:
-    try:
-        text = render(message.template, values)
-        text.encode()
-    except TemplateFault as error:
-        raise NodeError("template_failed", f"message {index} ({message.role}): {error!s:.500}") from error
-    except UnicodeEncodeError as error:  # half of a surrogate pair, written as an escape in the template
-        raise NodeError("template_failed", f"message {index} ({message.role}) makes text that is no Unicode") from error
-    return ChatMessage(message.role, text)
 
 
 def _check_room(messages: tuple[ChatMessage, ...], max_tokens: int, limits: Limits) -> None:

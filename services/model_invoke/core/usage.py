@@ -1,31 +1,13 @@
 """Tokens and money of a call. What a provider does not say is estimated, never taken for nothing."""
 
-from collections.abc import Sequence
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context
 
 from headrace.events.run import Usage
+from headrace.prompting import estimated_input, estimated_tokens
 from headrace.resource.model import Costs
-from model_invoke.model import ChatMessage, Completion, Plan, Tokens
-
-BYTES_PER_TOKEN = 4
-"""Of UTF-8, about, in English prose. Code and digits have fewer, so that an estimate for them is low."""
-MESSAGE_TOKENS = 4
-"""Role and separators of one message in a chat template, about."""
-REPLY_TOKENS = 3
-"""What opens the reply."""
-FORMULA = "UTF-8 bytes / 4 rounded up, + 4 a message, + 3"
+from model_invoke.model import Completion, Plan, Tokens
 
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
-
-
-def estimated_tokens(text: str) -> int:
-    """Tokens of a text, about."""
-    return -(-len(text.encode()) // BYTES_PER_TOKEN)
-
-
-def estimated_input(messages: Sequence[ChatMessage]) -> int:
-    """Tokens of what is sent, about: FORMULA."""
-    return sum(estimated_tokens(message.content) + MESSAGE_TOKENS for message in messages) + REPLY_TOKENS
 
 
 def tokens_of(plan: Plan, completion: Completion) -> Tokens:

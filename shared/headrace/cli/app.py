@@ -4,11 +4,11 @@ import sys
 
 import typer
 
-from headrace.cli import demo, resources, runs, stack
+from headrace.cli import demo, resources, runs, stack, versions
 from headrace.errors import HeadraceError, KafkaUnavailable, RegistryUnavailable, StackError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Prompts and models as infrastructure.")
-for commands in (stack, resources, runs, demo):
+for commands in (stack, resources, versions, runs, demo):
     commands.register(app)
 
 

@@ -12,25 +12,25 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from headrace.apply import STATES, Applied, apply, await_routers
+from headrace.apply import Applied, apply, await_routers
 from headrace.cli.session import actor, connected, print_json
 from headrace.client import Client, Seen
 from headrace.errors import HeadraceError, NotFound
 from headrace.events.document import IngestDocument
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.fault import did_you_mean
-from headrace.resource.catalog import DEFAULT_POINTER, Catalog
+from headrace.resource.catalog import DEFAULT_POINTER, Catalog, Resolved
 from headrace.resource.documents import read_documents
 from headrace.resource.files import FileFault, Resource, load
 from headrace.resource.specs import references
-from headrace.topics import Topic
+from headrace.topics import DOMAINS, Domain, Topic
 
 WAIT_S = 60.0
 KINDS: Mapping[str, Topic] = {
-    "prompt": STATES["prompt"],
-    "model": STATES["model"],
-    "modelalias": STATES["model"],
-    "workflow": STATES["workflow"],
+    "prompt": DOMAINS["prompt"].state,
+    "model": DOMAINS["model"].state,
+    "modelalias": DOMAINS["model"].state,
+    "workflow": DOMAINS["workflow"].state,
 }
 PLURALS = {"prompts": "prompt", "models": "model", "modelaliases": "modelalias", "workflows": "workflow"}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -101,8 +101,8 @@ async def _apply(
 
 async def _missing(client: Client, resources: Sequence[Resource]) -> list[str]:
     """What these resources refer to and does not exist now: it must before a run starts."""
-    entries = {domain: newest(await client.read_all(state)) for domain, state in STATES.items()}
-    prompts, models, workflows = (entries[domain] for domain in ("prompt", "model", "workflow"))
+    entries = {name: newest(await client.read_all(domain.state)) for name, domain in DOMAINS.items()}
+    prompts, models, workflows = (entries[domain] for domain in DOMAINS)
     catalog = Catalog({"Prompt": prompts, "Model": models, "ModelAlias": models, "Workflow": workflows})
     found = []
     for one in resources:
@@ -170,6 +170,14 @@ def get(
 async def _entries(state: Topic) -> Mapping[str, Any]:
     async with connected() as client:
         return newest(await client.read_all(state))
+
+
+async def resolve(domain: Domain, kinds: tuple[str, ...], references: tuple[str, ...]) -> list[Resolved]:
+    """What references mean now. Raises NotFound."""
+    async with connected() as client:
+        entries = newest(await client.read_all(domain.state))
+    catalog = Catalog(dict.fromkeys(kinds, entries))
+    return [catalog.resolve(kinds, reference) for reference in references]
 
 
 def newest(seen: Iterable[Seen]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from headrace.errors import NotFound
 from headrace.event import Event
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.fault import did_you_mean
-from headrace.resource.aggregate import LATEST, REFERENCE
+from headrace.resource.aggregate import LATEST, REFERENCE, VERSION
 
 DEFAULT_POINTER = "production"
 LONGEST_REFERENCE = 127
@@ -76,8 +76,8 @@ class Catalog:
 
 
 def _version(kind: str, name: str, head: ResourceHead, wanted: str) -> int:
-    if wanted.isdecimal():
-        return int(wanted)
+    if number := VERSION.fullmatch(wanted):
+        return int(number[1])
     if wanted == LATEST:
         return head.latest
     if wanted in head.pointers:

@@ -1,0 +1,200 @@
+"""prompt, model and workflow: history, diff, move, rollback; prompt render."""
+
+import asyncio
+import difflib
+import json
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, NamedTuple
+
+import typer
+import yaml
+from rich.console import Console
+from rich.syntax import Syntax
+from rich.table import Table
+
+from headrace import changes
+from headrace.changes import Moved
+from headrace.cli.hops import clock
+from headrace.cli.rendering import render
+from headrace.cli.resources import resolve
+from headrace.cli.session import actor, connected, plain, print_json
+from headrace.client import Seen
+from headrace.event import Event
+from headrace.events.resource import ChangeRefused, MovePointer, PointerMoved, VersionCreated, VersionReused
+from headrace.resource.catalog import DEFAULT_POINTER, Resolved
+from headrace.topics import DOMAINS, Domain
+
+WAIT_S = 60.0
+Name = Annotated[str, typer.Argument(help="The resource's name.")]
+Version = Annotated[str, typer.Argument(help="7, v7, or a pointer such as production.")]
+Pointer = Annotated[str, typer.Option(help="The pointer that moves.")]
+Reason = Annotated[str | None, typer.Option(help="Why, for the audit trail.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+class Family(NamedTuple):
+    """A group of commands: the topics behind it, and the kinds of resources that share their names there."""
+
+    domain: Domain
+    kinds: tuple[str, ...]
+    help: str
+
+
+FAMILIES = {
+    "prompt": Family(DOMAINS["prompt"], ("Prompt",), "Versions and pointers of prompts."),
+    "model": Family(DOMAINS["model"], ("ModelAlias", "Model"), "Versions and pointers of models and model aliases."),
+    "workflow": Family(DOMAINS["workflow"], ("Workflow",), "Versions and pointers of workflows."),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands, the same for each family."""
+    for name, family in FAMILIES.items():
+        group = typer.Typer(no_args_is_help=True, help=family.help)
+        for command in (_history, _diff, _move, _rollback):
+            group.command(command.__name__.strip("_"))(command(family))
+        if name == "prompt":
+            group.command()(render)
+        app.add_typer(group, name=name)
+
+
+def _history(family: Family) -> Callable[..., None]:
+    def history(name: Name, *, as_json: Json = False) -> None:
+        """Show every change, from the log: who, what, when, why; refused attempts too."""
+        found = asyncio.run(_read_history(family, name))
+        if as_json:
+            print_json([_row(seen) for seen in found])
+            return
+        table = Table("when", "who", "what", "why")
+        for seen in found:
+            if seen.event:
+                table.add_row(clock(seen.at), *_told(seen.event))
+        Console().print(table)
+
+    return history
+
+
+def _diff(family: Family) -> Callable[..., None]:
+    def diff(name: Name, old: Version, new: Version) -> None:
+        """Show what one version has that another has not. Prints nothing when they are equal."""
+        before, after = asyncio.run(_resolve(family, name, (old, new)))
+        lines = difflib.unified_diff(_text(before), _text(after), str(before), str(after), lineterm="")
+        if text := "\n".join(lines):
+            Console().print(Syntax(text, "diff", background_color="default", word_wrap=True))
+
+    return diff
+
+
+def _move(family: Family) -> Callable[..., None]:
+    def move(
+        name: Name,
+        to: Version,
+        *,
+        pointer: Pointer = DEFAULT_POINTER,
+        expect: Annotated[
+            int | None, typer.Option(help="Refuse unless the pointer stands at this version now.")
+        ] = None,
+        reason: Reason = None,
+        as_json: Json = False,
+    ) -> None:
+        """Move a pointer to a version, and wait until every router has applied it."""
+        (version,) = asyncio.run(_resolve(family, name, (to,)))
+        command = MovePointer(pointer=pointer, version=version.version, expected=expect, actor=actor(), reason=reason)
+        _tell(name, asyncio.run(_carry_out(family, name, command)), as_json=as_json)
+
+    return move
+
+
+def _rollback(family: Family) -> Callable[..., None]:
+    def rollback(
+        name: Name,
+        *,
+        pointer: Pointer = DEFAULT_POINTER,
+        to: Annotated[str | None, typer.Option(help="7 or v7; without it, where the pointer stood before.")] = None,
+        reason: Annotated[str, typer.Option(help="Why, for the audit trail.")],
+        as_json: Json = False,
+    ) -> None:
+        """Move a pointer back, with one event, and say how many routers have applied it and how fast.
+
+        Runs that start afterwards use the old version, runs in flight stay as they are pinned. It is refused when
+        somebody moves the pointer meanwhile.
+        """
+        _tell(name, asyncio.run(_roll_back(family, name, pointer, to, reason)), as_json=as_json)
+
+    return rollback
+
+
+async def _read_history(family: Family, name: str) -> list[Seen]:
+    async with connected() as client:
+        return await changes.history(client, family.domain, name)
+
+
+async def _resolve(family: Family, name: str, versions: tuple[str, ...]) -> list[Resolved]:
+    return await resolve(family.domain, family.kinds, tuple(f"{name}@{version}" for version in versions))
+
+
+async def _carry_out(family: Family, name: str, command: MovePointer) -> Moved:
+    async with connected() as client:
+        return await changes.move(client, family.domain, name, command, WAIT_S)
+
+
+async def _roll_back(family: Family, name: str, pointer: str, to: str | None, reason: str) -> Moved:
+    chosen = None if to is None else (await _resolve(family, name, (to,)))[0].version
+    async with connected() as client:
+        made = await changes.history(client, family.domain, name)
+        stands = changes.stands(made, pointer)
+        version = chosen or changes.before(made, pointer)
+        command = MovePointer(pointer=pointer, version=version, expected=stands, actor=actor(), reason=reason)
+        return await changes.move(client, family.domain, name, command, WAIT_S)
+
+
+def _tell(name: str, moved: Moved, *, as_json: bool) -> None:
+    event = moved.event
+    if as_json:
+        print_json({"name": name, **plain(event), "routers": moved.routers, "ms": round(moved.ms, 1)})
+        return
+    console = Console(highlight=False)
+    where = "new" if event.previous is None else f"{event.previous}"
+    console.print(f"[green]✓[/] {name}: {event.pointer} {where} → {event.version}")
+    plural = "s" * (moved.routers != 1)
+    console.print(
+        f"{moved.routers} router{plural} switched in {moved.ms:.0f} ms; runs in flight stay as they are pinned"
+    )
+
+
+def _told(event: Event) -> tuple[str, str, str]:
+    """Who, what and why."""
+    match event:
+        case VersionCreated(version=version, kind=kind):
+            what = f"version {version} of this {kind} created"
+        case VersionReused(version=version):
+            what = f"the same content as version {version}; no version made"
+        case PointerMoved(pointer=pointer, version=version, previous=None):
+            what = f"{pointer} set to {version}"
+        case PointerMoved(pointer=pointer, version=version, previous=previous):
+            what = f"{pointer} {previous} → {version}"
+        case ChangeRefused(command=command, code=code, message=message):
+            what = f"[red]refused[/]: {command}: {message} ({code})"
+        case _:
+            what = event.NAME
+    return getattr(event, "actor", None) or "", what, getattr(event, "reason", None) or ""
+
+
+def _row(seen: Seen) -> Mapping[str, Any]:
+    return {"place": seen.place, **(plain(seen.event) if seen.event else {"fault": seen.fault})}
+
+
+def _text(version: Resolved) -> list[str]:
+    """A spec as YAML lines; texts of several lines stay readable."""
+    return yaml.dump(json.loads(json.dumps(version.spec)), Dumper=_Readable, allow_unicode=True, width=120).splitlines()
+
+
+class _Readable(yaml.SafeDumper):
+    """Writes texts of several lines as blocks."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Readable.add_representer(str, _represent_text)
