@@ -1,7 +1,6 @@
 """Documents to vectors. What is away is waited for: nothing may be lost."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import TypeVar
@@ -9,6 +8,7 @@ from typing import TypeVar
 import structlog
 
 from headrace.errors import NodeError
+from headrace.waiting import stopped_within
 from vector_search.model import Document, Vector
 from vector_search.ports import EMBEDDING_REFUSED, Embedder, VectorStore
 
@@ -42,8 +42,7 @@ class Patience:
                         raise
                     self.away = error.code
                     _log.warning("waiting", what=error.code, error=str(error))
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), delay_s)
+                await stopped_within(self._stopping, delay_s)
                 delay_s = min(2 * delay_s, LONGEST_DELAY_S)
         finally:
             self.away = None

@@ -1,5 +1,6 @@
 """Workflows from the tables of prompts, models and workflows."""
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -9,7 +10,8 @@ from headrace.nodes import Reference
 from headrace.resource.catalog import Catalog, Resolved, Resolver
 from headrace.workflow import CompiledWorkflow, compile_workflow
 
-_ConfigKey = tuple[str, str, tuple[Pin, ...]]
+MOST_CONFIGS = 1_024
+"""Kept ready; one holds a prompt and a model in full."""
 
 
 class CatalogWorkflows:
@@ -18,7 +20,7 @@ class CatalogWorkflows:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._compiled: dict[str, CompiledWorkflow] = {}
-        self._configs: dict[_ConfigKey, str] = {}
+        self._config = lru_cache(MOST_CONFIGS)(self._configured)
 
     @property
     def resolver(self) -> Resolver:
@@ -34,27 +36,29 @@ class CatalogWorkflows:
 
     def compiled(self, started: RunStarted) -> CompiledWorkflow:
         """The workflow that a run is pinned to."""
-        name = started.workflow
+        return self._named(started.workflow)
+
+    def _named(self, name: str) -> CompiledWorkflow:
         return self._compiled.get(name) or self.compile(self._catalog.resolve(("Workflow",), name))
 
     def config(self, started: RunStarted, node: str) -> str:
         """A node's configuration as JSON, with what its run is pinned to in the place of references."""
-        key = (started.workflow, node, started.pins)
-        if key not in self._configs:
-            here = self.compiled(started).nodes[node]
-            pinned = {reference.field: self._pinned(started, reference) for reference in here.references}
-            self._configs[key] = msgspec.json.encode({**here.spec.config, **pinned}).decode()
-        return self._configs[key]
+        return self._config(started.workflow, started.pins, node)
 
-    def _pinned(self, started: RunStarted, reference: Reference) -> dict[str, Any]:
-        found = self._pin(started, reference.kinds, reference.ref)
+    def _configured(self, workflow: str, pins: tuple[Pin, ...], node: str) -> str:
+        here = self._named(workflow).nodes[node]
+        pinned = {reference.field: self._pinned(pins, reference) for reference in here.references}
+        return msgspec.json.encode({**here.spec.config, **pinned}).decode()
+
+    def _pinned(self, pins: tuple[Pin, ...], reference: Reference) -> dict[str, Any]:
+        found = self._pin(pins, reference.kinds, reference.ref)
         if found.kind != "ModelAlias":
             return _described(found)
-        model = self._pin(started, ("Model",), found.spec["model"])
+        model = self._pin(pins, ("Model",), found.spec["model"])
         return {**_described(model), "alias": {"name": found.name, "version": found.version}}
 
-    def _pin(self, started: RunStarted, kinds: tuple[str, ...], ref: str) -> Resolved:
-        pin = next(pin for pin in started.pins if pin.kind in kinds and pin.ref == ref)
+    def _pin(self, pins: tuple[Pin, ...], kinds: tuple[str, ...], ref: str) -> Resolved:
+        pin = next(pin for pin in pins if pin.kind in kinds and pin.ref == ref)
         return self._catalog.resolve((pin.kind,), f"{pin.name}@{pin.version}")
 
 

@@ -21,9 +21,9 @@ from headrace.errors import HeadraceError, KafkaUnavailable, Unanswered, Undecod
 from headrace.event import Event
 from headrace.events.control import TableApplied
 from headrace.events.run import RunCancelled, RunCompleted, RunFailed, StartRun
-from headrace.kafka import KafkaSettings, partition_of
+from headrace.kafka import KafkaSettings, check_alive, partition_of
 from headrace.limits import RUN_ID
-from headrace.table import GONE_MS
+from headrace.table import CATCH_UP_MS, GONE_MS
 from headrace.topics import ALL, CALLERS, CONTROL_POSITIONS, RUN_REQUESTS, RUN_RESULTS, Topic
 
 IDLE_MS = 500
@@ -148,10 +148,9 @@ class Client:
         async with self._consumer(topics, key) as (consumer, places):
             ends = dict(await consumer.end_offsets(places))
             consumer.assign(places)
-            while ends:
-                for seen in await self._poll(consumer, topics, key):
+            while ends := {place: end for place, end in ends.items() if await consumer.position(place) < end}:
+                for seen in await self._poll(consumer, topics, key, CATCH_UP_MS):
                     yield seen
-                ends = {place: end for place, end in ends.items() if await consumer.position(place) < end}
 
     async def await_applied(self, tables: Sequence[Topic], timeout_s: float) -> Sequence[TableApplied]:
         """Wait until every living reader of these tables has applied what is on them now; their acknowledgements.
@@ -226,10 +225,13 @@ class Client:
             for seen in await self._poll(consumer, topics, key):
                 yield seen
 
-    async def _poll(self, consumer: AIOKafkaConsumer, topics: Iterable[Topic], key: str | None) -> list[Seen]:
+    async def _poll(
+        self, consumer: AIOKafkaConsumer, topics: Iterable[Topic], key: str | None, idle_ms: int = IDLE_MS
+    ) -> list[Seen]:
         by_name = {topic.name: topic for topic in topics}
         wanted = None if key is None else key.encode()
-        polled = await consumer.getmany(timeout_ms=IDLE_MS)
+        check_alive(consumer)
+        polled = await consumer.getmany(timeout_ms=idle_ms)
         records = [one for batch in polled.values() for one in batch if wanted is None or one.key == wanted]
         if ids := self._codec.unknown(record.value for record in records):
             await self._codec.learn(ids)
@@ -263,9 +265,9 @@ class Client:
             await consumer.stop()
 
     def _places(self, topic: Topic, key: str | None) -> list[TopicPartition]:
-        """Where a key's records may be: callers have partitioners of their own, our services write to the home."""
+        """Where a key's records may be."""
         count = self._kafka.partitions
-        if key is None or topic.writer == CALLERS:
+        if key is None or not topic.homed:
             return [TopicPartition(topic.name, number) for number in range(count)]
         return [TopicPartition(topic.name, partition_of(key.encode(), count))]
 

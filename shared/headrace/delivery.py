@@ -5,10 +5,8 @@ import asyncio
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from headrace.kafka import LARGEST_REQUEST, KafkaSettings
+from headrace.kafka import BATCH_BYTES, LARGEST_REQUEST, KafkaSettings
 from headrace.outbox import Outbox
-
-BATCH_BYTES = 1 << 20
 
 
 class Delivery:

@@ -18,6 +18,7 @@ import msgspec
 from headrace.errors import JournalUnavailable, NodeError
 from headrace.events.run import Call, Usage
 from headrace.sql import Session, is_away, load_queries
+from headrace.waiting import stopped_within
 
 if TYPE_CHECKING:
     from asyncpg.pool import PoolConnectionProxy
@@ -132,8 +133,7 @@ class Journal:
         while not stopping.is_set():
             with contextlib.suppress(JournalUnavailable):
                 await self._open()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), HOLD_S)
+            await stopped_within(stopping, HOLD_S)
 
     async def close(self) -> None:
         """Give up the lock and the connections."""

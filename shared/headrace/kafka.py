@@ -27,6 +27,9 @@ ORIGIN_HEADER = "headrace-origin"
 LARGEST_REQUEST = 9 * 1024 * 1024
 """Most bytes of one produce request; the local broker takes records of 8 MiB, so that a poison one can be buried."""
 
+BATCH_BYTES = 1 << 20
+"""Bytes that a producer packs into one batch, unless a single record is larger."""
+
 LONGEST_MESSAGE = 1_000
 """Characters of an error's message in a dead letter."""
 
@@ -84,6 +87,11 @@ def check_alive(consumer: AIOKafkaConsumer) -> None:
             raise KafkaUnavailable(f"aiokafka has given up a consumer: {cause!r}") from cause
 
 
+def place_of(record: ConsumerRecord) -> str:
+    """`<topic>-<partition>-<offset>`."""
+    return f"{record.topic}-{record.partition}-{record.offset}"
+
+
 def partition_of(key: bytes, partitions: int) -> int:
     """The home partition of a key: the choice of Java's default partitioner (murmur2)."""
     return int((murmur2(key) & 0x7FFFFFFF) % partitions)
@@ -128,5 +136,5 @@ def dead_letter(
         "exception.message": str(error)[:LONGEST_MESSAGE],
     }
     _log.warning("dead letter", **{name: context[name] for name in ("topic", "partition", "offset")}, error=str(error))
-    added = ((f"__connect.errors.{name}", value.encode()) for name, value in context.items())
+    added = ((f"__connect.errors.{name}", value.encode(errors="backslashreplace")) for name, value in context.items())
     return dead_letters(topic).name, record.partition, (record.key, record.value, [*record.headers, *added])

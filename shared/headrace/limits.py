@@ -10,3 +10,5 @@ LARGEST_PAYLOAD = 393_216
 """Bytes of the largest input or output of a run or a node."""
 LARGEST_DOCUMENT = 524_288
 """Bytes of the largest document: it travels as one record."""
+MOST_TOKENS = 10**12
+"""Tokens of one call: more than any provider counts, and few enough for a sum of them to fit into 64 bits."""

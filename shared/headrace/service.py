@@ -22,10 +22,12 @@ from headrace.contracts import SchemaRegistry
 from headrace.errors import RegistryUnavailable
 from headrace.settings import ServiceSettings
 from headrace.topics import Topic
+from headrace.waiting import RETRY_S, stopped_within
 
 STOP_S = 10.0
 """Seconds that the loops have to end after a signal."""
-RETRY_S = 0.5
+CANCEL_S = 1.0
+"""Seconds more for those that are cancelled then."""
 
 _log = structlog.get_logger(__name__)
 
@@ -64,8 +66,11 @@ class Service:
         _, late = await asyncio.wait(self._loops, timeout=STOP_S) if self._loops else (set(), set())
         for task in late:
             task.cancel()
-        for task in self._loops - late:
-            task.result()
+        if late:
+            await asyncio.wait(late, timeout=CANCEL_S)
+        for task in self._loops:
+            if task.done() and not task.cancelled() and (error := task.exception()):
+                raise error
         if late:
             raise TimeoutError(f"{len(late)} loops did not end within {STOP_S:.0f} s")
         if not asked:
@@ -91,8 +96,7 @@ async def open_codec(service: Service, settings: ServiceSettings, topics: Iterab
             await codec.register(topics)
         except RegistryUnavailable as error:
             _log.warning("waiting", what="schema registry", error=str(error))
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(service.stopping.wait(), RETRY_S)
+            if await stopped_within(service.stopping, RETRY_S):
                 raise asyncio.CancelledError from error
         else:
             return codec

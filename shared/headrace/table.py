@@ -15,11 +15,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import KafkaError
 
 from headrace.codec import Codec
-from headrace.errors import RegistryUnavailable, Undecodable
+from headrace.errors import Undecodable
 from headrace.event import Event
 from headrace.events.control import TableApplied
-from headrace.kafka import KafkaSettings, check_alive
+from headrace.kafka import KafkaSettings, check_alive, place_of
 from headrace.topics import CONTROL_POSITIONS, Topic
+from headrace.waiting import learned
 
 IDLE_MS = 1_000
 CATCH_UP_MS = 50
@@ -28,7 +29,8 @@ ALIVE_S = 5.0
 """An instance repeats its acknowledgement this often."""
 GONE_MS = 15_000
 """One that is silent for so long counts as gone."""
-RETRY_S = 0.5
+WITHDRAW_S = 1.0
+"""Seconds for the farewell: a broker that is away does not hold up a stop."""
 
 _log = structlog.get_logger(__name__)
 
@@ -45,6 +47,7 @@ async def read_entries(topic: Topic, partition: int, codec: Codec, kafka: KafkaS
     try:
         ends = await _rewind(consumer, [place])
         while not await _reached(consumer, ends):
+            check_alive(consumer)
             for records in (await consumer.getmany(timeout_ms=CATCH_UP_MS)).values():
                 await _learn(codec, records)
                 for record in records:
@@ -127,16 +130,10 @@ class Table:
 
     async def _learned(self, records: Sequence[ConsumerRecord], stopping: asyncio.Event) -> bool:
         """Know the writers' schemas of these records; false when told to stop while the registry is away."""
-        while not stopping.is_set():
-            try:
-                await _learn(self._codec, records)
-            except RegistryUnavailable as error:
-                _log.warning("schema registry away", table=self.topic.name, error=str(error))
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stopping.wait(), RETRY_S)
-            else:
-                return True
-        return False
+        return await learned(self._codec, [record.value for record in records], stopping, self._warn)
+
+    def _warn(self, error: BaseException) -> None:
+        _log.warning("schema registry away", table=self.topic.name, error=str(error))
 
     @property
     def _key(self) -> bytes:
@@ -157,8 +154,9 @@ class Table:
             await producer.send(CONTROL_POSITIONS.name, self._codec.encode(CONTROL_POSITIONS, applied), key=self._key)
 
     async def _withdraw(self, producer: AIOKafkaProducer) -> None:
-        with contextlib.suppress(KafkaError):
-            await producer.send_and_wait(CONTROL_POSITIONS.name, None, key=self._key)
+        with contextlib.suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(WITHDRAW_S):
+                await producer.send_and_wait(CONTROL_POSITIONS.name, None, key=self._key)
 
 
 def _consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:
@@ -216,4 +214,4 @@ def _entry(record: ConsumerRecord, topic: Topic, codec: Codec) -> tuple[str, Eve
     try:
         return (record.key or b"").decode(), codec.decode_or_none(topic, record.value)
     except (Undecodable, UnicodeDecodeError) as error:
-        raise Undecodable(f"{record.topic}-{record.partition}-{record.offset}: {error}") from error
+        raise Undecodable(f"{place_of(record)}: {error}") from error

@@ -34,6 +34,7 @@ class Topic:
     retention_ms: how long records are kept; None is for ever.
     compacted: only the newest record of each key is kept.
     largest: bytes that the broker takes at once, whatever its own setting is.
+    answers: the topic on whose partitions its records stand, because they answer records there.
     """
 
     name: str
@@ -44,6 +45,14 @@ class Topic:
     retention_ms: int | None = None
     compacted: bool = False
     largest: int = LARGEST_MESSAGE
+    answers: "Topic | None" = None
+
+    @property
+    def homed(self) -> bool:
+        """Whether all records of a key are on its home partition: callers have partitioners of their own, and a worker
+        answers where it was asked.
+        """
+        return self.writer != CALLERS and (self.answers is None or self.answers.homed)
 
     @property
     def largest_value(self) -> int:
@@ -186,6 +195,7 @@ DOCUMENT_EVENTS = Topic(
     "collection/document",
     "vector_search",
     "what is searchable, with its text: collections are made again from here",
+    answers=DOCUMENT_COMMANDS,
 )
 CONTROL_POSITIONS = Topic(
     "control.positions",

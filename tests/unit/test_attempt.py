@@ -10,8 +10,9 @@ from headrace.errors import JournalUnavailable, NodeError
 from headrace.event import Event
 from headrace.events import node
 from headrace.events.run import Usage
+from headrace.limits import LARGEST_PAYLOAD
 from headrace.worker.attempt import Attempt
-from headrace.worker.job import LARGEST_OUTPUT, Done, NodeJob
+from headrace.worker.job import Done, NodeJob
 from template.job import TemplateJob
 
 USAGE = Usage(input_tokens=1, output_tokens=2, cost="0.1", currency="USD")
@@ -97,7 +98,7 @@ async def test_a_request_that_can_not_be_planned_fails() -> None:
 
 
 async def test_an_output_that_can_not_travel_fails_and_is_paid_for() -> None:
-    event = await failure(Doubling(lambda _: "x" * LARGEST_OUTPUT))
+    event = await failure(Doubling(lambda _: "x" * LARGEST_PAYLOAD))
     assert (event.code, event.usage) == ("output_too_large", USAGE)
 
 

@@ -1,14 +1,19 @@
 """What is set in aiokafka beside its settings, and the choice of a home partition."""
 
-import aiokafka.producer.sender
+from aiokafka.consumer import fetcher
 from aiokafka.partitioner import murmur2
+from aiokafka.producer import sender
 
 from headrace.kafka import TRANSACTION_BACKOFF_S, partition_of
+from headrace.raw_records import LenientRecords
 
 
-def test_the_wait_between_transactions_still_has_its_name_in_aiokafka() -> None:
-    assert hasattr(aiokafka.producer.sender, "BACKOFF_OVERRIDE")
-    assert aiokafka.producer.sender.BACKOFF_OVERRIDE == TRANSACTION_BACKOFF_S
+def test_what_is_set_in_aiokafka_is_what_its_code_reads() -> None:
+    wait, parser = sender.AddPartitionsToTxnHandler.handle_response, fetcher.Fetcher._proc_fetch_request
+    assert "BACKOFF_OVERRIDE" in wait.__code__.co_names
+    assert sender.BACKOFF_OVERRIDE == TRANSACTION_BACKOFF_S
+    assert "MemoryRecords" in parser.__code__.co_names
+    assert fetcher.MemoryRecords is LenientRecords
 
 
 def test_a_home_partition_is_the_choice_of_java_s_default_partitioner() -> None:

@@ -14,8 +14,8 @@ from headrace.errors import NodeError
 from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded
 from headrace.events.run import Call, Usage
 from headrace.journal import Entry, stored_answer, stored_failure
+from headrace.limits import LARGEST_PAYLOAD
 from headrace.worker import Done
-from headrace.worker.job import LARGEST_OUTPUT
 from model_invoke.core import failure, interpret, plan
 from model_invoke.job import ModelInvokeJob
 from model_invoke.model import Answered, ChatRequest, Completion, Plan, Tokens
@@ -213,7 +213,7 @@ class TestJob:
         assert str(again.value) == str(first.value)
 
     async def test_an_output_too_large_to_travel_is_paid_all_the_same(self) -> None:
-        job = ModelInvokeJob(Answers(Completion("é" * (LARGEST_OUTPUT // 2), "stop", Tokens(1_000, 500))))
+        job = ModelInvokeJob(Answers(Completion("é" * (LARGEST_PAYLOAD // 2), "stop", Tokens(1_000, 500))))
         request = msgspec.structs.replace(REQUEST, config=config())
         call = job.plan(request)
 

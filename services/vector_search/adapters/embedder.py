@@ -4,9 +4,10 @@ from array import array
 from collections.abc import Sequence
 
 import httpx
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from headrace.errors import NodeError
+from headrace.limits import MOST_TOKENS
 from vector_search.model import Embedded
 from vector_search.ports import EMBEDDING_REFUSED
 from vector_search.settings import Settings
@@ -24,7 +25,7 @@ class _Item(BaseModel):
 
 
 class _Usage(BaseModel):
-    prompt_tokens: int
+    prompt_tokens: int = Field(ge=0, le=MOST_TOKENS)
 
 
 class _Answer(BaseModel):

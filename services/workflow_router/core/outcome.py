@@ -4,9 +4,9 @@ import re
 
 from headrace.events import node
 from headrace.events.run import Call, Usage
+from headrace.limits import MOST_TOKENS
 
 MOST_CALLS = 100
-MOST_TOKENS = 10**12
 LAST_MS = 253_402_300_799_999
 """The last millisecond of the year 9999: readers can't show later ones."""
 

@@ -183,11 +183,11 @@ class Progress:
         while ended:
             for edge in ended.popleft().edges:
                 target = self._workflow.nodes[edge.target]
-                if self._state.status != ENDED and self._ruled_out(target):
+                if self._state.status != ENDED and self._settle(target):
                     ended.append(target)
 
-    def _ruled_out(self, target: Node) -> bool:
-        """Decide a node's fate as soon as its incoming edges allow it (dead-path elimination)."""
+    def _settle(self, target: Node) -> bool:
+        """Start or rule out a node as soon as its incoming edges allow it (dead-path elimination); true: ruled out."""
         if target.id in self._state.results or target.id in self._state.outstanding:
             return False
         sources = [self._state.results.get(source) for source in target.sources]

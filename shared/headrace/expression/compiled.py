@@ -39,10 +39,14 @@ class Data:
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A compiled expression; `nodes` are the ids of the nodes whose output it refers to."""
+    """A compiled expression.
+
+    nodes: ids of the nodes whose output it refers to. names: those of VARIABLES that it refers to.
+    """
 
     text: str
     nodes: frozenset[str]
+    names: frozenset[str]
     _program: Any = field(repr=False, compare=False)
     _costly: Tree | None = field(repr=False, compare=False)
     """The syntax tree, if its work must be estimated before it is done."""
@@ -77,7 +81,8 @@ def compile_expression(text: str) -> Expression:
     tree = parse(program.serialize())
     if any(is_match(part) and not isinstance(part.args[1], Constant) for part in walk(tree) if isinstance(part, Call)):
         raise ExpressionError(f"`{_short(text)}`: the pattern of matches() must be a literal text")
-    return Expression(text, _referred(text, tree), program, tree if worth_estimating(tree) else None)
+    names = frozenset(name for name in VARIABLES if Name(name) in walk(tree))
+    return Expression(text, _referred(text, tree), names, program, tree if worth_estimating(tree) else None)
 
 
 def _referred(text: str, tree: Tree) -> frozenset[str]:

@@ -14,7 +14,7 @@ from headrace.codec import Codec
 from headrace.errors import Undecodable
 from headrace.event import Event
 from headrace.events.control import Position
-from headrace.kafka import ORIGIN_HEADER, dead_letter, partition_of
+from headrace.kafka import ORIGIN_HEADER, dead_letter, partition_of, place_of
 from headrace.machine.model import POSITION_KEY, Context, Machine, Message, Received, S, Tick, Unreadable
 from headrace.outbox import Outbox
 from headrace.topics import LARGEST_MESSAGE, Topic
@@ -147,13 +147,13 @@ class Batch(Generic[S]):
     def _consume(self, record: ConsumerRecord) -> None:
         received = _received(record)
         key = self._machine.key(received)
-        if record.topic in self._commands and self._forwarded(record, key, received):
+        if record.topic in self._commands and self._send_home(record, key, received):
             return
         message = self._read(record)
         if key not in self._memory.finished:
             self._decide(key, message, Context(self._now, key, received))
 
-    def _forwarded(self, record: ConsumerRecord, key: str, received: Received) -> bool:
+    def _send_home(self, record: ConsumerRecord, key: str, received: Received) -> bool:
         """Send a command that is not on its key's home partition there, as it is."""
         home = partition_of(key.encode(), self._partitions)
         if home == self._partition:
@@ -230,7 +230,7 @@ class Batch(Generic[S]):
 
 
 def _received(record: ConsumerRecord) -> Received:
-    here = f"{record.topic}-{record.partition}-{record.offset}"
+    here = place_of(record)
     place = next((value.decode() for name, value in record.headers if name == ORIGIN_HEADER and _is_place(value)), here)
     key = record.key if record.key and len(record.key) <= LONGEST_KEY else None
     return Received(place, key, cloudevents.attributes(record.headers, place), record.topic)

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Collection, Sequence
+from functools import partial
 from typing import Generic
 
 import structlog
@@ -20,13 +21,14 @@ from headrace.machine.partition import Partition
 from headrace.probe import Probe, no_probe
 from headrace.service import Service
 from headrace.table import Table
+from headrace.waiting import RETRY_S, learned, stopped_within
 
 MAX_RECORDS = 500
 """Most records of one poll: bounds memory and the length of a transaction."""
 IDLE_MS = 1_000
 LAG_COMMIT_S = 5.0
-RETRY_S = 0.5
-"""Between attempts to open a partition while the broker or the registry is away."""
+SHOW_S = 1.0
+"""Seconds that showing how far we are may take."""
 
 _log = structlog.get_logger(__name__)
 
@@ -122,19 +124,9 @@ class Loop(Generic[S]):
         return IDLE_MS if due is None else max(0, min(IDLE_MS, due - time.time_ns() // 1_000_000))
 
     async def _learned(self, records: Records) -> bool:
-        """Fetch writers' schemas that are new to us; while the registry is away, wait: the records can't help it.
-
-        False when told to stop before.
-        """
+        """Know the writers' schemas of these records; false when told to stop while the registry is away."""
         values = [record.value for batch in records.values() for record in batch]
-        while ids := self._codec.unknown(values):
-            if self._stopping.is_set():
-                return False
-            try:
-                await self._codec.learn(ids)
-            except RegistryUnavailable as error:
-                await self._pause("schema registry away", error)
-        return True
+        return await learned(self._codec, values, self._stopping, partial(self._warn, "schema registry away"))
 
     async def _open_all(self) -> None:
         """Open what is not ready, unless it is revoked meanwhile."""
@@ -183,15 +175,18 @@ class Loop(Generic[S]):
 
     async def _show_progress(self) -> None:
         """Commit group offsets for lag tools and autoscalers; the truth is in the state topic."""
-        for partition in self._partitions.values():
-            if partition.ready:
-                with contextlib.suppress(KafkaError):
-                    await self._member.consumer.commit(partition.group_offsets())
+        ready = [partition for partition in self._partitions.values() if partition.ready]
+        offsets = {place: offset for partition in ready for place, offset in partition.group_offsets().items()}
+        with contextlib.suppress(KafkaError, TimeoutError):  # while the coordinator is away, aiokafka tries for ever
+            async with asyncio.timeout(SHOW_S):
+                await self._member.consumer.commit(offsets)
 
     async def _pause(self, what: str, error: BaseException) -> None:
+        self._warn(what, error)
+        await stopped_within(self._stopping, RETRY_S)
+
+    def _warn(self, what: str, error: BaseException) -> None:
         _log.warning(what, machine=self._machine.name, error=str(error) or type(error).__name__)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), RETRY_S)
 
 
 async def run_machine(

@@ -115,7 +115,10 @@ class Machine(ABC, Generic[S]):
         return None
 
     def due(self, state: S) -> int | None:
-        """When this key wants its next Tick, epoch milliseconds."""
+        """When this key wants its next Tick, epoch milliseconds.
+
+        A Tick that is due must lead to an event: a key whose state does not change is not looked at again.
+        """
         return None
 
     def finished(self, state: S) -> bool:

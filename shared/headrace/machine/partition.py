@@ -7,7 +7,7 @@ The order that keeps it exact, as the numbers in the code:
  3. decide and evolve in memory, which is ahead of the log from here on
  4. begin the transaction
  5. send events, requests, results, changed state and the position, as few batches
- 6. await every acknowledgement; abort on any failure
+ 6. await every acknowledgement; on any failure leave it open and close: whoever opens next aborts it
  7. commit
  8. only now has memory caught up with the log; on any failure before, it is dropped and read again
 """
@@ -22,7 +22,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from headrace.codec import Codec
-from headrace.kafka import LARGEST_REQUEST, KafkaSettings
+from headrace.kafka import BATCH_BYTES, LARGEST_REQUEST, KafkaSettings
 from headrace.machine import metrics
 from headrace.machine.batch import Batch, Memory
 from headrace.machine.model import Machine, S
@@ -30,7 +30,6 @@ from headrace.probe import Probe, no_probe
 from headrace.table import read_entries
 
 TRANSACTION_TIMEOUT_MS = 15_000
-BATCH_BYTES = 1 << 20
 REQUEST_TIMEOUT_MS = 10_000
 CLOSE_S = 3.0
 

@@ -24,7 +24,6 @@ from aiokafka.errors import KafkaError
 
 from headrace.codec import Codec
 from headrace.delivery import Delivery
-from headrace.errors import RegistryUnavailable
 from headrace.group import Member, Records
 from headrace.kafka import KafkaSettings
 from headrace.outbox import Outbox
@@ -34,6 +33,7 @@ from headrace.projection.batch import Batch
 from headrace.projection.model import LogReplaced, Projection
 from headrace.projection.store import Fenced, RowsRefused, Store, StoreUnavailable
 from headrace.service import Service
+from headrace.waiting import RETRY_S, learned, stopped_within
 
 MAX_RECORDS = 500
 """Most records of one poll: bounds memory and the length of a transaction."""
@@ -44,7 +44,6 @@ JOINING_MS = 50
 """Between looks at the assignment while no partition is ours."""
 LOOK_S = 5.0
 """Between looks at the stored positions of partitions on which nothing happens."""
-RETRY_S = 0.5
 
 _log = structlog.get_logger(__name__)
 
@@ -159,19 +158,9 @@ class Loop:
                 )
 
     async def _learned(self, records: Records) -> bool:
-        """Fetch writers' schemas that are new to us; while the registry is away, wait: the records can't help it.
-
-        False when told to stop before.
-        """
+        """Know the writers' schemas of these records; false when told to stop while the registry is away."""
         values = [record.value for batch in records.values() for record in batch]
-        while ids := self._codec.unknown(values):
-            if self._stopping.is_set():
-                return False
-            try:
-                await self._codec.learn(ids)
-            except RegistryUnavailable as error:
-                await self._pause(error)
-        return True
+        return await learned(self._codec, values, self._stopping, self._warn)
 
     async def _apply(self, records: Records) -> None:
         began = time.perf_counter()
@@ -217,9 +206,11 @@ class Loop:
                 await consumer.commit({place: await consumer.position(place) for place in mine})
 
     async def _pause(self, error: BaseException) -> None:
+        self._warn(error)
+        await stopped_within(self._stopping, RETRY_S)
+
+    def _warn(self, error: BaseException) -> None:
         _log.warning("waiting", projection=self._projection.name, error=str(error) or type(error).__name__)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), RETRY_S)
 
 
 async def run_projection(

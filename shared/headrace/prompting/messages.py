@@ -32,13 +32,9 @@ def rendered(messages: Iterable[Message], values: Mapping[str, Any]) -> tuple[Ch
 
 def _rendered(index: int, message: Message, values: Mapping[str, Any]) -> ChatMessage:
     try:
-        text = render(message.template, values)
-        text.encode()
+        return ChatMessage(message.role, render(message.template, values))
     except TemplateFault as error:
         raise NodeError("template_failed", f"message {index} ({message.role}): {error!s:.500}") from error
-    except UnicodeEncodeError as error:  # half of a surrogate pair, written as an escape in the template
-        raise NodeError("template_failed", f"message {index} ({message.role}) makes text that is no Unicode") from error
-    return ChatMessage(message.role, text)
 
 
 def estimated_tokens(text: str) -> int:

@@ -41,7 +41,12 @@ def render(source: str, values: Mapping[str, Any]) -> str:
         raise TemplateFault(_short(str(error))) from error
     except (TypeError, ValueError, ArithmeticError, LookupError, AttributeError, RecursionError) as error:
         raise TemplateFault(_short(f"{type(error).__name__}: {error}")) from error
-    return "".join(parts)
+    text = "".join(parts)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # half of a surrogate pair, written as an escape
+        raise TemplateFault("it makes text that is no Unicode") from error
+    return text
 
 
 def check_template(source: str) -> str:
@@ -73,4 +78,5 @@ def _compiled(source: str) -> Template:
 
 
 def _short(text: str) -> str:
+    text = text.encode(errors="backslashreplace").decode()  # a template can name half of a surrogate pair
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

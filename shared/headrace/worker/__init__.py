@@ -7,10 +7,12 @@ A paid or effectful call is journaled: a repeated request whose call is done rep
     job.py        what a service supplies: two pure halves around one port
     attempt.py    one request: plan, journal, perform, answer
     watermark.py  which offsets may be committed
+    answering.py  from request records to outcome records; what can't be read or written
     loop.py       the consumer, bounded concurrency, sending
+    metrics.py    what is shown
 """
 
-from headrace.worker.job import Done, Job, NodeJob
-from headrace.worker.loop import Worker, run_worker
+from headrace.worker.job import Done, Job, NodeJob, Worker
+from headrace.worker.loop import run_worker
 
 __all__ = ["Done", "Job", "NodeJob", "Worker", "run_worker"]

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -10,12 +10,14 @@ from headrace.errors import NodeError
 from headrace.event import Event
 from headrace.events import node
 from headrace.events.run import Call, Usage
+from headrace.limits import LARGEST_PAYLOAD
+from headrace.topics import Topic
+
+if TYPE_CHECKING:  # a worker without a journal is 3 MB smaller without asyncpg
+    from headrace.journal import Journal
 
 Request_contra = TypeVar("Request_contra", bound=Event, contravariant=True)
 C = TypeVar("C")
-
-LARGEST_OUTPUT = 393_216
-"""Bytes of the largest output of a node."""
 
 
 class Job(Protocol[Request_contra, C]):
@@ -52,6 +54,18 @@ class Job(Protocol[Request_contra, C]):
         """Whether to repeat a call of which nobody knows if it was made."""
 
 
+@dataclass(frozen=True)
+class Worker:
+    """A worker: where requests come from, where outcomes go, what it does, and how many at once."""
+
+    name: str
+    requests: Topic
+    outcomes: Topic
+    job: Job[Any, Any]
+    concurrency: int = 8
+    journal: "Journal | None" = None
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """A node's good outcome: its output, as JSON knows it, and what it consumed."""
@@ -82,10 +96,10 @@ class NodeJob(ABC, Generic[C]):
         """NodeSucceeded. Raises NodeError for an output that is too large to travel."""
         done = self.interpret(call, answer)
         output = msgspec.json.encode(done.output)
-        if len(output) > LARGEST_OUTPUT:
+        if len(output) > LARGEST_PAYLOAD:
             raise NodeError(
                 "output_too_large",
-                f"the output has {len(output)} bytes, at most {LARGEST_OUTPUT} can travel",
+                f"the output has {len(output)} bytes, at most {LARGEST_PAYLOAD} can travel",
                 usage=done.usage,
                 calls=done.calls,
             )

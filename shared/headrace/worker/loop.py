@@ -1,35 +1,26 @@
 """The consumer of a worker: polling, bounded concurrency, answering, committing watermarks."""
 
 import asyncio
-import contextlib
 import time
-from collections import Counter as Tally
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Mapping
+from functools import partial
 
 import structlog
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
-from prometheus_client import Counter, Histogram
 
-from headrace import cloudevents
 from headrace.codec import Codec
 from headrace.delivery import Delivery
-from headrace.errors import JournalUnavailable, RegistryUnavailable, Undecodable
-from headrace.event import Event
 from headrace.group import Member, Records
-from headrace.kafka import KafkaSettings, dead_letter
+from headrace.kafka import KafkaSettings
 from headrace.outbox import Outbox
 from headrace.probe import Probe, no_probe
 from headrace.service import Service
-from headrace.topics import Topic
-from headrace.worker.attempt import Attempt
-from headrace.worker.job import Job
+from headrace.waiting import RETRY_S, learned, stopped_within
+from headrace.worker import metrics
+from headrace.worker.answering import Answer, Answering
+from headrace.worker.job import Worker
 from headrace.worker.watermark import Watermark
-
-if TYPE_CHECKING:  # a worker without a journal is 3 MB smaller without asyncpg
-    from headrace.journal import Journal
 
 MAX_RECORDS = 500
 IDLE_MS = 1_000
@@ -37,29 +28,7 @@ COMMIT_S = 0.2
 """Between commits of offsets: what a killed worker does again, at the most."""
 GRACE_S = 6.0
 """Seconds of the ten for a stop that calls under way have; those left are repeated by the next owner."""
-RETRY_S = 0.5
-
-REQUESTS = Counter("headrace_worker_requests_total", "Requests answered.", ("worker", "outcome"))
-DEAD_LETTERS = Counter("headrace_worker_dead_letters_total", "Records that could not be read.", ("worker",))
-SECONDS = Histogram("headrace_worker_seconds", "From poll to outcome of one request.", ("worker",))
-
 _log = structlog.get_logger(__name__)
-
-
-Answer = tuple[ConsumerRecord, cloudevents.Attributes, Event]
-"""A request's record, the attributes it came with, and its outcome."""
-
-
-@dataclass(frozen=True)
-class Worker:
-    """A worker: where requests come from, where outcomes go, what it does, and how many at once."""
-
-    name: str
-    requests: Topic
-    outcomes: Topic
-    job: Job[Any, Any]
-    concurrency: int = 8
-    journal: "Journal | None" = None
 
 
 class Loop:
@@ -72,12 +41,10 @@ class Loop:
         self, worker: Worker, codec: Codec, kafka: KafkaSettings, service: Service, probe: Probe = no_probe
     ) -> None:
         self._worker = worker
-        self._attempt = Attempt(worker.job, worker.journal)
         self._codec = codec
+        self._answering = Answering(worker, codec, partial(self._wait_for, "journal"))
         self._stopping = service.stopping
         self._probe = probe
-        self._source = f"/headrace/{worker.name}".encode()
-        self._known = ("run_id" if worker.requests.key == "run id" else "key", "event_id", "trace_id")
         self._marks: Mapping[TopicPartition, Watermark] = {}
         self._running: set[asyncio.Task[None]] = set()
         self._failure: BaseException | None = None
@@ -148,14 +115,14 @@ class Loop:
         outbox = Outbox()
         await self._probe("taken")
         answers = [answer for _, record in taken if (answer := await self._answer(record, outbox))]
-        structlog.contextvars.unbind_contextvars(*self._known)
-        self._put(answers, outbox)
+        self._answering.forget()
+        self._answering.put(answers, outbox)
         await self._probe("answered")
         await self._deliver(outbox)
         await self._probe("sent")
         for mark, record in taken:
             mark.end(record.offset)
-        SECONDS.labels(self._worker.name).observe(time.perf_counter() - began)
+        metrics.SECONDS.labels(self._worker.name).observe(time.perf_counter() - began)
 
     async def _spawn(self, records: Records) -> None:
         for mark, record in self._take(records):
@@ -182,75 +149,12 @@ class Loop:
         outbox = Outbox()
         await self._probe("taken")
         if answer := await self._answer(record, outbox):
-            self._put([answer], outbox)
+            self._answering.put([answer], outbox)
         await self._probe("answered")
         await self._deliver(outbox)
         await self._probe("sent")
         mark.end(record.offset)
-        SECONDS.labels(self._worker.name).observe(time.perf_counter() - began)
-
-    async def _answer(self, record: ConsumerRecord, outbox: Outbox) -> Answer | None:
-        """What answers a request. One that can't be read goes to the dead letters, and may have no answer.
-
-        What is logged from here on names the request, until the task ends or another is bound.
-        """
-        place = f"{record.topic}-{record.partition}-{record.offset}"
-        attributes = cloudevents.attributes(record.headers, place)
-        key = (record.key or b"").decode(errors="replace")
-        known = zip(self._known, (key, attributes.id, attributes.trace_id), strict=True)
-        structlog.contextvars.bind_contextvars(**dict(known))
-        outcome: Event | None
-        try:
-            outcome = await self._outcome(self._codec.decode(self._worker.requests, record.value))
-        except Undecodable as error:
-            self._bury(record, error, outbox)
-            outcome = self._worker.job.unreadable(key, str(error), time.time_ns() // 1_000_000)
-        if outcome is None:
-            return None
-        _log.debug("answered", outcome=outcome.NAME)
-        return record, attributes, outcome
-
-    def _put(self, answers: Sequence[Answer], outbox: Outbox) -> None:
-        """Put outcomes into the outbox, and count them."""
-        now = cloudevents.timestamp(time.time_ns() // 1_000_000)
-        for record, cause, outcome in answers:
-            value = self._codec.encode(self._worker.outcomes, outcome)
-            headers = self._headers(record, cause, outcome, now)
-            outbox.add(self._worker.outcomes.name, record.partition, (record.key, value, headers))
-        for name, number in Tally(type(outcome).__name__ for *_, outcome in answers).items():
-            REQUESTS.labels(self._worker.name, name).inc(number)
-
-    async def _outcome(self, request: Event) -> Event:
-        while True:
-            try:
-                outcome = await self._attempt.outcome(request)
-            except JournalUnavailable as error:
-                await self._wait_for("journal", error)
-            else:
-                self.away.discard("journal")
-                return outcome
-
-    def _bury(self, record: ConsumerRecord, error: Undecodable, outbox: Outbox) -> None:
-        DEAD_LETTERS.labels(self._worker.name).inc()
-        worker = self._worker
-        letter = dead_letter(record, worker.requests, connector=worker.name, stage="VALUE_CONVERTER", error=error)
-        outbox.add(*letter)
-
-    def _headers(
-        self, record: ConsumerRecord, cause: cloudevents.Attributes, outcome: Event, now: bytes
-    ) -> list[cloudevents.Header]:
-        key: bytes = record.key or b""
-        return cloudevents.headers(
-            outcome.NAME,
-            f"{cause.id}/outcome",
-            source=self._source,
-            time=now,
-            subject=key,
-            correlation=cause.correlation or key.decode(errors="replace"),
-            causation=cause.id,
-            actor=cause.actor,
-            traceparent=cause.traceparent,
-        )
+        metrics.SECONDS.labels(self._worker.name).observe(time.perf_counter() - began)
 
     async def _deliver(self, outbox: Outbox) -> None:
         """Send until it has arrived: an outcome may come twice, and is never lost."""
@@ -264,33 +168,27 @@ class Loop:
                 return
 
     async def _learned(self, records: Records) -> bool:
-        """Fetch writers' schemas that are new to us; waits while the registry is away.
-
-        False when told to stop before.
-        """
+        """Know the writers' schemas of these records; false when told to stop while the registry is away."""
         values = [record.value for batch in records.values() for record in batch]
-        while ids := self._codec.unknown(values):
-            try:
-                await self._codec.learn(ids)
-            except RegistryUnavailable as error:
-                if await self._stopped_while_away("schema registry", error):
-                    return False
-            else:
-                self.away.discard("schema registry")
-        return True
+        known = await learned(self._codec, values, self._stopping, partial(self._is_away, "schema registry"))
+        self.away.discard("schema registry")
+        return known
+
+    async def _answer(self, record: ConsumerRecord, outbox: Outbox) -> Answer | None:
+        answer = await self._answering.answer(record, outbox)
+        self.away.discard("journal")
+        return answer
 
     async def _wait_for(self, what: str, error: BaseException) -> None:
         """In the middle of a request. Raises CancelledError when the worker is told to stop: the next one does it."""
-        if await self._stopped_while_away(what, error):
+        self._is_away(what, error)
+        if await stopped_within(self._stopping, RETRY_S):
             raise asyncio.CancelledError
 
-    async def _stopped_while_away(self, what: str, error: BaseException) -> bool:
-        """Something is away: not ready until it is back. Waits RETRY_S; whether the worker was told to stop."""
+    def _is_away(self, what: str, error: BaseException) -> None:
+        """Not ready until it is back."""
         self.away.add(what)
         _log.warning("waiting", worker=self._worker.name, what=what, error=str(error) or type(error).__name__)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), RETRY_S)
-        return self._stopping.is_set()
 
     async def _commit(self) -> None:
         pending = [(place, mark, offset) for place, mark in self._marks.items() if (offset := mark.pending) is not None]
