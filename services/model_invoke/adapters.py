@@ -1,6 +1,7 @@
 """Providers over HTTP."""
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -129,7 +130,10 @@ class _Exchange:
 
     def redact(self, text: str) -> str:
         """The text without the credential."""
-        return text.replace(self.credential, REDACTED) if self.credential else text
+        if not self.credential:
+            return text
+        escaped = json.dumps(self.credential)[1:-1]  # as it stands in JSON
+        return text.replace(self.credential, REDACTED).replace(escaped, REDACTED)
 
 
 def _url(text: str) -> httpx.URL:

@@ -93,7 +93,7 @@ def completion(body: bytes, content_type: str, redact: Redact) -> Completion:
         raise _invalid("the answer has no text", tokens)
     text = redact(text)
     believed = None if text and tokens and not tokens.output else tokens
-    return Completion(text, choice.finish_reason and choice.finish_reason[:80], believed)
+    return Completion(text, choice.finish_reason and redact(choice.finish_reason)[:80], believed)
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, redact: Redact) -> ProviderFault:

@@ -15,7 +15,7 @@ import fastavro
 import msgspec
 
 from headrace import events
-from headrace.errors import Undecodable
+from headrace.errors import RegistryUnavailable, Undecodable
 from headrace.event import Event
 from headrace.topics import Topic
 
@@ -28,6 +28,18 @@ DEEPEST = 32
 """Records, arrays and maps inside each other in a writer's schema."""
 MOST_MISSING = 10_000
 """Ids remembered as missing: random bytes must not fill the memory."""
+
+
+class PackedBatch(bytes):
+    """A record's value that stands for a whole batch which was not unpacked; `reason` says why."""
+
+    def __new__(cls, batch: bytes, reason: str) -> "PackedBatch":
+        """The batch as it came."""
+        made = super().__new__(cls, batch)
+        made.reason = reason
+        return made
+
+    reason: str
 
 
 class Registry(Protocol):
@@ -60,6 +72,8 @@ class Codec:
         self._writers: dict[tuple[str, type[Event]], tuple[bytes, Any]] = {}
         self._readers: dict[int, _Reader | str] = {}
         self._missing: dict[int, float] = {}
+        self._newest = 0
+        """The largest id of what we have registered."""
 
     async def register(self, topics: Iterable[Topic]) -> None:
         """Look up, once at start, the ids of all schemas that these topics carry.
@@ -72,6 +86,7 @@ class Codec:
                 prefix = bytes([MAGIC]) + schema_id.to_bytes(4, "big")
                 self._writers[topic.name, event] = (prefix, _parsed(event.SCHEMA))
                 self._readers.setdefault(schema_id, _reader(schema_id, event.SCHEMA))
+                self._newest = max(self._newest, schema_id)
 
     def encode(self, topic: Topic, event: Event) -> bytes:
         """The record value of an event on a topic that was registered before."""
@@ -94,7 +109,7 @@ class Codec:
         Raises RegistryUnavailable.
         """
         for schema_id in ids:
-            text = await self._registry.schema(schema_id)
+            text = await self._schema(schema_id)
             if text is None:
                 self._missing[schema_id] = time.monotonic()
             else:
@@ -103,10 +118,23 @@ class Codec:
         while len(self._missing) > MOST_MISSING:
             del self._missing[next(iter(self._missing))]
 
+    async def _schema(self, schema_id: int) -> str | None:
+        """A writer's schema. That there is none is believed of a registry which has those that we registered: one that
+        has just started may answer before it has read its own log.
+        """
+        text = await self._registry.schema(schema_id)
+        if text is not None or not self._newest:
+            return text
+        if await self._registry.schema(self._newest) is None:
+            raise RegistryUnavailable(f"the schema registry has no schema {self._newest}, which we registered there")
+        return await self._registry.schema(schema_id)
+
     def decode(self, topic: Topic, value: bytes | None) -> Event:
         """The event in a value of a topic, whose schema id must be known. Raises Undecodable, which says why."""
         if value is None:
             raise Undecodable("the record has no value")
+        if isinstance(value, PackedBatch):
+            raise Undecodable(value.reason)
         if len(value) > topic.largest_value:
             raise Undecodable(f"the value has {len(value)} bytes, at most {topic.largest_value} are allowed")
         if not _framed(value):
@@ -130,7 +158,7 @@ def subject(topic: Topic, event: type[Event]) -> str:
 
 
 def _framed(value: bytes) -> bool:
-    return len(value) >= PREFIX and value[0] == MAGIC
+    return len(value) >= PREFIX and value[0] == MAGIC and not isinstance(value, PackedBatch)
 
 
 def _read(reader: _Reader, value: bytes) -> Event:

@@ -11,6 +11,11 @@ from headrace.codec import subject
 from headrace.errors import RegistryRefused, RegistryUnavailable
 
 TIMEOUT_S = 10.0
+TRY_AGAIN = {
+    httpx.codes.REQUEST_TIMEOUT,
+    httpx.codes.TOO_EARLY,
+    httpx.codes.TOO_MANY_REQUESTS,
+}
 COMPATIBILITY = "FULL_TRANSITIVE"
 """Old readers read new records and new readers old ones, across all versions."""
 
@@ -44,16 +49,24 @@ class SchemaRegistry:
     async def register(self, subject: str, schema: str) -> int:
         """Register a schema under a subject, or find it there; return its id. Raises RegistryRefused."""
         answer = await self._call("POST", f"/subjects/{subject}/versions", json={"schema": schema})
-        return int(answer.json()["id"])
+        return int(self._field(answer, "id"))
 
     async def schema(self, schema_id: int) -> str | None:
         """The schema with this id as JSON text; None when the registry has none."""
         answer = await self._call("GET", f"/schemas/ids/{schema_id}", missing_ok=True)
-        return None if answer.status_code == httpx.codes.NOT_FOUND else str(answer.json()["schema"])
+        return None if answer.status_code == httpx.codes.NOT_FOUND else str(self._field(answer, "schema"))
 
     async def require_compatibility(self, level: str = COMPATIBILITY) -> None:
         """Make the registry refuse changes that break readers or writers."""
         await self._call("PUT", "/config", json={"compatibility": level})
+
+    def _field(self, answer: httpx.Response, name: str) -> Any:
+        try:
+            return answer.json()[name]
+        except (ValueError, LookupError, TypeError) as error:  # a proxy's page, perhaps
+            raise RegistryUnavailable(
+                f"what answers at {self.url} is no schema registry: {answer.text:.200}"
+            ) from error
 
     async def _call(self, method: str, path: str, *, missing_ok: bool = False, **options: Any) -> httpx.Response:
         try:
@@ -64,7 +77,7 @@ class SchemaRegistry:
             ) from error
         if answer.is_success or (missing_ok and answer.status_code == httpx.codes.NOT_FOUND):
             return answer
-        if answer.is_server_error:
+        if answer.is_server_error or answer.status_code in TRY_AGAIN:
             raise RegistryUnavailable(f"the schema registry at {self.url} failed: {answer.status_code} {answer.text}")
         raise RegistryRefused(f"the schema registry refused {method} {path}: {answer.status_code} {answer.text}")
 

@@ -8,6 +8,9 @@ from aiokafka.errors import KafkaError
 from headrace.kafka import BATCH_BYTES, LARGEST_REQUEST, KafkaSettings
 from headrace.outbox import Outbox
 
+SEND_S = 60.0
+"""Seconds for what is sent at once; a broker that closes the connection at a request is asked again for ever."""
+
 
 class Delivery:
     """A producer that is replaced after a failure.
@@ -31,11 +34,14 @@ class Delivery:
         await asyncio.gather(self._producer.stop(), *self._retired)
 
     async def send(self, outbox: Outbox) -> None:
-        """Send everything; returns when it has arrived. Raises KafkaError: some of it may have arrived, send again."""
+        """Send everything; returns when it has arrived. Raises KafkaError or TimeoutError:
+        some of it may have arrived, send again.
+        """
         producer = self._producer
         try:
-            await outbox.send(producer)
-        except KafkaError:
+            async with asyncio.timeout(SEND_S):
+                await outbox.send(producer)
+        except (KafkaError, TimeoutError):
             await self._replace(producer)
             raise
 

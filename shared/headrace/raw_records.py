@@ -1,9 +1,13 @@
-"""Record batches as callers send them: aiokafka stops for good at a header whose name is not UTF-8, we do not.
+"""Record batches as callers send them: what would stop aiokafka for good, or fill the memory, does not stop us.
 
-Java's client reads such a name with replacement characters (`Utils.utf8`), and a broker takes it from anybody. aiokafka
-raises UnicodeDecodeError for the record and all that share its batch, again and again: one record of one caller would
-end every consumer of its partition. Its C code has no switch, so batches pass through `LenientRecords`, which reads the
-rare batch that fails again with aiokafka's parser in Python, after the bytes that are no text were replaced.
+A compressed batch is unpacked within bounds. One that does not fit into them is read as a single record, at the place
+of its last one, whose value is a PackedBatch with the batch as it came: poison, which is set aside like any other.
+
+A header's name may be bytes that are no UTF-8. Java's client reads such a name with replacement characters
+(`Utils.utf8`), and a broker takes it from anybody. aiokafka raises UnicodeDecodeError for the record and all that share
+its batch, again and again: one record of one caller would end every consumer of its partition. Its C code has no
+switch, so batches pass through `LenientRecords`, which reads the rare batch that fails again with aiokafka's parser in
+Python, after the bytes that are no text were replaced.
 """
 
 from collections.abc import Iterator
@@ -11,9 +15,12 @@ from itertools import islice
 from typing import Any
 
 import aiokafka.consumer.fetcher
-from aiokafka.record.default_records import _DefaultRecordBatchPy
+from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy, _DefaultRecordPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 from aiokafka.record.util import decode_varint
+
+from headrace.codec import PackedBatch
+from headrace.unpacking import Oversized, plain
 
 REPLACEMENT = b"?"
 
@@ -42,13 +49,23 @@ class _LenientBatch:
         return getattr(self._batch, name)
 
     def __iter__(self) -> Iterator[Any]:
+        try:
+            raw = plain(bytes(self._raw)) if self._batch.compression_type else self._raw
+        except Oversized as error:
+            yield self._packed(str(error))
+            return
         done = 0
         try:
-            for record in self._batch:
+            for record in DefaultRecordBatch(raw) if self._batch.compression_type else self._batch:
                 yield record
                 done += 1
         except UnicodeDecodeError:
-            yield from islice(_RepairedBatch(self._raw), done, None)
+            yield from islice(_RepairedBatch(raw), done, None)
+
+    def _packed(self, reason: str) -> Any:
+        batch = self._batch
+        value = PackedBatch(bytes(self._raw), reason)
+        return _DefaultRecordPy(batch.next_offset - 1, batch.max_timestamp, batch.timestamp_type, None, value, [])
 
 
 class _RepairedBatch(_DefaultRecordBatchPy):  # type: ignore[misc]  # aiokafka has no types

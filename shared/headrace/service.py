@@ -26,6 +26,7 @@ from headrace.waiting import RETRY_S, stopped_within
 
 STOP_S = 10.0
 """Seconds that the loops have to end after a signal."""
+QUIET_S = 5.0
 CANCEL_S = 1.0
 """Seconds more for those that are cancelled then."""
 
@@ -150,6 +151,24 @@ async def serve(service: Service, host: str, port: int) -> web.AppRunner:
     return runner
 
 
+class _Sparse(logging.Filter):
+    """Lets aiokafka say a thing once in QUIET_S: while the broker is away it says it 400 times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether it is said. Messages are told apart before their values are put in, so that there are few."""
+        if not record.name.startswith("aiokafka"):
+            return True
+        what = (record.name, str(record.msg))
+        is_new = record.created - self._said.get(what, 0.0) > QUIET_S
+        if is_new:
+            self._said[what] = record.created
+        return is_new
+
+
 def configure_logs(level: str) -> None:
     """One JSON object a line on standard error, for our own logs and for libraries'."""
     shared: list[structlog.typing.Processor] = [
@@ -171,6 +190,7 @@ def configure_logs(level: str) -> None:
         structlog.processors.JSONRenderer(),
     ]
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=renderers))
+    handler.addFilter(_Sparse())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
+from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.util import calc_crc32c
 
 from headrace.codec import MAGIC, Codec
@@ -312,6 +313,29 @@ async def test_callers_may_compress(resources: Resources) -> None:
     async with resources.running():
         events = await resources.events()
     assert all(isinstance(event, resource.VersionCreated) for (event,) in events.values())
+
+
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_a_few_bytes_that_stand_for_very_many_are_set_aside_as_they_came(
+    resources: Resources, compression: str
+) -> None:
+    # given a record that no message may be as large as, compressed to next to nothing, on either partition
+    async with topics.producer(resources.kafka, compression_type=compression) as caller:
+        for partition in range(resources.kafka.partitions):
+            await caller.send_and_wait(resources.commands.name, bytes(3 * LARGEST_MESSAGE), b"k", partition=partition)
+    for number in range(resources.kafka.partitions * 4):
+        await resources.send(resources.commands, f"after-{number}", resources.value())
+    async with resources.running():
+        # then those behind it are carried out
+        events = await resources.events()
+    assert all(isinstance(event, resource.VersionCreated) for name in resources.good for event in events[name])
+    # and its whole batch is a dead letter, which unpacks to what was sent
+    letters = await topics.read(resources.kafka, dead_letters(resources.commands))
+    packed = [letter for letter in letters if "can't be unpacked into" in _about(letter)["exception.message"]]
+    assert len(packed) == resources.kafka.partitions
+    for letter in packed:
+        (record,) = DefaultRecordBatch(letter.value)
+        assert record.value == bytes(3 * LARGEST_MESSAGE)
 
 
 @pytest.mark.parametrize("compression", [None, "gzip"])

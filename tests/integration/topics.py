@@ -16,7 +16,7 @@ from headrace.event import Event
 from headrace.kafka import KafkaSettings, create_topics
 from headrace.topics import Topic, dead_letters
 
-LARGEST_REQUEST = 16 * 1_048_576
+LARGEST = 64 * 1_048_576
 
 
 def suffix() -> str:
@@ -90,7 +90,7 @@ async def events(kafka: KafkaSettings, codec: Codec, topic: Topic) -> Mapping[st
 async def producer(kafka: KafkaSettings, **options: str | None) -> AsyncIterator[AIOKafkaProducer]:
     """A caller's producer, which sends what it is told to, however large."""
     made = AIOKafkaProducer(
-        **kafka.connection(), linger_ms=0, max_request_size=LARGEST_REQUEST, max_batch_size=LARGEST_REQUEST, **options
+        **kafka.connection(), linger_ms=0, max_request_size=LARGEST, max_batch_size=LARGEST, **options
     )
     await made.start()
     try:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.codec import MISSING_S, Codec
-from headrace.errors import Undecodable
+from headrace.errors import RegistryUnavailable, Undecodable
 from headrace.events import run
 from headrace.testing import MemoryRegistry
 from headrace.topics import RUN_EVENTS, RUN_REQUESTS
@@ -44,6 +44,21 @@ async def test_a_later_writer_with_a_new_optional_field_is_understood() -> None:
     codec = Codec(registry)
     await codec.learn(codec.unknown([value]))
     assert codec.decode(RUN_REQUESTS, value) == run.StartRun(workflow="w", input="{}")
+
+
+async def test_a_registry_that_has_not_read_its_own_log_yet_is_away_and_makes_no_poison() -> None:
+    registry = MemoryRegistry()
+    codec = Codec(registry)
+    await codec.register((RUN_REQUESTS,))
+    foreign = await registry.register("any-subject", '{"type": "record", "name": "x.Y", "fields": []}')
+    value = b"\x00" + foreign.to_bytes(4, "big")
+    there, registry._schemas = registry._schemas, []
+    with pytest.raises(RegistryUnavailable, match="which we registered there"):
+        await codec.learn(codec.unknown([value]))
+    registry._schemas = there
+    await codec.learn(codec.unknown([value]))
+    with pytest.raises(Undecodable, match=r"x\.Y"):
+        codec.decode(RUN_REQUESTS, value)
 
 
 @pytest.mark.parametrize(

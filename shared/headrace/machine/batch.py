@@ -10,7 +10,7 @@ from aiokafka import ConsumerRecord
 
 from headrace import cloudevents
 from headrace.cloudevents import Header
-from headrace.codec import Codec
+from headrace.codec import Codec, PackedBatch
 from headrace.errors import Undecodable
 from headrace.event import Event
 from headrace.events.control import Position
@@ -159,8 +159,8 @@ class Batch(Generic[S]):
         if home == self._partition:
             return False
         origin = (ORIGIN_HEADER, received.place.encode())
-        if (size := _size(record)) > LARGEST_FORWARD:  # with one more header it could be refused there for ever
-            self._bury(record, Undecodable(f"the record has {size} bytes, too many to be sent to its partition"))
+        if reason := _not_to_be_sent(record):
+            self._bury(record, Undecodable(reason))
             self.outbox.add(record.topic, home, (key.encode(), None, [origin]))
         else:
             self.outbox.add(record.topic, home, (record.key or key.encode(), record.value, [*record.headers, origin]))
@@ -249,6 +249,15 @@ def _size(record: ConsumerRecord) -> int:
     """About the bytes of a record."""
     headers = sum(len(name) + len(value or b"") for name, value in record.headers)
     return len(record.key or b"") + len(record.value or b"") + headers
+
+
+def _not_to_be_sent(record: ConsumerRecord) -> str:
+    """Why a record can't be sent to another partition as it is, or nothing."""
+    if isinstance(record.value, PackedBatch):
+        return record.value.reason
+    if (size := _size(record)) > LARGEST_FORWARD:  # with one more header it could be refused there for ever
+        return f"the record has {size} bytes, too many to be sent to its partition"
+    return ""
 
 
 def _grouped(entries: Mapping[str, Event]) -> dict[str, dict[str, Event]]:

@@ -32,6 +32,8 @@ from headrace.table import read_entries
 TRANSACTION_TIMEOUT_MS = 15_000
 REQUEST_TIMEOUT_MS = 10_000
 CLOSE_S = 3.0
+SEND_S = 30.0
+"""Seconds that a transaction may take; the broker has aborted it long before."""
 
 _log = structlog.get_logger(__name__)
 
@@ -120,10 +122,13 @@ class Partition(Generic[S]):
         producer = self._producer
         assert producer is not None
         try:
-            await producer.begin_transaction()  # 4
-            await batch.outbox.send(producer, partial(self._probe, "mid_send"))  # 5, 6
-            await self._probe("before_commit")
-            await producer.commit_transaction()  # 7
+            async with asyncio.timeout(
+                SEND_S
+            ):  # a broker that closes the connection at a request is asked again for ever
+                await producer.begin_transaction()  # 4
+                await batch.outbox.send(producer, partial(self._probe, "mid_send"))  # 5, 6
+                await self._probe("before_commit")
+                await producer.commit_transaction()  # 7
         except BaseException:
             metrics.ABORTED.labels(*self._labels).inc()
             raise

@@ -16,7 +16,7 @@ Capability = Literal["streaming", "json_mode", "json_schema", "function_calling"
 class Endpoint(Spec):
     """Base URL of a provider's API, given, or by the environment variable that holds it."""
 
-    url: str | None = Field(default=None, pattern=r"^https?://[^/@\s]+(/[^@\s?#]*)?$")
+    url: str | None = Field(default=None, pattern=r"^https?://[^/@\s?#]+(/[^@\s?#]*)?$")
     env: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]*$")
 
     @model_validator(mode="after")
