@@ -91,6 +91,18 @@ def test_render_shows_what_a_model_would_get_and_names_every_wrong_variable(head
     assert "no name=value" in headrace("prompt", "render", name, "--var", "who").stderr
 
 
+def test_what_refers_to_nothing_is_not_sent_unless_one_insists(headrace: Run, tmp_path: Path) -> None:
+    alias, file = unique("alias"), tmp_path / "a.yaml"
+    file.write_text(GREETING.format(kind="ModelAlias", name=alias, spec="model: no-such-model"), encoding="utf-8")
+    refused = headrace("apply", "-f", str(file))
+    assert refused.returncode == 1
+    assert f"ModelAlias {alias}: no Model is named 'no-such-model'" in refused.stderr
+    assert "nothing was sent (see --allow-missing)" in refused.stderr
+    assert headrace("get", "modelalias", alias).returncode == 1
+    assert headrace("apply", "-f", str(file), "--allow-missing").returncode == 0
+    assert headrace("get", "modelalias", alias).returncode == 0
+
+
 def test_what_can_not_be_rolled_back_says_why(headrace: Run, tmp_path: Path) -> None:
     name, file = unique("greet"), tmp_path / "p.yaml"
     file.write_text(prompt(name, "Hello"), encoding="utf-8")

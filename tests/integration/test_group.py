@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from operator import attrgetter
 
 import pytest
 from aiokafka import TopicPartition
@@ -94,13 +95,16 @@ async def test_what_an_owner_fails_at_is_raised_by_the_next_poll(
             await failing.poll(100, 1)
 
 
-async def test_a_consumer_that_the_library_has_given_up_is_no_silent_one(stack: Stack, pair: tuple[Topic, ...]) -> None:
+@pytest.mark.parametrize("task", ["_client._sync_task", "_fetcher.error_future"])
+async def test_a_consumer_that_the_library_has_given_up_is_no_silent_one(
+    stack: Stack, pair: tuple[Topic, ...], task: str
+) -> None:
     async with member(stack, pair, owner := Owner(), "one") as given_up, asyncio.timeout(20):
         await owner.assigned.wait()
         assert await given_up.poll(0, 1) == {}
-        metadata = given_up.consumer._client._sync_task  # ends so at an error that aiokafka does not expect
-        metadata.cancel()
-        await asyncio.wait([metadata])
+        ending = attrgetter(task)(given_up.consumer)  # as it ends at an error that aiokafka does not expect
+        ending.cancel()
+        await asyncio.wait([ending])
         with pytest.raises(KafkaUnavailable, match="aiokafka has given up a consumer"):
             await given_up.poll(0, 1)
 

@@ -279,6 +279,19 @@ async def test_the_committed_offset_never_passes_a_request_without_an_outcome(wo
     await until(all_committed)
 
 
+async def test_a_worker_with_nothing_to_do_does_not_lag_behind_a_marker(world: World) -> None:
+    # given a router that writes in transactions, as the real one does
+    await world.start()
+    async with topics.producer(world.kafka, transactional_id=world.suffix) as world.router, world.router.transaction():
+        await world.request("one")
+    await world.all_answered()
+
+    async def caught_up() -> bool:
+        return await world.committed(0) == 2  # behind the request, and behind the marker
+
+    await until(caught_up)
+
+
 @pytest.mark.parametrize("part", ["plan", "perform", "interpret"])
 async def test_a_bug_in_a_job_fails_its_own_request_only(world: World, part: str) -> None:
     await world.request("unlucky", bug=part)

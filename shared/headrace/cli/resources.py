@@ -48,6 +48,9 @@ def apply_files(
     pointer: Annotated[str, typer.Option(help="Moved to each version; empty moves none.")] = DEFAULT_POINTER,
     reason: Annotated[str | None, typer.Option(help="Why, for the audit trail.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the files; needs no Kafka.")] = False,
+    allow_missing: Annotated[
+        bool, typer.Option("--allow-missing", help="Send also what refers to something that is not there yet.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Create what YAML files describe; if there are faults in them, all are shown and nothing is sent."""
@@ -55,7 +58,8 @@ def apply_files(
     if dry_run:
         Console(stderr=True).print(f"{len(resources)} resources and {len(documents)} documents, no fault")
         return
-    if not asyncio.run(_apply(resources, documents, pointer or None, reason, as_json=as_json)):
+    done = _apply(resources, documents, pointer or None, reason, allow_missing=allow_missing, as_json=as_json)
+    if not asyncio.run(done):
         sys.exit(1)
 
 
@@ -84,24 +88,30 @@ async def _apply(
     pointer: str | None,
     reason: str | None,
     *,
+    allow_missing: bool,
     as_json: bool,
 ) -> bool:
     console = Console(stderr=as_json)
     async with connected() as client:
+        missing = await _missing(client, resources, pointer)
+        for message in missing:
+            sys.stderr.write(f"{message}\n")
+        if missing and not allow_missing:
+            sys.stderr.write("headrace: runs would fail for what is missing; nothing was sent (see --allow-missing)\n")
+            return False
         applied = await send(client, console, resources, documents, pointer=pointer, reason=reason)
         routers = await await_routers(client, WAIT_S)
-        missing = await _missing(client, resources)
     if as_json:
         print_json([one._asdict() for one in applied])
     console.print(f"{routers} router{'s' * (routers != 1)} acknowledged", highlight=False)
-    for message in missing:
-        console.print(f"[yellow]![/] {message}", highlight=False)
     return not any(one.outcome == "refused" for one in applied)
 
 
-async def _missing(client: Client, resources: Sequence[Resource]) -> list[str]:
-    """What these resources refer to and does not exist now: it must before a run starts."""
+async def _missing(client: Client, resources: Sequence[Resource], pointer: str | None) -> list[str]:
+    """What these resources refer to, and would not exist when they do."""
     entries = {name: newest(await client.read_all(domain.state)) for name, domain in DOMAINS.items()}
+    for one in resources:
+        _add(entries[one.domain], one, pointer)
     prompts, models, workflows = (entries[domain] for domain in DOMAINS)
     catalog = Catalog({"Prompt": prompts, "Model": models, "ModelAlias": models, "Workflow": workflows})
     found = []
@@ -110,8 +120,19 @@ async def _missing(client: Client, resources: Sequence[Resource]) -> list[str]:
             try:
                 catalog.resolve(kinds, ref)
             except NotFound as error:
-                found.append(f"{one.kind} {one.name}: {error}; until there is, its runs fail")
+                found.append(f"{one.file}: {one.kind} {one.name}: {error}")
     return found
+
+
+def _add(entries: dict[str, Any], one: Resource, pointer: str | None) -> None:
+    """The entries of a domain's state as they would be with this resource."""
+    head = entries.get(one.name, ResourceHead(kind=one.kind, latest=0))
+    version = head.latest + 1
+    pointers = {**head.pointers, **({pointer: version} if pointer else {})}
+    entries[one.name] = ResourceHead(kind=one.kind, latest=version, pointers=pointers)
+    entries[f"{one.name}/{version}"] = ResourceVersion(
+        kind=one.kind, version=version, digest=f"{one.name}/{version}", spec=json.dumps(one.spec), at=0
+    )
 
 
 async def send(

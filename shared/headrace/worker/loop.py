@@ -1,6 +1,7 @@
 """The consumer of a worker: polling, bounded concurrency, answering, committing watermarks."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Collection, Mapping
 from functools import partial
@@ -101,6 +102,7 @@ class Loop:
             if marks is self._marks:  # else a rebalance came between, and whoever owns the records now reads them again
                 await (self._work_inline(records) if inline else self._spawn(records))
         if time.monotonic() - self._committed > COMMIT_S:
+            await self._skip_markers()
             await self._commit()
 
     def _uncommitted(self) -> bool:
@@ -189,6 +191,13 @@ class Loop:
         """Not ready until it is back."""
         self.away.add(what)
         _log.warning("waiting", worker=self._worker.name, what=what, error=str(error) or type(error).__name__)
+
+    async def _skip_markers(self) -> None:
+        """A transaction ends with a marker, an offset that nobody gets to see: without this we would lag for ever."""
+        for place, mark in self._marks.items():
+            if mark.idle:
+                with contextlib.suppress(KafkaError):
+                    mark.skip_to(await self._member.consumer.position(place))
 
     async def _commit(self) -> None:
         pending = [(place, mark, offset) for place, mark in self._marks.items() if (offset := mark.pending) is not None]

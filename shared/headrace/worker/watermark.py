@@ -19,6 +19,15 @@ class Watermark:
         self._open.discard(offset)
 
     @property
+    def idle(self) -> bool:
+        """Whether all that were taken, and there were some, have ended."""
+        return self._next > 0 and not self._open
+
+    def skip_to(self, position: int) -> None:
+        """Nothing but markers of transactions stands before this offset any more; only for an idle mark."""
+        self._next = max(self._next, position)
+
+    @property
     def pending(self) -> int | None:
         """The offset to commit now; None when that is done."""
         mark = min(self._open, default=self._next)
