@@ -60,3 +60,4 @@ schemas: setup ## Write the event models from schemas/, and docs/schema from the
 clean: ## Stop this checkout's stack; remove its data, .venv and caches; downloads stay
 	@[ ! -x $(BIN)/headrace ] || env -u HEADRACE_HOME $(BIN)/headrace down --wipe
 	rm -rf .venv .headrace .bench .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

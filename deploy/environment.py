@@ -134,4 +134,7 @@ def _give_up(why: str) -> None:
 if __name__ == "__main__":
     with Path(__file__).open(encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # a second call waits, and finds all done
-        main()
+        try:
+            main()
+        except KeyboardInterrupt:
+            _give_up("interrupted; the next call goes on")
