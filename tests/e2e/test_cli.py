@@ -64,6 +64,11 @@ def test_a_refused_start_is_exit_code_1_and_says_why(headrace: Run, workflow: st
     assert done.returncode == 1
     assert "input_invalid" in done.stdout
 
+    run_id = done.stdout.partition("`headrace run show ")[2].partition("`")[0]
+    shown = headrace("run", "show", run_id).stdout
+    assert "failed" in shown
+    assert f"`headrace audit show {run_id} --json`" in shown
+
 
 def test_a_run_from_start_to_audit(headrace: Run, workflow: str) -> None:
     records = headrace("run", "start", workflow, "--input", '{"text": "hi"}', "--json", "--id", unique("run"))

@@ -174,7 +174,6 @@ def show(console: Console, found: dict[str, Any]) -> None:
             console.print(f"{name}  {found[name]}", highlight=False, markup=False)
     if "output" in found:
         console.print_json(data=found["output"], sort_keys=True)
-        console.print(f"`headrace audit show {found['run']} --json` has what went between the nodes", highlight=False)
     if "usage" in found:
         usage = found["usage"]
         console.print(
