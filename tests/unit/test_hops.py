@@ -1,4 +1,4 @@
-"""How a run is shown: causes before effects, nothing dropped."""
+"""How a run is shown: causes before effects, nothing dropped, nothing cut off."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from headrace.cli import hops
 from headrace.cli.hops import HOLD_S, CausalOrder
@@ -131,3 +132,21 @@ async def test_a_run_without_an_end_shows_what_was_held_and_says_so() -> None:
 def test_times_count_from_the_first_record_and_are_never_below_0() -> None:
     assert hops.line(START, START.at + 5).plain.startswith("      0 ms  run.requests")
     assert hops.line(START, START.at - 5).plain.startswith("      5 ms  run.requests")
+
+
+def test_in_80_columns_no_cost_is_cut_and_no_name_is_broken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    found = hops.summary(ended())
+    done = {"status": "succeeded", "ms": 4_666, "input_tokens": 427, "output_tokens": 108, "cost": "0.00001090 USD"}
+    found["nodes"] = [
+        {"node": "search", "attempt": 1, **done, "detail": "multilingual-e5-small-q4"},
+        {"node": "answer", "attempt": 2, **done, "ms": None, "detail": f"broken: [/] {'why ' * 40}"},
+    ]
+    hops.show(Console(), found)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert sum("427 + 108" in line and "0.00001090 USD" in line for line in lines) == 2
+    assert any("search" in line and "multilingual-e5-small-q4" in line for line in lines)
+    assert any("answer #2" in line and "broken: [/]" in line for line in lines)

@@ -165,10 +165,7 @@ def show(console: Console, found: dict[str, Any]) -> None:
     if found["pins"]:
         console.print(f"pinned  {', '.join(found['pins'])}", highlight=False)
     if found["nodes"]:
-        table = Table("node", "attempt", "status", "ms", "tokens in", "out", "cost", Column("called", overflow="fold"))
-        for row in found["nodes"]:
-            table.add_row(*("" if value is None else str(value) for value in row.values()))
-        console.print(table)
+        console.print(_table(found["nodes"]))
     for name in ("code", "message", "node", "reason"):
         if found.get(name):
             console.print(f"{name}  {found[name]}", highlight=False, markup=False)
@@ -181,6 +178,18 @@ def show(console: Console, found: dict[str, Any]) -> None:
             f"{usage['cost']} {usage['currency']}",
             highlight=False,
         )
+
+
+def _table(nodes: Iterable[dict[str, Any]]) -> Table:
+    """What each attempt did, `#2` the second of its node; in few columns words are folded, and no cost is cut."""
+    wide = [Column(name, no_wrap=True) for name in ("status", "ms", "tokens", "cost")]
+    table = Table(Column("node", overflow="fold"), *wide, Column("called", overflow="fold"), box=None, pad_edge=False)
+    for row in nodes:
+        name = row["node"] if row["attempt"] == 1 else f"{row['node']} #{row['attempt']}"
+        spent = "" if row["ms"] is None else str(row["ms"])
+        tokens = f"{row['input_tokens']} + {row['output_tokens']}"
+        table.add_row(*map(Text, (name, row["status"], spent, tokens, row["cost"], row["detail"])))
+    return table
 
 
 class CausalOrder:
