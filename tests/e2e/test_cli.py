@@ -64,12 +64,26 @@ def test_a_refused_start_is_exit_code_1_and_says_why(headrace: Run, workflow: st
     assert done.returncode == 1
     assert "input_invalid" in done.stdout
 
+    run_id = done.stdout.partition("`headrace run show ")[2].partition("`")[0]
+    shown = headrace("run", "show", run_id).stdout
+    assert "failed" in shown
+    assert f"`headrace audit show {run_id} --json`" in shown
+
 
 def test_a_run_from_start_to_audit(headrace: Run, workflow: str) -> None:
     records = headrace("run", "start", workflow, "--input", '{"text": "hi"}', "--json", "--id", unique("run"))
     assert records.returncode == 0, records.stderr
     seen = [json.loads(line) for line in records.stdout.splitlines()]
-    assert {one["topic"] for one in seen} >= {"run.requests", "run.events", "node.template.requests", "run.results"}
+    assert [(one["topic"], one["event"].rpartition(".")[2]) for one in seen] == [
+        ("run.requests", "StartRun"),
+        ("run.events", "RunStarted"),
+        ("run.events", "NodeScheduled"),
+        ("node.template.requests", "ExecuteNode"),
+        ("node.outcomes", "NodeSucceeded"),
+        ("run.events", "NodeSucceeded"),
+        ("run.events", "RunCompleted"),
+        ("run.results", "RunCompleted"),
+    ]
     run_id = next(one["run"] for one in seen if one["event"] == "headrace.node.ExecuteNode")
 
     shown = printed(headrace("run", "show", run_id, "--json"))

@@ -2,8 +2,10 @@
 
 import asyncio
 import json
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+import math
+from collections import Counter, defaultdict, deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,14 +26,22 @@ ENDS = (RUN_EVENTS, RUN_RESULTS)
 """Where a run's terminal event stands."""
 REST_S = 1.0
 """How long to wait, after the end of a run, for records that led to it; of an old run they may have expired."""
+HOLD_S = 0.5
+"""How long a record is held back for what led to it."""
+TICK_S = 0.1
+"""How often what is held back is looked at while nothing comes."""
+ROUTED = frozenset(topic.name for topic in (*NODE_REQUESTS.values(), RUN_RESULTS))
+"""Where the router writes what an entry of the log leads to, in one step with the entry."""
+Queue = deque[tuple[float, Seen]]
+"""Records of one partition, each with the time until which it may be held."""
 WIDEST = 88
 """Characters of a shortened value."""
 
 
 def line(seen: Seen, began: int) -> Text:
-    """One record: milliseconds since `began` (epoch milliseconds), topic, what it says."""
+    """One record: milliseconds since `began` (epoch milliseconds) but never below 0, topic, what it says."""
     name = seen.event.NAME.rpartition(".")[2] if seen.event else "unreadable"
-    text = Text(f"{seen.at - began:>7} ms  ", style="dim")
+    text = Text(f"{max(0, seen.at - began):>7} ms  ", style="dim")
     text.append(f"{seen.topic:<28} ", style="cyan")
     text.append(f"{name:<14} ", style=_style(seen.event))
     text.append(about(seen.event) if seen.event else seen.fault or "", style="default")
@@ -155,16 +165,12 @@ def show(console: Console, found: dict[str, Any]) -> None:
     if found["pins"]:
         console.print(f"pinned  {', '.join(found['pins'])}", highlight=False)
     if found["nodes"]:
-        table = Table("node", "attempt", "status", "ms", "tokens in", "out", "cost", Column("called", overflow="fold"))
-        for row in found["nodes"]:
-            table.add_row(*("" if value is None else str(value) for value in row.values()))
-        console.print(table)
+        console.print(_table(found["nodes"]))
     for name in ("code", "message", "node", "reason"):
         if found.get(name):
             console.print(f"{name}  {found[name]}", highlight=False, markup=False)
     if "output" in found:
         console.print_json(data=found["output"], sort_keys=True)
-        console.print(f"`headrace audit show {found['run']} --json` has what went between the nodes", highlight=False)
     if "usage" in found:
         usage = found["usage"]
         console.print(
@@ -174,28 +180,104 @@ def show(console: Console, found: dict[str, Any]) -> None:
         )
 
 
+def _table(nodes: Iterable[dict[str, Any]]) -> Table:
+    """What each attempt did, `#2` the second of its node; in few columns words are folded, and no cost is cut."""
+    wide = [Column(name, no_wrap=True) for name in ("status", "ms", "tokens", "cost")]
+    table = Table(Column("node", overflow="fold"), *wide, Column("called", overflow="fold"), box=None, pad_edge=False)
+    for row in nodes:
+        name = row["node"] if row["attempt"] == 1 else f"{row['node']} #{row['attempt']}"
+        spent = "" if row["ms"] is None else str(row["ms"])
+        tokens = f"{row['input_tokens']} + {row['output_tokens']}"
+        table.add_row(*map(Text, (name, row["status"], spent, tokens, row["cost"], row["detail"])))
+    return table
+
+
+class CausalOrder:
+    """Puts a run's records, which come from several topics in any order, in the order of cause and effect.
+
+    A record waits for the one before it in its partition and for what led to it, but no longer than HOLD_S: that may
+    have expired, or stand where nobody looks. Each record is given once. Times are seconds of one clock.
+    """
+
+    def __init__(self) -> None:
+        self._queues: defaultdict[tuple[str, int], Queue] = defaultdict(deque)
+        self._held: dict[str, Queue] = {}
+        self._given: set[str] = set()
+
+    def push(self, seen: Seen, now: float) -> list[Seen]:
+        """Take a record; all that may be shown now."""
+        queue = self._queues[seen.topic, seen.partition]
+        queue.append((now + HOLD_S, seen))
+        self._held[seen.attributes.id] = queue
+        return self.due(now)
+
+    def due(self, now: float) -> list[Seen]:
+        """All that may be shown now; infinity gives everything."""
+        given = []
+        while queue := self._next(now):
+            _, seen = queue.popleft()
+            self._held.pop(seen.attributes.id, None)
+            self._given.add(seen.attributes.id)
+            given.append(seen)
+        return given
+
+    def _next(self, now: float) -> Queue | None:
+        """The queue whose first record waits for nothing, or else has waited too long."""
+        queues = [queue for queue in self._queues.values() if queue]
+        if ready := next((queue for queue in queues if not self._awaited(queue)), None):
+            return ready
+        late = next((queue for queue in queues if queue[0][0] <= now), None)
+        return late and self._origin(late)
+
+    def _origin(self, queue: Queue) -> Queue:
+        """Where the causes of a queue's first record begin; they may form a ring."""
+        for _ in self._queues:
+            queue = next((self._held[cause] for cause in self._awaited(queue) if cause in self._held), queue)
+        return queue
+
+    def _awaited(self, queue: Queue) -> list[str]:
+        """Ids of what a queue's first record waits for."""
+        return [cause for cause in _causes(queue[0][1]) if cause not in self._given]
+
+
+def _causes(seen: Seen) -> list[str]:
+    """Ids of what led to a record: what was received, and the entry of the log, whose id differs in the topic."""
+    causes = [seen.attributes.causation] if seen.attributes.causation else []
+    if seen.topic in ROUTED:
+        causes.append(f"{seen.attributes.id.rpartition('/')[0]}/{RUN_EVENTS.name}")
+    return causes
+
+
 async def to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, show: Callable[[Seen], None]) -> Result:
-    """Show a run's records until its log and its result have ended and nothing is missing; its terminal event.
+    """Show a run's records, causes first, until its log and its result have ended and nothing is missing; its end.
 
     Topics are read side by side, so the end may come before what led to it. Raises Unanswered after `timeout_s`.
     """
     ends: dict[str, Result] = {}
     kinds: Counter[type[Event] | None] = Counter()
-    try:
-        async with asyncio.timeout(timeout_s) as limit:
-            async for seen in records:
-                show(seen)
-                kinds[type(seen.event) if seen.event else None] += 1
-                if isinstance(seen.event, Result):
-                    ends[seen.topic] = seen.event
+    order = CausalOrder()
+    now = asyncio.get_running_loop().time
+
+    def give(ready: Iterable[Seen]) -> None:
+        for seen in ready:
+            show(seen)
+            kinds[type(seen.event) if seen.event else None] += 1
+            if isinstance(seen.event, Result):
+                ends[seen.topic] = seen.event
+
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s) as limit, aclosing(_ticking(records)) as coming:
+            async for one in coming:
+                ready = order.push(one, now()) if one else order.due(now())
+                give(ready)
                 if len(ends) == len(ENDS) and _complete(kinds):
                     break
-                if len(ends) == len(ENDS):
-                    limit.reschedule(asyncio.get_running_loop().time() + REST_S)
-    except TimeoutError as error:
-        if len(ends) < len(ENDS):
-            message = f"run {run_id} has no result after {timeout_s:g} s; `headrace run watch {run_id}` waits on"
-            raise Unanswered(message) from error
+                if len(ends) == len(ENDS) and ready:
+                    limit.reschedule(now() + REST_S)
+    give(order.due(math.inf))
+    if len(ends) < len(ENDS):
+        message = f"run {run_id} has no result after {timeout_s:g} s; `headrace run watch {run_id}` waits on"
+        raise Unanswered(message)
     return ends[RUN_RESULTS.name]
 
 
@@ -203,6 +285,18 @@ def _complete(kinds: Mapping[type[Event] | None, int]) -> bool:
     """Whether every step in the log has its request and its outcome."""
     asked = kinds[node.ExecuteNode] >= kinds[run.NodeScheduled]
     return asked and kinds[node.NodeSucceeded] >= kinds[run.NodeSucceeded]
+
+
+async def _ticking(records: AsyncIterator[Seen]) -> AsyncGenerator[Seen | None, None]:
+    """Records as they come, for ever, and None whenever none has come for TICK_S."""
+    while True:
+        coming = asyncio.ensure_future(anext(records))
+        try:
+            while not (await asyncio.wait({coming}, timeout=TICK_S))[0]:
+                yield None
+            yield await coming
+        finally:
+            coming.cancel()
 
 
 def printer(console: Console) -> Callable[[Seen], None]:
@@ -230,11 +324,11 @@ def clock(at: int) -> str:
     return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def trace(console: Console, records: Iterable[Seen]) -> None:
-    """All records of a run, by time."""
-    ordered = sorted(records, key=lambda seen: seen.at)
-    for seen in ordered:
-        console.print(line(seen, ordered[0].at), soft_wrap=True, highlight=False)
+def trace(console: Console, log: Iterable[Seen]) -> None:
+    """A run's log, in its order."""
+    show_line = printer(console)
+    for seen in log:
+        show_line(seen)
 
 
 def whole(log: Sequence[Seen]) -> str:

@@ -67,8 +67,11 @@ def show(run_id: RunId, *, as_json: Json = False) -> None:
     found = hops.summary(asyncio.run(_log(run_id)))
     if as_json:
         print_json(found)
-    else:
-        hops.show(Console(), found)
+        return
+    console = Console()
+    hops.show(console, found)
+    hint = f"`headrace audit show {run_id} --json` has its whole log: what went into each node, what came out"
+    console.print(hint, markup=False, highlight=False, soft_wrap=True)
 
 
 def audit_show(run_id: RunId, *, as_json: Json = False) -> None:
