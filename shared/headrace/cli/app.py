@@ -5,6 +5,7 @@ import sys
 import typer
 
 from headrace.cli import demo, resources, runs, stack, versions
+from headrace.cli.text import printable
 from headrace.errors import HeadraceError, KafkaUnavailable, RegistryUnavailable, StackError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Prompts and models as infrastructure.")
@@ -17,5 +18,5 @@ def main() -> None:
     try:
         app()
     except HeadraceError as error:
-        sys.stderr.write(f"headrace: {error}\n")
+        sys.stderr.write(f"headrace: {printable(str(error))}\n")
         sys.exit(3 if isinstance(error, StackError | RegistryUnavailable | KafkaUnavailable) else 1)

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.panel import Panel
 
 from headrace import audit
 from headrace.apply import await_routers
 from headrace.cli import hops, resources, stack
 from headrace.cli.session import actor, connected
+from headrace.cli.text import quoted
 from headrace.client import Client, new_run_id
 from headrace.errors import HeadraceError
 from headrace.events.run import RunCompleted, StartRun
@@ -75,7 +75,7 @@ async def _ask(console: Console, question: str) -> None:
         await await_routers(client, WAIT_S)
         run_id = new_run_id()
         console.rule(f"run {run_id}", align="left")
-        console.print(f"[bold]{escape(question)}[/]")
+        console.print(f"[bold]{quoted(question)}[/]")
         request = StartRun(workflow=WORKFLOW, input=json.dumps({"question": question}), actor=actor())
         async with client.follow(*hops.TOPICS, key=run_id) as records:
             await client.start_run(request, run_id)
@@ -90,7 +90,7 @@ async def _ask(console: Console, question: str) -> None:
 
 def _answer(console: Console, end: RunCompleted) -> None:
     output = json.loads(end.output)
-    console.print(Panel(escape(output["answer"]), title="answer", title_align="left", border_style="green"))
+    console.print(Panel(quoted(output["answer"]), title="answer", title_align="left", border_style="green"))
     for passage in output["documents"]:
         console.print(f"  from {passage['document']}  ({passage['score']:.2f})", markup=False, highlight=False)
     usage = end.usage

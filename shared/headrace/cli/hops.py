@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from headrace.cli.text import printable, quoted
 from headrace.client import Result, Seen
 from headrace.errors import Unanswered
 from headrace.event import Event
@@ -94,7 +95,7 @@ def money(usage: run.Usage) -> str:
 
 def short(text: str) -> str:
     """At most WIDEST characters, on one line."""
-    flat = " ".join(text.split())
+    flat = printable(" ".join(text.split()))
     return flat if len(flat) <= WIDEST else f"{flat[: WIDEST - 1]}…"
 
 
@@ -156,9 +157,11 @@ def _end(end: Any) -> dict[str, Any]:
 
 def show(console: Console, found: dict[str, Any]) -> None:
     """A summary for people."""
-    console.print(f"run {found['run']}  [bold]{found['status']}[/]  {found['workflow']}", highlight=False)
+    console.print(
+        f"run {quoted(found['run'])}  [bold]{found['status']}[/]  {quoted(str(found['workflow']))}", highlight=False
+    )
     if found["started_at"]:
-        by = f" by {found['actor']}" if found["actor"] else ""
+        by = f" by {printable(found['actor'])}" if found["actor"] else ""
         console.print(f"started {clock(found['started_at'])}{by}", highlight=False, markup=False)
     if found["input"] is not None:
         console.print(short(f"input  {json.dumps(found['input'], ensure_ascii=False)}"), highlight=False, markup=False)
@@ -168,7 +171,7 @@ def show(console: Console, found: dict[str, Any]) -> None:
         console.print(_table(found["nodes"]))
     for name in ("code", "message", "node", "reason"):
         if found.get(name):
-            console.print(f"{name}  {found[name]}", highlight=False, markup=False)
+            console.print(f"{name}  {printable(found[name])}", highlight=False, markup=False)
     if "output" in found:
         console.print_json(data=found["output"], sort_keys=True)
     if "usage" in found:
@@ -188,7 +191,8 @@ def _table(nodes: Iterable[dict[str, Any]]) -> Table:
         name = row["node"] if row["attempt"] == 1 else f"{row['node']} #{row['attempt']}"
         spent = "" if row["ms"] is None else str(row["ms"])
         tokens = f"{row['input_tokens']} + {row['output_tokens']}"
-        table.add_row(*map(Text, (name, row["status"], spent, tokens, row["cost"], row["detail"])))
+        cells = (name, row["status"], spent, tokens, row["cost"], row["detail"])
+        table.add_row(*(Text(printable(cell)) for cell in cells))
     return table
 
 
@@ -315,7 +319,7 @@ def tell(console: Console, run_id: str, end: Result) -> None:
     if isinstance(end, run.RunCompleted):
         console.print_json(end.output, sort_keys=True)
     elif isinstance(end, run.RunFailed):
-        console.print(f"failed: {end.code}: {end.message}", style="red", markup=False, highlight=False)
+        console.print(f"failed: {end.code}: {printable(end.message)}", style="red", markup=False, highlight=False)
     console.print(f"`headrace run show {run_id}` shows what it did", highlight=False)
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from headrace.cli.resources import Json, resolve
 from headrace.cli.session import print_json
+from headrace.cli.text import printable
 from headrace.errors import HeadraceError
 from headrace.prompting import FORMULA, compile_variables, estimated_input, rendered
 from headrace.resource.prompt import PromptSpec, Variable
@@ -36,7 +37,7 @@ def render(
     console = Console(highlight=False)
     for message in messages:
         console.rule(message.role, align="left")
-        console.print(Text(message.content))
+        console.print(Text(printable(message.content)))
     console.rule(align="left")
     console.print(f"{found}, about {tokens} tokens ({FORMULA})")
 

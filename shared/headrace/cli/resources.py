@@ -14,6 +14,7 @@ from rich.table import Table
 
 from headrace.apply import Applied, apply, await_routers
 from headrace.cli.session import actor, connected, print_json
+from headrace.cli.text import quoted
 from headrace.client import Client, Seen
 from headrace.errors import HeadraceError, NotFound
 from headrace.events.document import IngestDocument
@@ -163,7 +164,7 @@ async def send(
 
 def _line(one: Applied) -> str:
     if one.outcome == "refused":
-        return f"[red]✗[/] {one.kind} {one.name} refused: {one.message}"
+        return f"[red]✗[/] {one.kind} {one.name} refused: {quoted(one.message)}"
     back = ": the pointer stands on it again" if one.outcome == "moved" else ""
     return f"[green]✓[/] {one.kind} {one.name}@{one.version} {one.outcome}{back}"
 
@@ -241,7 +242,9 @@ def _show(name: str, head: ResourceHead, entries: Mapping[str, Any], *, as_json:
     console = Console()
     console.print(f"{head.kind} {name}  {_pointers(head)}")
     for one in versions:
-        console.rule(f"version {one.version}, by {one.actor or 'unknown'}, sha256 {one.digest[:12]}", align="left")
+        console.rule(
+            f"version {one.version}, by {quoted(one.actor or 'unknown')}, sha256 {one.digest[:12]}", align="left"
+        )
         console.print_json(one.spec)
 
 

@@ -14,6 +14,7 @@ from rich.console import Console
 from headrace import audit
 from headrace.cli import hops
 from headrace.cli.session import actor, connected, plain, print_json
+from headrace.cli.text import quoted
 from headrace.client import Seen, new_run_id
 from headrace.errors import HeadraceError
 from headrace.events.run import RunCompleted, StartRun
@@ -84,7 +85,7 @@ def audit_show(run_id: RunId, *, as_json: Json = False) -> None:
         console = Console()
         hops.trace(console, log)
         for fault in faults:
-            console.print(f"✗ {fault}", style="red", highlight=False)
+            console.print(f"✗ {quoted(fault)}", style="red", highlight=False)
         if not faults:
             console.print(
                 f"✓ {len(log)} events: sequence without gaps, every record holds the digest of the one before"

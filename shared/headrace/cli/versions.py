@@ -18,6 +18,7 @@ from headrace.cli.hops import clock
 from headrace.cli.rendering import render
 from headrace.cli.resources import resolve
 from headrace.cli.session import actor, connected, plain, print_json
+from headrace.cli.text import quoted
 from headrace.client import Seen
 from headrace.event import Event
 from headrace.events.resource import ChangeRefused, MovePointer, PointerMoved, VersionCreated, VersionReused
@@ -174,10 +175,10 @@ def _told(event: Event) -> tuple[str, str, str]:
         case PointerMoved(pointer=pointer, version=version, previous=previous):
             what = f"{pointer} {previous} → {version}"
         case ChangeRefused(command=command, code=code, message=message):
-            what = f"[red]refused[/]: {command}: {message} ({code})"
+            what = f"[red]refused[/]: {quoted(command)}: {quoted(message)} ({code})"
         case _:
             what = event.NAME
-    return getattr(event, "actor", None) or "", what, getattr(event, "reason", None) or ""
+    return quoted(getattr(event, "actor", None) or ""), what, quoted(getattr(event, "reason", None) or "")
 
 
 def _row(seen: Seen) -> Mapping[str, Any]:

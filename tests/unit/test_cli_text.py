@@ -1,0 +1,41 @@
+"""What others wrote, on a terminal."""
+
+import io
+from typing import Any
+
+from rich.console import Console
+
+from headrace.cli import hops
+from headrace.cli.text import printable, quoted
+
+HOSTILE = "\x1b]0;pwned\x07\x1b[2Jada [/nope] [bold]b[/]"
+
+
+def test_control_characters_do_not_reach_the_terminal_and_words_do() -> None:
+    assert printable("a\x1b[2J\x07b\u202ec\n\té😀") == "a\ufffd[2J\ufffdb\ufffdc\n\té😀"
+
+
+def test_markup_is_text() -> None:
+    out = io.StringIO()
+    Console(file=out, width=200).print(quoted(HOSTILE))
+    assert out.getvalue().strip() == "\ufffd]0;pwned\ufffd\ufffd[2Jada [/nope] [bold]b[/]"
+
+
+def test_a_run_whose_words_are_hostile_is_shown_as_words() -> None:
+    found: dict[str, Any] = {
+        **dict.fromkeys(("input", "started_at")),
+        "run": HOSTILE,
+        "status": "failed",
+        "workflow": HOSTILE,
+        "actor": HOSTILE,
+        "started_at": 1,
+        "pins": [],
+        "nodes": [],
+        "code": "x",
+        "message": HOSTILE,
+        "node": HOSTILE,
+    }
+    out = io.StringIO()
+    hops.show(Console(file=out, width=200), found)
+    assert out.getvalue().count("[/nope]") == 5
+    assert "\x1b" not in out.getvalue()
