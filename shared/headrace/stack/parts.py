@@ -111,32 +111,35 @@ class Plan:
 
     def _kafka(self) -> Part:
         folder = self._home.data / "kafka"
-        java = _java()
-        heap = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")
+        properties = folder / "server.properties"
+        options = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")
+        program = (_java(), *options, "-cp", downloads.kafka_classpath())
 
         def prepare() -> None:
-            if (folder / "server.properties").exists() and (folder / "log" / "meta.properties").exists():
-                return
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            properties = (Path(__file__).parent / "kafka.properties").read_text(encoding="utf-8")
-            listeners = (
-                f"PLAINTEXT://127.0.0.1:{self._port('kafka')},CONTROLLER://127.0.0.1:{self._port('kafka-controller')}"
-            )
-            own = {
-                "listeners": listeners,
-                "controller.quorum.bootstrap.servers": f"127.0.0.1:{self._port('kafka-controller')}",
-                "log.dirs": str(folder / "log"),
-            }
-            text = properties + "".join(f"{name}={value}\n" for name, value in own.items())
-            (folder / "server.properties").write_text(text, encoding="utf-8")
-            tool = (java, "-cp", downloads.kafka_classpath(), "kafka.tools.StorageTool", "format")
-            _run(*tool, "-t", CLUSTER_ID, "-c", str(folder / "server.properties"), "--standalone")
+            """Format the folder once; write the ports at each start, as they may be others than those before."""
+            formatted = properties.exists() and (folder / "log" / "meta.properties").exists()
+            if not formatted:
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+            properties.write_text(self._kafka_properties(folder / "log"), encoding="utf-8")
+            if not formatted:
+                _run(*program, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties))
 
-        command = (java, *heap, "-cp", downloads.kafka_classpath(), "kafka.Kafka", str(folder / "server.properties"))
+        command = (*program, "kafka.Kafka", str(properties))
         return Part(
             "kafka", self._port("kafka"), command, _listens(self._port("kafka")), prepare=prepare, once=self._create
         )
+
+    def _kafka_properties(self, log: Path) -> str:
+        """The broker's settings. Its only voter is named here and not in its data, which so belongs to no port."""
+        controller = f"127.0.0.1:{self._port('kafka-controller')}"
+        own = {
+            "listeners": f"PLAINTEXT://127.0.0.1:{self._port('kafka')},CONTROLLER://{controller}",
+            "controller.quorum.voters": f"1@{controller}",
+            "log.dirs": str(log),
+        }
+        settings = (Path(__file__).parent / "kafka.properties").read_text(encoding="utf-8")
+        return settings + "".join(f"{name}={value}\n" for name, value in own.items())
 
     def _registry(self) -> Part:
         port = self._port("registry")

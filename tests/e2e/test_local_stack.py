@@ -1,0 +1,63 @@
+"""A local stack starts on other ports with the data that it had."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from headrace.stack import control
+from headrace.stack.home import Home, free_base, taken_ports
+from headrace.stack.parts import Plan
+
+TOPIC = "kept"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    """A folder for a stack that is not the one of the other tests."""
+    home = Home(tmp_path / "home")
+    for variable in (*Plan(home, 0, {}).env, "HEADRACE_PORT_BASE"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HEADRACE_HOME", str(home.path))
+    yield home
+    control.stop(home)
+
+
+@contextmanager
+def running(home: Home, base: int) -> Iterator[str]:
+    """Kafka alone, on ports from `base`; where it is."""
+    state = control.start(home, base, ("kafka",), lambda _: None)
+    try:
+        yield state.env["KAFKA_BOOTSTRAP_SERVERS"]
+    finally:
+        control.stop(home)
+
+
+async def write(servers: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=servers)
+    await admin.start()
+    await admin.create_topics([NewTopic(TOPIC, 1, 1)])
+    await admin.close()
+    async with AIOKafkaProducer(bootstrap_servers=servers) as producer:
+        await producer.send_and_wait(TOPIC, b"a record")
+
+
+async def read(servers: str) -> object:
+    async with AIOKafkaConsumer(TOPIC, bootstrap_servers=servers, auto_offset_reset="earliest") as consumer:
+        record = await consumer.getone()
+    return record.value
+
+
+@pytest.mark.timeout(180)
+async def test_the_same_data_starts_on_other_ports(home: Home) -> None:
+    control.install(("kafka",), print)
+    first = free_base()
+    with running(home, first) as servers:
+        await write(servers)
+    second = next(base for base in range(first + 200, 60_000, 200) if not taken_ports(base))
+    with running(home, second) as servers:
+        assert servers.endswith(str(second + 92))
+        assert await read(servers) == b"a record"
