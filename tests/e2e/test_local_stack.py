@@ -52,7 +52,7 @@ async def read(servers: str) -> object:
 
 
 @pytest.mark.timeout(180)
-async def test_the_same_data_starts_on_other_ports(home: Home) -> None:
+async def test_the_same_data_starts_on_other_ports_and_a_normal_start_logs_nothing(home: Home) -> None:
     control.install(("kafka",), print)
     first = free_base()
     with running(home, first) as servers:
@@ -61,3 +61,4 @@ async def test_the_same_data_starts_on_other_ports(home: Home) -> None:
     with running(home, second) as servers:
         assert servers.endswith(str(second + 92))
         assert await read(servers) == b"a record"
+    assert (home.logs / "kafka.log").read_text(encoding="utf-8") == ""

@@ -33,6 +33,9 @@ SERVICES = (
 MODEL_SLOTS = 2
 """Calls that the local language model answers at once; more would only wait inside it."""
 CLUSTER_ID = "headrace-local-stack-0"
+JVM = ("-XX:+UseSerialGC", "--sun-misc-unsafe-memory-access=allow")
+"""For each JVM. The second, of Java 23 and later, keeps warnings of the JVM about its own future out of the logs."""
+KAFKA_LOG = Path(__file__).parent / "kafka-log.properties"
 
 Check = Callable[[], Awaitable[bool]]
 
@@ -112,7 +115,7 @@ class Plan:
     def _kafka(self) -> Part:
         folder = self._home.data / "kafka"
         properties = folder / "server.properties"
-        options = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")
+        options = ("-Xms256m", "-Xmx512m", *JVM, f"-Dlog4j2.configurationFile={KAFKA_LOG}")
         program = (_java(), *options, "-cp", downloads.kafka_classpath())
 
         def prepare() -> None:
@@ -149,12 +152,12 @@ class Plan:
             "QUARKUS_HTTP_PORT": str(port),
             "QUARKUS_HTTP_HOST": "127.0.0.1",
         }
-        heap = ("-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+        heap = ("-Xms64m", "-Xmx384m", "-XX:TieredStopAtLevel=1")
 
         return Part(
             "registry",
             port,
-            (_java(), *heap, "-jar", str(downloads.registry_jar())),
+            (_java(), *JVM, *heap, "-jar", str(downloads.registry_jar())),
             _answers(f"{self.env['SCHEMA_REGISTRY_URL']}/subjects"),
             env=env,
             after=self._ours("kafka"),
