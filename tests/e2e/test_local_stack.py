@@ -1,5 +1,8 @@
-"""A local stack starts on other ports with the data that it had."""
+"""Local stacks of their own: other ports on the same data, and how a stack that was started in a terminal ends."""
 
+import os
+import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from headrace.stack import control
 from headrace.stack.home import Home, free_base, taken_ports
 from headrace.stack.parts import Plan
+from tests.e2e.commands import HEADRACE
 
 TOPIC = "kept"
 
@@ -62,3 +66,39 @@ async def test_the_same_data_starts_on_other_ports_and_a_normal_start_logs_nothi
         assert servers.endswith(str(second + 92))
         assert await read(servers) == b"a record"
     assert (home.logs / "kafka.log").read_text(encoding="utf-8") == ""
+
+
+def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([str(HEADRACE), *arguments], capture_output=True, text=True, check=False, timeout=120)
+
+
+@contextmanager
+def in_a_terminal() -> "Iterator[subprocess.Popen[str]]":
+    """`headrace up` with one small part, when it is up; it stays until the stack ends."""
+    command = [str(HEADRACE), "up", "--port-base", "auto", "--part", "s3"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr
+            assert any("Ctrl-C stops it" in line for line in process.stderr)
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.usefixtures("home")
+def test_up_that_is_stopped_from_elsewhere_was_stopped() -> None:
+    with in_a_terminal() as up:
+        assert run("down").returncode == 0
+        _, told = up.communicate(timeout=30)
+    assert up.returncode == 0, told
+    assert told.endswith("stopped\n")
+
+
+def test_up_whose_supervisor_dies_ended_by_itself(home: Home) -> None:
+    with in_a_terminal() as up:
+        state = home.running()
+        assert state
+        os.kill(state.pid, signal.SIGKILL)
+        _, told = up.communicate(timeout=30)
+    assert up.returncode == 3, told
+    assert "the stack ended by itself" in told

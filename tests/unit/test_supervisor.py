@@ -37,3 +37,6 @@ async def test_a_part_that_is_not_well_in_time_is_told_with_its_last_line(
     with pytest.raises(StackError) as told:
         await Supervisor(home, 20_000, ()).run()
     assert str(told.value) == f"broker was not well after 2 s; see {home.logs / 'broker.log'}: {last}"
+    noted = home.noted()
+    assert noted
+    assert noted.failed == str(told.value)

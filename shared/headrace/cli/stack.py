@@ -161,10 +161,11 @@ def _details(running: Running) -> Table:
 
 
 def _attend(home: Home) -> None:
-    """Wait until the stack ends by itself or the user interrupts. Raises StackError in the first case."""
+    """Wait until the stack is stopped or the user interrupts. Raises StackError if it ended by itself."""
     try:
         while home.running():
             time.sleep(1.0)
     except KeyboardInterrupt:
         return
-    raise StackError(f"the stack ended by itself; see {home.logs / 'supervisor.log'}")
+    if ended := home.noted():  # one that was told to stop leaves no note
+        raise StackError(ended.failed or f"the stack ended by itself; see {home.logs / 'supervisor.log'}")

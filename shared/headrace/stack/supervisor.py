@@ -61,8 +61,8 @@ class Supervisor:
             done, _ = await asyncio.wait({stop, *keepers}, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stop}:
                 task.result()
-        except HeadraceError as error:
-            self._running.failed = str(error)
+        except Exception as error:
+            self._running.failed = str(error) or repr(error)
             raise
         finally:
             self._stopping.set()
