@@ -102,3 +102,16 @@ def test_up_whose_supervisor_dies_ended_by_itself(home: Home) -> None:
         _, told = up.communicate(timeout=30)
     assert up.returncode == 3, told
     assert "the stack ended by itself" in told
+
+
+def test_up_after_an_export_of_a_stack_that_has_ended_says_what_to_unset(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in Plan(home, free_base(), {}).env.items():
+        monkeypatch.setenv(variable, value)
+    up = run("up", "--detach", "--port-base", "auto")
+    assert up.returncode == 3
+    assert "`unset KAFKA_BOOTSTRAP_SERVERS SCHEMA_REGISTRY_URL DATABASE_URL" in up.stderr
+    asked = run("get", "workflow")
+    assert asked.returncode == 3
+    assert "SCHEMA_REGISTRY_URL in the environment names it" in asked.stderr

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from headrace.client import Client
-from headrace.errors import StackError
+from headrace.errors import KafkaUnavailable, RegistryUnavailable, StackError
 from headrace.event import Event
 from headrace.kafka import KafkaSettings
 from headrace.settings import ServiceSettings
@@ -40,8 +40,20 @@ async def connected() -> AsyncIterator[Client]:
     """A client of the installation that `settings` names. Raises KafkaUnavailable and RegistryUnavailable."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised, and said in one sentence
     found = settings()
-    async with Client.connect(found.kafka, found.schema_registry_url) as client:
-        yield client
+    try:
+        async with Client.connect(found.kafka, found.schema_registry_url) as client:
+            yield client
+    except KafkaUnavailable as error:
+        raise KafkaUnavailable(f"{error}{_named('KAFKA_BOOTSTRAP_SERVERS')}") from error
+    except RegistryUnavailable as error:
+        raise RegistryUnavailable(f"{error}{_named('SCHEMA_REGISTRY_URL')}") from error
+
+
+def _named(variable: str) -> str:
+    """Who named an address that does not answer, if the environment did."""
+    if not os.environ.get(variable):
+        return ""
+    return f" ({variable} in the environment names it; `unset {variable}` to use the stack of this folder)"
 
 
 def actor() -> str:

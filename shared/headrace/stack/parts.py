@@ -6,15 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
 
 from headrace.contracts import publish
-from headrace.errors import StackError
+from headrace.errors import KafkaUnavailable, RegistryUnavailable, StackError
 from headrace.install import BUCKET, KMS_ALIAS, LOCAL_SECRET, prepare_s3
 from headrace.kafka import KafkaSettings, create_topics
 from headrace.stack import downloads
@@ -96,12 +97,30 @@ class Plan:
         }
         return {name: given.get(name) or value for name, value in ours.items()}
 
+    def refuse_silent(self, parts: Sequence[str]) -> None:
+        """Raise StackError if these parts (all when there are none) need an outside one that is here, and silent.
+
+        That is what `export $(headrace env)` leaves when its stack has ended.
+        """
+        silent = {part: name for part, name in self.outside.items() if _is_silent(self.env[name])}
+        needed = {"kafka", "registry"} if parts else {"kafka", "registry", "postgres"}
+        if needed & silent.keys():
+            raise StackError(
+                f"the environment sets {', '.join(silent.values())}, so no {', no '.join(silent)} is started here, but "
+                f"nobody listens where they say; `unset {' '.join(silent.values())}` to start all here"
+            )
+
     async def prepare_outside(self) -> None:
         """Topics and schemas on somebody else's Kafka and registry, as on our own. Raises HeadraceError."""
-        if "kafka" in self.outside:
-            await self._create()
-        if "registry" in self.outside:
-            await self._publish()
+        for part, make in (("kafka", self._create), ("registry", self._publish)):
+            if part not in self.outside:
+                continue
+            try:
+                await make()
+            except (KafkaUnavailable, RegistryUnavailable) as error:
+                name = self.outside[part]
+                hint = f"the environment sets {name}, so no {part} is started here; `unset {name}` to start one"
+                raise StackError(f"{error}; {hint}") from error
 
     async def _create(self) -> None:
         await create_topics(KafkaSettings(bootstrap_servers=self.env["KAFKA_BOOTSTRAP_SERVERS"]), ALL)
@@ -268,6 +287,19 @@ def _unprivileged() -> tuple[str, ...]:
     if unshare is None:
         raise StackError("PostgreSQL does not run as root: be another user, or give DATABASE_URL")
     return (unshare, "--user", "--map-user=1000", "--map-group=1000")
+
+
+def _is_silent(addresses: str) -> bool:
+    """Whether these addresses, a URL or hosts with commas, are all on this machine, and nobody listens there."""
+    for address in addresses.split(","):
+        parsed = urlsplit(address if "://" in address else f"//{address}")
+        try:
+            port = parsed.port
+        except ValueError:
+            return False
+        if port is None or parsed.hostname not in {"127.0.0.1", "localhost"} or is_open(port):
+            return False
+    return True
 
 
 def _listens(port: int) -> Check:
