@@ -4,9 +4,11 @@ import getpass
 import json
 import logging
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -54,6 +56,12 @@ def _named(variable: str) -> str:
     if not os.environ.get(variable):
         return ""
     return f" ({variable} in the environment names it; `unset {variable}` to use the stack of this folder)"
+
+
+def program() -> str:
+    """How this command can be typed here: `headrace`, or the path that was typed when that is not found."""
+    typed = sys.argv[0]
+    return typed if Path(typed).name == "headrace" and not shutil.which("headrace") else "headrace"
 
 
 def actor() -> str:

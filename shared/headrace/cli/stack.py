@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 from rich.table import Table
 from rich.text import Text
 
-from headrace.cli.session import print_json
+from headrace.cli.session import print_json, program
 from headrace.errors import StackError
 from headrace.stack import control
 from headrace.stack.home import DEFAULT_BASE, Home, Running
@@ -42,7 +42,7 @@ def up(
     start(home, console, base_of(port_base), part or ())
     console.print(f"The stack is up; its data and logs are in {home.path}", highlight=False)
     if detach:
-        console.print("`headrace env` prints where its parts are, `headrace down` stops it.")
+        console.print(f"`{program()} env` prints where its parts are, `{program()} down` stops it.", highlight=False)
         return
     console.print("Ctrl-C stops it.")
     try:
