@@ -88,6 +88,8 @@ def in_a_terminal() -> "Iterator[subprocess.Popen[str]]":
 @pytest.mark.usefixtures("home")
 def test_up_that_is_stopped_from_elsewhere_was_stopped() -> None:
     with in_a_terminal() as up:
+        again = run("up", "--detach")
+        assert "It keeps the environment that it was started with" in again.stderr
         assert run("down").returncode == 0
         _, told = up.communicate(timeout=30)
     assert up.returncode == 0, told

@@ -112,6 +112,8 @@ def start(home: Home, console: Console, base: int | None, parts: list[str] | tup
         running = control.start(home, base, parts, lambda now: live.update(_progress(now)))
     if already:
         console.print(f"[green]✓[/] running already, on ports from {running.base}", highlight=False)
+        told = f"It keeps the environment that it was started with; `{program()} down` first to change that."
+        console.print(f"  {told}", highlight=False, soft_wrap=True)
         return running
     wells = " ".join(name for name, part in running.parts.items() if part.status == "well")
     console.print(f"[green]✓[/] started in {time.monotonic() - began:.1f} s: {wells}", highlight=False)
