@@ -1,49 +1,67 @@
-"""The supervisor, with processes of its own that end at once."""
+"""The supervisor, with parts that don't live; its last words say what they said."""
 
-import asyncio
 import sys
 from pathlib import Path
 
 import pytest
 
 from headrace.errors import StackError
-from headrace.stack import supervisor
-from headrace.stack.home import Home, PartState
-from headrace.stack.parts import Part
+from headrace.stack.home import Home
+from headrace.stack.parts import Part, Plan
+from headrace.stack.supervisor import RESTARTS, Supervisor
+
+PRINTS = "import time; print({text!r}, flush=True); time.sleep(60)"
 
 
-async def well() -> bool:
+DIES = "import os; open('lives', 'a').write('.'); print('no licence', flush=True); os._exit(3)"
+
+
+async def never() -> bool:
+    return False
+
+
+async def always() -> bool:
     return True
 
 
-def watching(tmp_path: Path, part: Part) -> supervisor.Supervisor:
-    """A supervisor of one part."""
-    home = Home(tmp_path)
-    home.logs.mkdir(parents=True)
-    made = supervisor.Supervisor(home, 20_000, ("template",))
-    made._well = {part.name: asyncio.Event()}
-    made._running.parts = {part.name: PartState(port=part.port)}
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """Of a stack whose parts are all its own."""
+    for variable in ("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    made = Home(tmp_path)
+    made.make()
     return made
 
 
-async def test_a_part_that_ends_again_and_again_is_given_up_with_its_last_words(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ("a word\nERROR the disk is full\n\tat Disk.write\n\t... 3 more\n\n", "ERROR the disk is full"),
+        ("", "(it printed nothing)"),
+    ],
+)
+async def test_a_part_that_is_not_well_in_time_is_told_with_its_last_line(
+    home: Home, monkeypatch: pytest.MonkeyPatch, text: str, last: str
 ) -> None:
-    monkeypatch.setattr(supervisor, "FIRST_PAUSE_S", 0.0)
-    code = "import os; open('lives', 'a').write('.'); print('no licence', flush=True); os._exit(3)"
-    part = Part("ends", 0, (sys.executable, "-c", code), well)
+    part = Part("broker", 1, (sys.executable, "-c", PRINTS.format(text=text)), never, deadline_s=2.0)
+    monkeypatch.setattr(Plan, "parts", lambda _: {"broker": part})
+    (home.logs / "broker.log").write_text("the end of an earlier life\n", encoding="utf-8")
+    with pytest.raises(StackError) as told:
+        await Supervisor(home, 20_000, ()).run()
+    assert str(told.value) == f"broker was not well after 2 s; see {home.logs / 'broker.log'}: {last}"
+    noted = home.noted()
+    assert noted
+    assert noted.failed == str(told.value)
+
+
+async def test_a_part_that_ends_again_and_again_is_given_up_with_its_last_line(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    part = Part("broker", 1, (sys.executable, "-c", DIES), always)
+    monkeypatch.setattr(Plan, "parts", lambda _: {"broker": part})
+    monkeypatch.setattr("headrace.stack.supervisor.FIRST_PAUSE_S", 0.0)
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(StackError, match=f"ends ended {supervisor.RESTARTS} times; see .*ends.log: no licence"):
-        await asyncio.wait_for(watching(tmp_path, part)._keep(part), 30)
-    assert len((tmp_path / "lives").read_text()) == supervisor.RESTARTS
-
-
-async def test_a_part_that_does_not_become_well_in_time_is_named(tmp_path: Path) -> None:
-    async def never() -> bool:
-        return False
-
-    part = Part("hangs", 0, (sys.executable, "-c", "import signal; signal.pause()"), never, deadline_s=0.3)
-    made = watching(tmp_path, part)
-    with pytest.raises(StackError, match="hangs was not well after"):
-        await asyncio.wait_for(made._keep(part), 10)
-    await made._terminate([part.name])
+    with pytest.raises(StackError, match=f"broker ended {RESTARTS} times; see .*broker.log: no licence"):
+        await Supervisor(home, 20_000, ()).run()
+    assert len((tmp_path / "lives").read_text(encoding="utf-8")) == RESTARTS

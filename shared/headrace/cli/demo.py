@@ -12,7 +12,7 @@ from rich.panel import Panel
 from headrace import audit
 from headrace.apply import await_routers
 from headrace.cli import hops, resources, stack
-from headrace.cli.session import actor, connected
+from headrace.cli.session import actor, connected, program
 from headrace.cli.text import quoted
 from headrace.client import Client, new_run_id
 from headrace.errors import HeadraceError
@@ -28,13 +28,15 @@ QUESTION = "Which service calls the language model?"
 WAIT_S = 120.0
 NEXT_STEPS = """\
 The stack is still running. Go on with
-  headrace run start ask-the-docs -i '{"question": "…"}'
-  headrace run show RUN-ID        what a run did
-  headrace audit show RUN-ID      its log, and the proof that it is whole
-  headrace get prompt             then change examples/ask-the-docs/prompt.yaml and `headrace apply -f` it
-  headrace down --wipe            stop it and remove its data"""
+  {headrace} run start ask-the-docs -i '{{"question": "…"}}'
+  {headrace} run show RUN-ID        what a run did
+  {headrace} audit show RUN-ID      its log, and the proof that it is whole
+  {headrace} get prompt             then change examples/ask-the-docs/prompt.yaml and `{headrace} apply -f` it
+  {headrace} down --wipe            stop it and remove its data"""
 STOPPED = """\
-To look around, run it again with `make demo KEEP=1`. Its data stays in .headrace; `headrace down --wipe` removes it."""
+To look around, run it again with `make demo KEEP=1`.
+Its data stays in .headrace; `{headrace} down --wipe` removes it."""
+STILL_RUNNING = "The stack is still running; `{headrace} down` stops it."
 
 
 def register(app: typer.Typer) -> None:
@@ -56,14 +58,17 @@ def demo(
     console = Console()
     home = Home.default()
     mine = home.running() is None
+    told = STILL_RUNNING
     try:
         stack.start(home, console, stack.base_of(port_base), ())
         asyncio.run(_ask(console, question))
+        told = NEXT_STEPS if keep or not mine else STOPPED
     finally:
         if mine and not keep and home.running():
             console.print("Stopping the stack …")
             control.stop(home)
-    console.print(NEXT_STEPS if keep or not mine else STOPPED, markup=False, highlight=False)
+        if told == STOPPED or home.running():
+            console.print(told.format(headrace=program()), markup=False, highlight=False)
 
 
 async def _ask(console: Console, question: str) -> None:

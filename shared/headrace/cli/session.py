@@ -4,15 +4,17 @@ import getpass
 import json
 import logging
 import os
+import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from headrace.client import Client
-from headrace.errors import StackError
+from headrace.errors import KafkaUnavailable, RegistryUnavailable, StackError
 from headrace.event import Event
 from headrace.kafka import KafkaSettings
 from headrace.settings import ServiceSettings
@@ -40,8 +42,26 @@ async def connected() -> AsyncIterator[Client]:
     """A client of the installation that `settings` names. Raises KafkaUnavailable and RegistryUnavailable."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters is raised, and said in one sentence
     found = settings()
-    async with Client.connect(found.kafka, found.schema_registry_url) as client:
-        yield client
+    try:
+        async with Client.connect(found.kafka, found.schema_registry_url) as client:
+            yield client
+    except KafkaUnavailable as error:
+        raise KafkaUnavailable(f"{error}{_named('KAFKA_BOOTSTRAP_SERVERS')}") from error
+    except RegistryUnavailable as error:
+        raise RegistryUnavailable(f"{error}{_named('SCHEMA_REGISTRY_URL')}") from error
+
+
+def _named(variable: str) -> str:
+    """Who named an address that does not answer, if the environment did."""
+    if not os.environ.get(variable):
+        return ""
+    return f" ({variable} in the environment names it; `unset {variable}` to use the stack of this folder)"
+
+
+def program() -> str:
+    """How this command can be typed here: `headrace`, or the path that was typed when that is not found."""
+    typed = sys.argv[0]
+    return typed if Path(typed).name == "headrace" and not shutil.which("headrace") else "headrace"
 
 
 def actor() -> str:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 from rich.table import Table
 from rich.text import Text
 
-from headrace.cli.session import print_json
+from headrace.cli.session import print_json, program
 from headrace.errors import StackError
 from headrace.stack import control
 from headrace.stack.home import DEFAULT_BASE, Home, Running
@@ -42,7 +42,7 @@ def up(
     start(home, console, base_of(port_base), part or ())
     console.print(f"The stack is up; its data and logs are in {home.path}", highlight=False)
     if detach:
-        console.print("`headrace env` prints where its parts are, `headrace down` stops it.")
+        console.print(f"`{program()} env` prints where its parts are, `{program()} down` stops it.", highlight=False)
         return
     console.print("Ctrl-C stops it.")
     try:
@@ -112,6 +112,8 @@ def start(home: Home, console: Console, base: int | None, parts: list[str] | tup
         running = control.start(home, base, parts, lambda now: live.update(_progress(now)))
     if already:
         console.print(f"[green]✓[/] running already, on ports from {running.base}", highlight=False)
+        told = f"It keeps the environment that it was started with; `{program()} down` first to change that."
+        console.print(f"  {told}", highlight=False, soft_wrap=True)
         return running
     wells = " ".join(name for name, part in running.parts.items() if part.status == "well")
     console.print(f"[green]✓[/] started in {time.monotonic() - began:.1f} s: {wells}", highlight=False)
@@ -161,10 +163,11 @@ def _details(running: Running) -> Table:
 
 
 def _attend(home: Home) -> None:
-    """Wait until the stack ends by itself or the user interrupts. Raises StackError in the first case."""
+    """Wait until the stack is stopped or the user interrupts. Raises StackError if it ended by itself."""
     try:
         while home.running():
             time.sleep(1.0)
     except KeyboardInterrupt:
         return
-    raise StackError(f"the stack ended by itself; see {home.logs / 'supervisor.log'}")
+    if ended := home.noted():  # one that was told to stop leaves no note
+        raise StackError(ended.failed or f"the stack ended by itself; see {home.logs / 'supervisor.log'}")

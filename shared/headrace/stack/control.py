@@ -40,6 +40,7 @@ def start(home: Home, base: int | None, parts: Sequence[str], watch: Watch) -> R
     if home.running() is not None:
         return _await_ready(home, None, watch)
     base = free_base() if base is None else base
+    Plan(home, base, os.environ).refuse_silent(parts)
     _refuse_taken_ports(base)
     home.forget()
     supervisor = _spawn(home, base, parts)

@@ -62,7 +62,9 @@ class Running:
     def alive(self) -> bool:
         """Whether the supervisor that wrote this lives; another process with its number does not count."""
         try:
-            return bool(abs(psutil.Process(self.pid).create_time() - self.created) < 1.0)
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.created) < 1.0
+            return same and process.status() != psutil.STATUS_ZOMBIE  # dead, and its parent has not looked yet
         except psutil.NoSuchProcess:
             return False
 
@@ -86,13 +88,17 @@ class Home:
 
     def running(self) -> Running | None:
         """The stack that is running here, if one is."""
+        noted = self.noted()
+        return noted if noted and noted.alive else None
+
+    def noted(self) -> Running | None:
+        """The stack that is running here, or that failed here last."""
         try:
             note = json.loads(self._note.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
             return None
         parts = {name: PartState(**part) for name, part in note.pop("parts").items()}
-        running = Running(**note, parts=parts)
-        return running if running.alive else None
+        return Running(**note, parts=parts)
 
     def note(self, running: Running) -> None:
         """Write down what is running, in one step."""

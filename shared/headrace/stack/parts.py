@@ -6,15 +6,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import asyncpg
 import httpx
 
 from headrace.contracts import publish
-from headrace.errors import StackError
+from headrace.errors import KafkaUnavailable, RegistryUnavailable, StackError
 from headrace.install import BUCKET, KMS_ALIAS, LOCAL_SECRET, prepare_s3
 from headrace.kafka import KafkaSettings, create_topics
 from headrace.stack import downloads
@@ -33,6 +34,9 @@ SERVICES = (
 MODEL_SLOTS = 2
 """Calls that the local language model answers at once; more would only wait inside it."""
 CLUSTER_ID = "headrace-local-stack-0"
+JVM = ("-XX:+UseSerialGC", "--sun-misc-unsafe-memory-access=allow")
+"""For each JVM. The second, of Java 23 and later, keeps warnings of the JVM about its own future out of the logs."""
+KAFKA_LOG = Path(__file__).parent / "kafka-log.properties"
 
 Check = Callable[[], Awaitable[bool]]
 
@@ -93,12 +97,30 @@ class Plan:
         }
         return {name: given.get(name) or value for name, value in ours.items()}
 
+    def refuse_silent(self, parts: Sequence[str]) -> None:
+        """Raise StackError if these parts (all when there are none) need an outside one that is here, and silent.
+
+        That is what `export $(headrace env)` leaves when its stack has ended.
+        """
+        silent = {part: name for part, name in self.outside.items() if _is_silent(self.env[name])}
+        needed = {"kafka", "registry"} if parts else {"kafka", "registry", "postgres"}
+        if needed & silent.keys():
+            raise StackError(
+                f"the environment sets {', '.join(silent.values())}, so no {', no '.join(silent)} is started here, but "
+                f"nobody listens where they say; `unset {' '.join(silent.values())}` to start all here"
+            )
+
     async def prepare_outside(self) -> None:
         """Topics and schemas on somebody else's Kafka and registry, as on our own. Raises HeadraceError."""
-        if "kafka" in self.outside:
-            await self._create()
-        if "registry" in self.outside:
-            await self._publish()
+        for part, make in (("kafka", self._create), ("registry", self._publish)):
+            if part not in self.outside:
+                continue
+            try:
+                await make()
+            except (KafkaUnavailable, RegistryUnavailable) as error:
+                name = self.outside[part]
+                hint = f"the environment sets {name}, so no {part} is started here; `unset {name}` to start one"
+                raise StackError(f"{error}; {hint}") from error
 
     async def _create(self) -> None:
         await create_topics(KafkaSettings(bootstrap_servers=self.env["KAFKA_BOOTSTRAP_SERVERS"]), ALL)
@@ -111,32 +133,35 @@ class Plan:
 
     def _kafka(self) -> Part:
         folder = self._home.data / "kafka"
-        java = _java()
-        heap = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC")
+        properties = folder / "server.properties"
+        options = ("-Xms256m", "-Xmx512m", *JVM, f"-Dlog4j2.configurationFile={KAFKA_LOG}")
+        program = (_java(), *options, "-cp", downloads.kafka_classpath())
 
         def prepare() -> None:
-            if (folder / "server.properties").exists() and (folder / "log" / "meta.properties").exists():
-                return
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir(parents=True)
-            properties = (Path(__file__).parent / "kafka.properties").read_text(encoding="utf-8")
-            listeners = (
-                f"PLAINTEXT://127.0.0.1:{self._port('kafka')},CONTROLLER://127.0.0.1:{self._port('kafka-controller')}"
-            )
-            own = {
-                "listeners": listeners,
-                "controller.quorum.bootstrap.servers": f"127.0.0.1:{self._port('kafka-controller')}",
-                "log.dirs": str(folder / "log"),
-            }
-            text = properties + "".join(f"{name}={value}\n" for name, value in own.items())
-            (folder / "server.properties").write_text(text, encoding="utf-8")
-            tool = (java, "-cp", downloads.kafka_classpath(), "kafka.tools.StorageTool", "format")
-            _run(*tool, "-t", CLUSTER_ID, "-c", str(folder / "server.properties"), "--standalone")
+            """Format the folder once; write the ports at each start, as they may be others than those before."""
+            formatted = properties.exists() and (folder / "log" / "meta.properties").exists()
+            if not formatted:
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir(parents=True)
+            properties.write_text(self._kafka_properties(folder / "log"), encoding="utf-8")
+            if not formatted:
+                _run(*program, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties))
 
-        command = (java, *heap, "-cp", downloads.kafka_classpath(), "kafka.Kafka", str(folder / "server.properties"))
+        command = (*program, "kafka.Kafka", str(properties))
         return Part(
             "kafka", self._port("kafka"), command, _listens(self._port("kafka")), prepare=prepare, once=self._create
         )
+
+    def _kafka_properties(self, log: Path) -> str:
+        """The broker's settings. Its only voter is named here and not in its data, which so belongs to no port."""
+        controller = f"127.0.0.1:{self._port('kafka-controller')}"
+        own = {
+            "listeners": f"PLAINTEXT://127.0.0.1:{self._port('kafka')},CONTROLLER://{controller}",
+            "controller.quorum.voters": f"1@{controller}",
+            "log.dirs": str(log),
+        }
+        settings = (Path(__file__).parent / "kafka.properties").read_text(encoding="utf-8")
+        return settings + "".join(f"{name}={value}\n" for name, value in own.items())
 
     def _registry(self) -> Part:
         port = self._port("registry")
@@ -146,12 +171,12 @@ class Plan:
             "QUARKUS_HTTP_PORT": str(port),
             "QUARKUS_HTTP_HOST": "127.0.0.1",
         }
-        heap = ("-Xms64m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+        heap = ("-Xms64m", "-Xmx384m", "-XX:TieredStopAtLevel=1")
 
         return Part(
             "registry",
             port,
-            (_java(), *heap, "-jar", str(downloads.registry_jar())),
+            (_java(), *JVM, *heap, "-jar", str(downloads.registry_jar())),
             _answers(f"{self.env['SCHEMA_REGISTRY_URL']}/subjects"),
             env=env,
             after=self._ours("kafka"),
@@ -262,6 +287,19 @@ def _unprivileged() -> tuple[str, ...]:
     if unshare is None:
         raise StackError("PostgreSQL does not run as root: be another user, or give DATABASE_URL")
     return (unshare, "--user", "--map-user=1000", "--map-group=1000")
+
+
+def _is_silent(addresses: str) -> bool:
+    """Whether these addresses, a URL or hosts with commas, are all on this machine, and nobody listens there."""
+    for address in addresses.split(","):
+        parsed = urlsplit(address if "://" in address else f"//{address}")
+        try:
+            port = parsed.port
+        except ValueError:
+            return False
+        if port is None or parsed.hostname not in {"127.0.0.1", "localhost"} or is_open(port):
+            return False
+    return True
 
 
 def _listens(port: int) -> Check:

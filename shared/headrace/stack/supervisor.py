@@ -39,6 +39,7 @@ class Supervisor:
         self._parts = {name: part for name, part in plan.parts().items() if not only or name in only}
         self._well = {name: asyncio.Event() for name in self._parts}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
+        self._begins: dict[str, int] = {}
         self._stopping = asyncio.Event()
         self._running = Running(os.getpid(), psutil.Process().create_time(), base, env=plan.env)
         for name, part in self._parts.items():
@@ -60,8 +61,8 @@ class Supervisor:
             done, _ = await asyncio.wait({stop, *keepers}, return_when=asyncio.FIRST_COMPLETED)
             for task in done - {stop}:
                 task.result()
-        except HeadraceError as error:
-            self._running.failed = str(error)
+        except Exception as error:
+            self._running.failed = str(error) or repr(error)
             raise
         finally:
             self._stopping.set()
@@ -129,7 +130,7 @@ class Supervisor:
                     await part.once()
         except TimeoutError as error:
             message = f"{part.name} was not well after {part.deadline_s:.0f} s; see {self._log(part)}"
-            raise StackError(message) from error
+            raise StackError(f"{message}: {self._last_line(part)}") from error
 
     async def _watch(self, part: Part, pid: int) -> None:
         """Note whether a part that was well once is so now; it may wait for another, or stand still."""
@@ -141,6 +142,7 @@ class Supervisor:
 
     async def _spawn(self, part: Part) -> asyncio.subprocess.Process:
         with self._log(part).open("ab") as log:
+            self._begins[part.name] = log.tell()
             process = await asyncio.create_subprocess_exec(
                 *part.command,
                 env={**os.environ, **part.env},
@@ -189,7 +191,9 @@ class Supervisor:
         return self._home.logs / f"{part.name}.log"
 
     def _last_line(self, part: Part) -> str:
-        lines = self._log(part).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        """What a part printed last in its newest life, without the frames of a stack trace."""
+        printed = self._log(part).read_bytes()[self._begins.get(part.name, 0) :].decode(errors="replace")
+        lines = [line for line in printed.splitlines() if line.strip() and not line[0].isspace()]
         return lines[-1][-300:] if lines else "(it printed nothing)"
 
 
