@@ -1,7 +1,9 @@
 """Java parts and model weights: where they come from, what is refused, and what is said when they can't come."""
 
+import gc
 import hashlib
 import threading
+import warnings
 from collections.abc import Iterator
 from fcntl import LOCK_EX, flock
 from functools import partial
@@ -37,6 +39,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name, raising=False)
     settings(folder / ".m2", mirror(NOWHERE))
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _answers_let_go() -> Iterator[None]:
+    """jgo leaves the answer to a failed download open: it is let go here, or a later test would be blamed for it."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture
