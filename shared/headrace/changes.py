@@ -47,7 +47,8 @@ async def moving(client: Client, domain: Domain, name: str) -> AsyncIterator[Mov
             event = await _answer(answers, sent, timeout_s)
             if isinstance(event, ChangeRefused):
                 raise Refused(f"{name} was not changed: {event.message} ({event.code})")
-            assert isinstance(event, PointerMoved)
+            if not isinstance(event, PointerMoved):
+                raise Unanswered(f"what {domain.events.name} says of {name} can't be read by this version")
             routers = {applied.instance for applied in await acknowledged(timeout_s)}
             return Moved(event, len(routers), (time.perf_counter() - began) * 1000)
 

@@ -179,7 +179,7 @@ class Client:
                         return await self._acknowledged(consumer, known, newest, await ends.end_offsets(places))
                 except TimeoutError as error:
                     names = ", ".join(table.name for table in tables)
-                    message = f"no router has applied {names} after {timeout_s:g} s; is workflow_router running?"
+                    message = f"not every router has applied {names} after {timeout_s:g} s, or none is running"
                     raise Unanswered(message) from error
 
             yield acknowledged

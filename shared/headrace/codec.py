@@ -106,28 +106,29 @@ class Codec:
     async def learn(self, ids: Iterable[int]) -> None:
         """Fetch the writers' schemas of these ids. An id that the registry does not have is poison for MISSING_S.
 
-        Raises RegistryUnavailable.
+        Raises RegistryUnavailable, also when the registry has not what we registered there.
         """
-        for schema_id in ids:
-            text = await self._schema(schema_id)
-            if text is None:
-                self._missing[schema_id] = time.monotonic()
-            else:
-                self._missing.pop(schema_id, None)
-                self._readers[schema_id] = _reader(schema_id, text)
+        missing = await self._fetched(ids)
+        if missing and self._newest:
+            # A registry that has just started may answer before it has read its own log.
+            if await self._registry.schema(self._newest) is None:
+                said = f"the schema registry has no schema {self._newest}, which we registered there"
+                raise RegistryUnavailable(said)
+            missing = await self._fetched(missing)
+        self._missing.update(dict.fromkeys(missing, time.monotonic()))
         while len(self._missing) > MOST_MISSING:
             del self._missing[next(iter(self._missing))]
 
-    async def _schema(self, schema_id: int) -> str | None:
-        """A writer's schema. That there is none is believed of a registry which has those that we registered: one that
-        has just started may answer before it has read its own log.
-        """
-        text = await self._registry.schema(schema_id)
-        if text is not None or not self._newest:
-            return text
-        if await self._registry.schema(self._newest) is None:
-            raise RegistryUnavailable(f"the schema registry has no schema {self._newest}, which we registered there")
-        return await self._registry.schema(schema_id)
+    async def _fetched(self, ids: Iterable[int]) -> list[int]:
+        """Fetch these; those that the registry says it does not have."""
+        missing = []
+        for schema_id in ids:
+            if (text := await self._registry.schema(schema_id)) is None:
+                missing.append(schema_id)
+            else:
+                self._missing.pop(schema_id, None)
+                self._readers[schema_id] = _reader(schema_id, text)
+        return missing
 
     def decode(self, topic: Topic, value: bytes | None) -> Event:
         """The event in a value of a topic, whose schema id must be known. Raises Undecodable, which says why."""

@@ -5,11 +5,12 @@ import asyncio
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from headrace.kafka import BATCH_BYTES, LARGEST_REQUEST, KafkaSettings
+from headrace.kafka import BATCH_BYTES, LARGEST_REQUEST, KafkaSettings, close_producer
 from headrace.outbox import Outbox
 
 SEND_S = 60.0
 """Seconds for what is sent at once; a broker that closes the connection at a request is asked again for ever."""
+CLOSE_S = 3.0
 
 
 class Delivery:
@@ -30,8 +31,10 @@ class Delivery:
         await self._producer.start()
 
     async def stop(self) -> None:
-        """Send what is under way, and disconnect."""
-        await asyncio.gather(self._producer.stop(), *self._retired)
+        """Send what is under way, and disconnect; what still hangs on a failed producer is given up."""
+        for task in self._retired:
+            task.cancel()
+        await asyncio.gather(close_producer(self._producer, CLOSE_S), *self._retired, return_exceptions=True)
 
     async def send(self, outbox: Outbox) -> None:
         """Send everything; returns when it has arrived. Raises KafkaError or TimeoutError:
@@ -54,10 +57,10 @@ class Delivery:
             try:
                 await fresh.start()
             except BaseException:
-                await fresh.stop()
+                await close_producer(fresh, CLOSE_S)
                 raise
             self._producer = fresh
-            task = asyncio.create_task(failed.stop())
+            task = asyncio.create_task(close_producer(failed, SEND_S))
             self._retired.add(task)
             task.add_done_callback(self._retired.discard)
 

@@ -17,13 +17,19 @@ A message says what was wrong, where, and what to do; it is written for the pers
 
 from headrace.events.run import Call, Usage
 
+LONGEST_REASON = 1_000
+"""Characters; what others send may be quoted in it."""
+
 
 class HeadraceError(Exception):
     """The root: catch it at a shell, nowhere else."""
 
 
 class Undecodable(HeadraceError):
-    """A record's value is not an event of ours."""
+    """A record's value is not an event of ours. The reason goes into events: it is Unicode, and short."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason.encode(errors="backslashreplace").decode()[:LONGEST_REASON])
 
 
 class RegistryUnavailable(HeadraceError):

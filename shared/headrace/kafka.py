@@ -1,11 +1,12 @@
 """Facts about the connection to Kafka that all loops share: settings, topics, partitions, dead letters."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
 import aiokafka.producer.sender
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.helpers import create_ssl_context
@@ -85,6 +86,17 @@ def check_alive(consumer: AIOKafkaConsumer) -> None:
         if task.done():
             cause = None if task.cancelled() else task.exception()
             raise KafkaUnavailable(f"aiokafka has given up a consumer: {cause!r}") from cause
+
+
+async def close_producer(producer: AIOKafkaProducer, seconds: float) -> None:
+    """Send what is under way, and disconnect. After so many seconds, such as when the broker is away, only the latter:
+    aiokafka would try for ever.
+    """
+    try:
+        await asyncio.wait_for(producer.stop(), seconds)
+    except TimeoutError:
+        await producer._sender.close()  # noqa: SLF001  # or it would connect again
+        await producer.client.close()
 
 
 def place_of(record: ConsumerRecord) -> str:

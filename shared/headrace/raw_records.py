@@ -15,6 +15,7 @@ from itertools import islice
 from typing import Any
 
 import aiokafka.consumer.fetcher
+from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy, _DefaultRecordPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 from aiokafka.record.util import decode_varint
@@ -61,6 +62,8 @@ class _LenientBatch:
                 done += 1
         except UnicodeDecodeError:
             yield from islice(_RepairedBatch(raw), done, None)
+        except CorruptRecordException as error:  # Java unpacks another part of it than we do, and the broker took it
+            yield self._packed(f"the records of a compressed batch can't be read: {error}")
 
     def _packed(self, reason: str) -> Any:
         batch = self._batch

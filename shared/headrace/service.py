@@ -26,9 +26,10 @@ from headrace.waiting import RETRY_S, stopped_within
 
 STOP_S = 10.0
 """Seconds that the loops have to end after a signal."""
-QUIET_S = 5.0
 CANCEL_S = 1.0
 """Seconds more for those that are cancelled then."""
+QUIET_S = 5.0
+"""Seconds in which aiokafka says a thing once."""
 
 _log = structlog.get_logger(__name__)
 
@@ -69,7 +70,7 @@ class Service:
             task.cancel()
         if late:
             await asyncio.wait(late, timeout=CANCEL_S)
-        for task in self._loops:
+        for task in sorted(self._loops, key=lambda task: task not in done):  # the first to fail comes first
             if task.done() and not task.cancelled() and (error := task.exception()):
                 raise error
         if late:

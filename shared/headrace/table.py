@@ -38,7 +38,8 @@ _log = structlog.get_logger(__name__)
 async def read_entries(topic: Topic, partition: int, codec: Codec, kafka: KafkaSettings) -> dict[str, Event]:
     """All current entries of one partition of a compacted topic, up to its end as it is now.
 
-    Raises KafkaError, RegistryUnavailable, and Undecodable: whoever goes on from here must have read everything.
+    Raises KafkaError, KafkaUnavailable, RegistryUnavailable, and Undecodable: whoever goes on from here must have read
+    everything.
     """
     entries: dict[str, Event] = {}
     place = TopicPartition(topic.name, partition)

@@ -16,6 +16,8 @@ CODEC = slice(21, 23)
 """Where the attributes stand in a batch (KIP-98); their lowest three bits name the compression."""
 RECORDS = 61
 """Where the records begin, compressed or not."""
+MOST_BLOCKS = LARGEST_MESSAGE // 1_024
+"""Java's library fills a block of at least 1 KiB before it begins the next."""
 _CODEC_BITS = 0b111
 _XERIAL = b"\x82SNAPPY\x00"
 _XERIAL_HEADER = 16
@@ -42,7 +44,7 @@ def plain(batch: bytes) -> bytes:
 def _gzip(packed: bytes) -> bytes:
     member = zlib.decompressobj(wbits=31)
     records = member.decompress(packed, LARGEST_MESSAGE)
-    if not member.eof:
+    if not member.eof or member.unused_data:
         raise zlib.error("more follows")
     return records
 
@@ -51,14 +53,15 @@ def _snappy(packed: bytes) -> bytes:
     """One block, or blocks behind their lengths, as Java's library frames them."""
     if not packed.startswith(_XERIAL):
         return _into(cramjam.snappy.decompress_raw_into, packed)
-    records, position = b"", _XERIAL_HEADER
+    records, position, blocks = bytearray(), _XERIAL_HEADER, 0
     while position < len(packed):
+        blocks += 1
         (length,) = struct.unpack_from(">i", packed, position)
         records += _into(cramjam.snappy.decompress_raw_into, packed[position + 4 : position + 4 + max(length, 0)])
         position += 4 + max(length, 0)
-        if len(records) > LARGEST_MESSAGE:
+        if len(records) > LARGEST_MESSAGE or blocks > MOST_BLOCKS:
             raise zlib.error("more follows")
-    return records
+    return bytes(records)
 
 
 def _into(unpack: Callable[[bytes, bytearray], int], packed: bytes) -> bytes:

@@ -25,11 +25,14 @@ async def learned(
 
     away: called with each failure. False when told to stop before.
     """
-    while ids := codec.unknown(values):
+    ids = codec.unknown(values)  # once: learning many may take longer than one that is missing stays so
+    while ids:
         try:
             await codec.learn(ids)
         except RegistryUnavailable as error:
             away(error)
             if await stopped_within(stopping, RETRY_S):
                 return False
+        else:
+            return True
     return True

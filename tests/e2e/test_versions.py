@@ -110,7 +110,7 @@ def test_what_can_not_be_rolled_back_says_why(headrace: Run, tmp_path: Path) -> 
     for arguments, words in (
         ((name,), "has stood at 1 only; name a version with --to"),
         ((name, "--pointer", "staging"), "there is no pointer 'staging'"),
-        ((name, "--to", "v9"), "greet-"),
+        ((name, "--to", "v9"), "no version 9 of Prompt"),
         (("nothing-here",), "nothing is named 'nothing-here'"),
     ):
         done = headrace("prompt", "rollback", *arguments, "--reason", "x")

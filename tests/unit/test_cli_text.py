@@ -6,7 +6,9 @@ from typing import Any
 from rich.console import Console
 
 from headrace.cli import hops
-from headrace.cli.text import printable, quoted
+from headrace.cli.text import print_value, printable, quoted
+from headrace.client import Seen
+from headrace.cloudevents import Attributes
 
 HOSTILE = "\x1b]0;pwned\x07\x1b[2Jada [/nope] [bold]b[/]"
 
@@ -39,3 +41,12 @@ def test_a_run_whose_words_are_hostile_is_shown_as_words() -> None:
     hops.show(Console(file=out, width=200), found)
     assert out.getvalue().count("[/nope]") == 5
     assert "\x1b" not in out.getvalue()
+
+
+def test_a_record_that_can_not_be_read_and_values_are_shown_as_words() -> None:
+    out = io.StringIO()
+    console = Console(file=out, width=200, force_terminal=True, color_system=None)
+    seen = Seen("run.events", 0, 0, 1, "r", Attributes("1"), b"", None, fault=HOSTILE)
+    console.print(hops.line(seen, 1))
+    print_value(console, {"a\u009b": "b\u202e"})
+    assert not {"\x1b", "\x07", "\u009b", "\u202e"} & set(out.getvalue())

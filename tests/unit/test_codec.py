@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any
 
 import fastavro
 import pytest
@@ -14,6 +15,14 @@ from headrace.events import run
 from headrace.testing import MemoryRegistry
 from headrace.topics import RUN_EVENTS, RUN_REQUESTS
 
+END: dict[str, Any] = {
+    "seq": 0,
+    "prev": bytes(32),
+    "workflow": "w@1",
+    "started_at": 0,
+    "finished_at": 0,
+    "usage": run.Usage(input_tokens=0, output_tokens=0, cost="0", currency="EUR"),
+}
 START = run.StartRun(workflow="w", input="{}", labels={"team": "a"})
 
 
@@ -59,6 +68,26 @@ async def test_a_registry_that_has_not_read_its_own_log_yet_is_away_and_makes_no
     await codec.learn(codec.unknown([value]))
     with pytest.raises(Undecodable, match=r"x\.Y"):
         codec.decode(RUN_REQUESTS, value)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "record", "name": "\ud800", "fields": [{"name": "a", "type": "int"}]},
+        {"type": "record", "name": "StartRun", "fields": [{"name": "x" * 3_000_000, "type": "no such type"}]},
+    ],
+    ids=["half a pair", "3 MB"],
+)
+async def test_why_a_record_is_poison_is_no_poison_itself(schema: dict[str, Any]) -> None:
+    registry = MemoryRegistry()
+    codec = Codec(registry)
+    await codec.register((RUN_REQUESTS, RUN_EVENTS))
+    value = b"\x00" + (await registry.register("any", json.dumps(schema))).to_bytes(4, "big") + b"\x00"
+    await codec.learn(codec.unknown([value]))
+    with pytest.raises(Undecodable) as told:
+        codec.decode(RUN_REQUESTS, value)
+    failed = run.RunFailed(**END, code="request_unreadable", message=str(told.value))
+    assert len(codec.encode(RUN_EVENTS, failed)) < 2_000
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from headrace.cli.text import printable, quoted
+from headrace.cli.text import print_value, printable, quoted
 from headrace.client import Result, Seen
 from headrace.errors import Unanswered
 from headrace.event import Event
@@ -45,7 +45,7 @@ def line(seen: Seen, began: int) -> Text:
     text = Text(f"{max(0, seen.at - began):>7} ms  ", style="dim")
     text.append(f"{seen.topic:<28} ", style="cyan")
     text.append(f"{name:<14} ", style=_style(seen.event))
-    text.append(about(seen.event) if seen.event else seen.fault or "", style="default")
+    text.append(about(seen.event) if seen.event else short(seen.fault or ""), style="default")
     return text
 
 
@@ -173,7 +173,7 @@ def show(console: Console, found: dict[str, Any]) -> None:
         if found.get(name):
             console.print(f"{name}  {printable(found[name])}", highlight=False, markup=False)
     if "output" in found:
-        console.print_json(data=found["output"], sort_keys=True)
+        print_value(console, found["output"])
     if "usage" in found:
         usage = found["usage"]
         console.print(
@@ -305,11 +305,12 @@ async def _ticking(records: AsyncIterator[Seen]) -> AsyncGenerator[Seen | None, 
 
 def printer(console: Console) -> Callable[[Seen], None]:
     """Prints each record as a line; times count from the first one."""
-    began: list[int] = []
+    began: int | None = None
 
     def show_line(seen: Seen) -> None:
-        began.append(seen.at)
-        console.print(line(seen, began[0]), soft_wrap=True)
+        nonlocal began
+        began = seen.at if began is None else began
+        console.print(line(seen, began), soft_wrap=True)
 
     return show_line
 
@@ -317,7 +318,7 @@ def printer(console: Console) -> Callable[[Seen], None]:
 def tell(console: Console, run_id: str, end: Result) -> None:
     """How a run ended, in full, and where to look further."""
     if isinstance(end, run.RunCompleted):
-        console.print_json(end.output, sort_keys=True)
+        print_value(console, json.loads(end.output))
     elif isinstance(end, run.RunFailed):
         console.print(f"failed: {end.code}: {printable(end.message)}", style="red", markup=False, highlight=False)
     console.print(f"`headrace run show {run_id}` shows what it did", highlight=False)

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from headrace.apply import Applied, apply, await_routers
 from headrace.cli.session import actor, connected, print_json
-from headrace.cli.text import quoted
+from headrace.cli.text import print_value, quoted
 from headrace.client import Client, Seen
 from headrace.errors import HeadraceError, NotFound
 from headrace.events.document import IngestDocument
@@ -245,7 +245,7 @@ def _show(name: str, head: ResourceHead, entries: Mapping[str, Any], *, as_json:
         console.rule(
             f"version {one.version}, by {quoted(one.actor or 'unknown')}, sha256 {one.digest[:12]}", align="left"
         )
-        console.print_json(one.spec)
+        print_value(console, json.loads(one.spec))
 
 
 def _pointers(head: ResourceHead) -> str:

@@ -18,7 +18,7 @@ from headrace.cli.hops import clock
 from headrace.cli.rendering import render
 from headrace.cli.resources import resolve
 from headrace.cli.session import actor, connected, plain, print_json
-from headrace.cli.text import quoted
+from headrace.cli.text import printable, quoted
 from headrace.client import Seen
 from headrace.event import Event
 from headrace.events.resource import ChangeRefused, MovePointer, PointerMoved, VersionCreated, VersionReused
@@ -68,8 +68,8 @@ def _history(family: Family) -> Callable[..., None]:
             return
         table = Table("when", "who", "what", "why")
         for seen in found:
-            if seen.event:
-                table.add_row(clock(seen.at), *_told(seen.event))
+            told = _told(seen.event) if seen.event else ("", f"[red]unreadable[/]: {quoted(seen.fault or '')}", "")
+            table.add_row(clock(seen.at), *told)
         Console().print(table)
 
     return history
@@ -81,7 +81,7 @@ def _diff(family: Family) -> Callable[..., None]:
         before, after = asyncio.run(_resolve(family, name, (old, new)))
         lines = difflib.unified_diff(_text(before), _text(after), str(before), str(after), lineterm="")
         if text := "\n".join(lines):
-            Console().print(Syntax(text, "diff", background_color="default", word_wrap=True))
+            Console().print(Syntax(printable(text), "diff", background_color="default", word_wrap=True))
 
     return diff
 

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Generic
 
@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from headrace.codec import Codec
-from headrace.errors import NotFound, RegistryUnavailable
+from headrace.errors import KafkaUnavailable, NotFound, RegistryUnavailable
 from headrace.group import Member, Records
 from headrace.kafka import KafkaSettings
 from headrace.machine import metrics
@@ -77,8 +77,7 @@ class Loop(Generic[S]):
                     await self._show_progress()
                     last_commit = time.monotonic()
         finally:
-            for partition in list(self._partitions.values()):
-                await self._close(partition)
+            await self._close_all(self._partitions.values())
             await self._member.stop()
 
     async def revoke(self, places: Collection[TopicPartition]) -> None:
@@ -88,8 +87,7 @@ class Loop(Generic[S]):
             self._opening.cancel()  # or it would fence the next owner
         async with self._busy:
             partitions, self._partitions = self._partitions, {}
-            for partition in partitions.values():
-                await self._close(partition)
+            await self._close_all(partitions.values())
 
     async def assign(self, places: Collection[TopicPartition]) -> None:
         """Own these partitions from now on; the next poll opens them."""
@@ -146,7 +144,7 @@ class Loop(Generic[S]):
         try:
             await self._still_ours(partition)
             await partition.open(self._member.consumer)
-        except (KafkaError, RegistryUnavailable, OSError) as error:
+        except (KafkaError, KafkaUnavailable, RegistryUnavailable, OSError) as error:
             await self._close(partition)
             await self._pause("partition not opened", error)
         metrics.READY.labels(self._machine.name, str(partition.number)).set(partition.ready)
@@ -169,6 +167,9 @@ class Loop(Generic[S]):
             await self._close(partition)
             await self._pause("transaction failed", error)
 
+    async def _close_all(self, partitions: Iterable[Partition[S]]) -> None:
+        await asyncio.gather(*(self._close(partition) for partition in partitions))
+
     async def _close(self, partition: Partition[S]) -> None:
         metrics.READY.labels(self._machine.name, str(partition.number)).set(0)
         await partition.close()
@@ -177,6 +178,8 @@ class Loop(Generic[S]):
         """Commit group offsets for lag tools and autoscalers; the truth is in the state topic."""
         ready = [partition for partition in self._partitions.values() if partition.ready]
         offsets = {place: offset for partition in ready for place, offset in partition.group_offsets().items()}
+        if not offsets:
+            return
         with contextlib.suppress(KafkaError, TimeoutError):  # while the coordinator is away, aiokafka tries for ever
             async with asyncio.timeout(SHOW_S):
                 await self._member.consumer.commit(offsets)

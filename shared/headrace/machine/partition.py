@@ -22,7 +22,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from headrace.codec import Codec
-from headrace.kafka import BATCH_BYTES, LARGEST_REQUEST, KafkaSettings
+from headrace.kafka import BATCH_BYTES, LARGEST_REQUEST, KafkaSettings, close_producer
 from headrace.machine import metrics
 from headrace.machine.batch import Batch, Memory
 from headrace.machine.model import Machine, S
@@ -33,7 +33,8 @@ TRANSACTION_TIMEOUT_MS = 15_000
 REQUEST_TIMEOUT_MS = 10_000
 CLOSE_S = 3.0
 SEND_S = 30.0
-"""Seconds that a transaction may take; the broker has aborted it long before."""
+"""Seconds that a transaction may take, which the broker has aborted long before: one that closes the connection at a
+request is asked again for ever."""
 
 _log = structlog.get_logger(__name__)
 
@@ -76,12 +77,8 @@ class Partition(Generic[S]):
         """Let go of the producer; an open transaction is aborted by whoever fences us, or by its time-out."""
         self.ready = False
         producer, self._producer = self._producer, None
-        if producer is None:
-            return
-        try:
-            await asyncio.wait_for(producer.stop(), CLOSE_S)
-        except TimeoutError:  # the broker is away; stop was cut off before it closed the connections
-            await producer.client.close()
+        if producer is not None:
+            await close_producer(producer, CLOSE_S)
 
     def group_offsets(self) -> dict[TopicPartition, int]:
         """The position that is committed, as the consumer group is shown it."""
@@ -122,9 +119,7 @@ class Partition(Generic[S]):
         producer = self._producer
         assert producer is not None
         try:
-            async with asyncio.timeout(
-                SEND_S
-            ):  # a broker that closes the connection at a request is asked again for ever
+            async with asyncio.timeout(SEND_S):
                 await producer.begin_transaction()  # 4
                 await batch.outbox.send(producer, partial(self._probe, "mid_send"))  # 5, 6
                 await self._probe("before_commit")

@@ -27,6 +27,8 @@ MAX_RECORDS = 500
 IDLE_MS = 1_000
 COMMIT_S = 0.2
 """Between commits of offsets: what a killed worker does again, at the most."""
+COMMITTING_S = 1.0
+"""Seconds that a commit may take: while the group's coordinator is away, aiokafka tries for ever."""
 GRACE_S = 6.0
 """Seconds of the ten for a stop that calls under way have; those left are repeated by the next owner."""
 _log = structlog.get_logger(__name__)
@@ -205,8 +207,9 @@ class Loop:
         if not pending:
             return
         try:
-            await self._member.consumer.commit({place: offset for place, _, offset in pending})
-        except KafkaError as error:
+            async with asyncio.timeout(COMMITTING_S):
+                await self._member.consumer.commit({place: offset for place, _, offset in pending})
+        except (KafkaError, TimeoutError) as error:
             _log.warning("offsets not committed", worker=self._worker.name, error=str(error) or type(error).__name__)
             return
         for _, mark, offset in pending:

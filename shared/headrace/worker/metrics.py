@@ -9,7 +9,11 @@ from headrace.event import Event
 
 REQUESTS = Counter("headrace_worker_requests_total", "Requests answered.", ("worker", "outcome"))
 DEAD_LETTERS = Counter("headrace_worker_dead_letters_total", "Records that could not be read.", ("worker",))
-SECONDS = Histogram("headrace_worker_seconds", "From poll to outcome of one request.", ("worker",))
+SECONDS = Histogram(
+    "headrace_worker_seconds",
+    "From poll to outcome of one request, or of a batch that is answered at once.",
+    ("worker",),
+)
 
 
 def count(worker: str, outcomes: Iterable[Event]) -> None:
