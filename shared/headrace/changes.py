@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -63,24 +63,22 @@ async def history(client: Client, domain: Domain, name: str) -> list[Seen]:
     return found
 
 
-def stands(changes: Sequence[Seen], pointer: str) -> int:
-    """Where a pointer stands. Raises NotFound."""
-    return _last_move(changes, pointer).version
+def way_of(changes: Iterable[Seen], pointer: str) -> list[int]:
+    """The versions on which a pointer came to where it stands, which is the last one. Raises NotFound.
 
-
-def before(changes: Sequence[Seen], pointer: str) -> int:
-    """Where a pointer stood before its last move. Raises NotFound."""
-    last = _last_move(changes, pointer)
-    if last.previous is None:
-        raise NotFound("pointer_not_found", f"{pointer} has stood at {last.version} only; name a version with --to")
-    return last.previous
-
-
-def _last_move(changes: Sequence[Seen], pointer: str) -> PointerMoved:
-    moves = [seen.event for seen in changes if isinstance(seen.event, PointerMoved) and seen.event.pointer == pointer]
-    if not moves:
+    A move back to the one before is a step back on the way, and a move to where it stands is none.
+    """
+    way: list[int] = []
+    for seen in changes:
+        if isinstance(seen.event, PointerMoved) and seen.event.pointer == pointer:
+            version = seen.event.version
+            if way[-2:-1] == [version]:
+                way.pop()
+            elif way[-1:] != [version]:
+                way.append(version)
+    if not way:
         raise NotFound("pointer_not_found", f"there is no pointer {pointer!r:.80}; it was never moved")
-    return moves[-1]
+    return way
 
 
 async def _answer(answers: AsyncIterator[Seen], sent: str, timeout_s: float) -> Event | None:

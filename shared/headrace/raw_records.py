@@ -1,7 +1,8 @@
 """Record batches as callers send them: what would stop aiokafka for good, or fill the memory, does not stop us.
 
-A compressed batch is unpacked within bounds. One that does not fit into them is read as a single record, at the place
-of its last one, whose value is a PackedBatch with the batch as it came: poison, which is set aside like any other.
+A compressed batch is unpacked within bounds. What does not fit into them, or can't be read, is read as a single record,
+at the place of the batch's last one, whose value is a PackedBatch with the batch as it came: poison, which is set aside
+like any other.
 
 A header's name may be bytes that are no UTF-8. Java's client reads such a name with replacement characters
 (`Utils.utf8`), and a broker takes it from anybody. aiokafka raises UnicodeDecodeError for the record and all that share
@@ -15,13 +16,12 @@ from itertools import islice
 from typing import Any
 
 import aiokafka.consumer.fetcher
-from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy, _DefaultRecordPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 from aiokafka.record.util import decode_varint
 
 from headrace.codec import PackedBatch
-from headrace.unpacking import Oversized, plain
+from headrace.unpacking import plain
 
 REPLACEMENT = b"?"
 
@@ -51,19 +51,20 @@ class _LenientBatch:
 
     def __iter__(self) -> Iterator[Any]:
         try:
-            raw = plain(bytes(self._raw)) if self._batch.compression_type else self._raw
-        except Oversized as error:
-            yield self._packed(str(error))
-            return
+            yield from self._records()
+        except Exception as error:  # whatever a batch that lies about itself leads to; a broker does not look at it all
+            yield self._packed(f"a batch whose records can't be read: {error}")
+
+    def _records(self) -> Iterator[Any]:
+        packed = self._batch.compression_type
+        raw = plain(bytes(self._raw)) if packed else self._raw
         done = 0
         try:
-            for record in DefaultRecordBatch(raw) if self._batch.compression_type else self._batch:
+            for record in DefaultRecordBatch(raw) if packed else self._batch:
                 yield record
                 done += 1
         except UnicodeDecodeError:
             yield from islice(_RepairedBatch(raw), done, None)
-        except CorruptRecordException as error:  # Java unpacks another part of it than we do, and the broker took it
-            yield self._packed(f"the records of a compressed batch can't be read: {error}")
 
     def _packed(self, reason: str) -> Any:
         batch = self._batch

@@ -42,11 +42,15 @@ def plain(batch: bytes) -> bytes:
 
 
 def _gzip(packed: bytes) -> bytes:
-    member = zlib.decompressobj(wbits=31)
-    records = member.decompress(packed, LARGEST_MESSAGE)
-    if not member.eof or member.unused_data:
-        raise zlib.error("more follows")
-    return records
+    """One member or several, as Java reads them."""
+    records = bytearray()
+    while packed:
+        member = zlib.decompressobj(wbits=31)
+        records += member.decompress(packed, LARGEST_MESSAGE - len(records) + 1)
+        if not member.eof or len(records) > LARGEST_MESSAGE:
+            raise zlib.error("more follows")
+        packed = member.unused_data
+    return bytes(records)
 
 
 def _snappy(packed: bytes) -> bytes:

@@ -101,6 +101,9 @@ def test_what_refers_to_nothing_is_not_sent_unless_one_insists(headrace: Run, tm
     assert headrace("get", "modelalias", alias).returncode == 1
     assert headrace("apply", "-f", str(file), "--allow-missing").returncode == 0
     assert headrace("get", "modelalias", alias).returncode == 0
+    moved = headrace("model", "move", alias, "v1", "--pointer", "staging")
+    assert (moved.returncode, "no Model is named 'no-such-model'" in moved.stderr) == (1, True)
+    assert headrace("model", "move", alias, "v1", "--pointer", "staging", "--allow-missing").returncode == 0
 
 
 def test_what_can_not_be_rolled_back_says_why(headrace: Run, tmp_path: Path) -> None:
@@ -108,7 +111,7 @@ def test_what_can_not_be_rolled_back_says_why(headrace: Run, tmp_path: Path) -> 
     file.write_text(prompt(name, "Hello"), encoding="utf-8")
     assert headrace("apply", "-f", str(file)).returncode == 0
     for arguments, words in (
-        ((name,), "has stood at 1 only; name a version with --to"),
+        ((name,), "there is no step back from 1; name a version with --to"),
         ((name, "--pointer", "staging"), "there is no pointer 'staging'"),
         ((name, "--to", "v9"), "no version 9 of Prompt"),
         (("nothing-here",), "nothing is named 'nothing-here'"),

@@ -1,5 +1,6 @@
 """Compressed batches: unpacked as aiokafka does it, or refused before they fill the memory."""
 
+import gzip
 import struct
 
 import pytest
@@ -8,6 +9,8 @@ from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.codec import PackedBatch
+from headrace.raw_records import LenientRecords
 from headrace.topics import LARGEST_MESSAGE
 from headrace.unpacking import CODEC, RECORDS, Oversized, plain
 
@@ -50,10 +53,11 @@ def test_what_stands_for_too_much_is_refused(compression: str) -> None:
         plain(batch(compression, bytes(3 * LARGEST_MESSAGE)))
 
 
-def test_a_second_member_which_java_would_read_is_not_passed_over() -> None:
-    packed = batch("gzip", b"a")
-    with pytest.raises(Oversized):
-        plain(packed + packed[RECORDS:])
+def test_gzip_s_members_are_one_text() -> None:
+    packed = batch("gzip", b"a", b"b")
+    records = plain(packed)[RECORDS:]
+    members = gzip.compress(records[:5]) + gzip.compress(records[5:])
+    assert plain(packed[:RECORDS] + members) == plain(packed)
 
 
 def test_blocks_of_a_byte_are_no_way_to_stop_a_consumer() -> None:
@@ -69,3 +73,38 @@ def test_what_is_no_compressed_text_or_of_no_known_kind_is_refused(number: int) 
     one = batch("none", b"a")
     with pytest.raises(Oversized):
         plain(one[: CODEC.start] + bytes([0, number]) + one[CODEC.stop : RECORDS] + b"nonsense")
+
+
+PACK = {
+    "gzip": codec.gzip_encode,
+    "snappy": codec.snappy_encode,
+    "lz4": codec.lz4_encode,
+    "zstd": codec.zstd_encode,
+    "none": bytes,
+}
+
+
+@pytest.mark.parametrize("compression", CODECS)
+@given(records=st.binary(max_size=300), damage=st.binary(max_size=20), number=st.integers(0, 5))
+def test_whatever_stands_in_a_batch_it_ends_no_consumer(
+    compression: str, records: bytes, damage: bytes, number: int
+) -> None:
+    header = bytearray(batch(compression, b"a")[:RECORDS])
+    header[57:RECORDS] = struct.pack(">i", number)
+    for body in (PACK[compression](records), PACK[compression](records) + damage, damage):
+        whole = bytes(header) + body
+        whole = whole[:8] + struct.pack(">i", len(whole) - 12) + whole[12:]
+        read = [record.value for record in LenientRecords(whole).next_batch()]
+        if read and isinstance(read[-1], PackedBatch):
+            assert read[-1] == whole
+            assert read[-1].reason
+
+
+def test_a_record_that_lies_about_its_length_is_set_aside_behind_those_before_it() -> None:
+    whole = bytearray(plain(batch("none", b"first", b"second")))
+    place = whole.index(b"second") - 6  # length, attributes, time, offset, key, length of the value
+    assert whole[place] == 2 * 12
+    whole[place] = 2 * 11
+    first, rest = LenientRecords(bytes(whole)).next_batch()
+    assert (first.value, first.offset) == (b"first", 0)
+    assert (type(rest.value), rest.offset) == (PackedBatch, 1)

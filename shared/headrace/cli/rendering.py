@@ -15,7 +15,6 @@ from headrace.cli.text import printable
 from headrace.errors import HeadraceError
 from headrace.prompting import FORMULA, compile_variables, estimated_input, rendered
 from headrace.resource.prompt import PromptSpec, Variable
-from headrace.topics import DOMAINS
 
 
 def render(
@@ -25,7 +24,7 @@ def render(
     as_json: Json = False,
 ) -> None:
     """Show exactly what a model would get, and about how many tokens it is."""
-    (found,) = asyncio.run(resolve(DOMAINS["prompt"], ("Prompt",), (reference,)))
+    (found,) = asyncio.run(resolve(("Prompt",), (reference,)))
     spec = PromptSpec.model_validate(found.spec)
     values = compile_variables(spec.variables).values(_given(var or (), spec.variables))
     messages = rendered(spec.messages, values)

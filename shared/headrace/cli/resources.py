@@ -24,7 +24,7 @@ from headrace.resource.catalog import DEFAULT_POINTER, Catalog, Resolved
 from headrace.resource.documents import read_documents
 from headrace.resource.files import FileFault, Resource, load
 from headrace.resource.specs import references
-from headrace.topics import DOMAINS, Domain, Topic
+from headrace.topics import DOMAINS, Topic
 
 WAIT_S = 60.0
 KINDS: Mapping[str, Topic] = {
@@ -34,6 +34,9 @@ KINDS: Mapping[str, Topic] = {
     "workflow": DOMAINS["workflow"].state,
 }
 PLURALS = {"prompts": "prompt", "models": "model", "modelaliases": "modelalias", "workflows": "workflow"}
+AllowMissing = Annotated[
+    bool, typer.Option("--allow-missing", help="Take also what refers to something that is not there yet.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -49,9 +52,7 @@ def apply_files(
     pointer: Annotated[str, typer.Option(help="Moved to each version; empty moves none.")] = DEFAULT_POINTER,
     reason: Annotated[str | None, typer.Option(help="Why, for the audit trail.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the files; needs no Kafka.")] = False,
-    allow_missing: Annotated[
-        bool, typer.Option("--allow-missing", help="Send also what refers to something that is not there yet.")
-    ] = False,
+    allow_missing: AllowMissing = False,
     as_json: Json = False,
 ) -> None:
     """Create what YAML files describe; if there are faults in them, all are shown and nothing is sent."""
@@ -110,19 +111,42 @@ async def _apply(
 
 async def _missing(client: Client, resources: Sequence[Resource], pointer: str | None) -> list[str]:
     """What these resources refer to, and would not exist when they do."""
-    entries = {name: newest(await client.read_all(domain.state)) for name, domain in DOMAINS.items()}
+    entries = await _all_entries(client)
     for one in resources:
         _add(entries[one.domain], one, pointer)
-    prompts, models, workflows = (entries[domain] for domain in DOMAINS)
-    catalog = Catalog({"Prompt": prompts, "Model": models, "ModelAlias": models, "Workflow": workflows})
+    catalog = _catalog(entries)
+    return [
+        f"{one.file}: {one.kind} {one.name}: {why}"
+        for one in resources
+        for why in dangling(catalog, one.kind, one.spec)
+    ]
+
+
+def dangling(catalog: Catalog, kind: str, spec: Mapping[str, Any]) -> list[str]:
+    """Why each reference in a spec leads nowhere that does."""
     found = []
-    for one in resources:
-        for kinds, ref in references(one.kind, one.spec):
-            try:
-                catalog.resolve(kinds, ref)
-            except NotFound as error:
-                found.append(f"{one.file}: {one.kind} {one.name}: {error}")
+    for kinds, ref in references(kind, spec):
+        try:
+            catalog.resolve(kinds, ref)
+        except NotFound as error:
+            found.append(str(error))
     return found
+
+
+async def catalog_of(client: Client) -> Catalog:
+    """Everything that is deployed now."""
+    return _catalog(await _all_entries(client))
+
+
+async def _all_entries(client: Client) -> dict[str, dict[str, Any]]:
+    return {name: newest(await client.read_all(domain.state)) for name, domain in DOMAINS.items()}
+
+
+def _catalog(entries: Mapping[str, Mapping[str, Any]]) -> Catalog:
+    models = entries["model"]
+    return Catalog(
+        {"Prompt": entries["prompt"], "Model": models, "ModelAlias": models, "Workflow": entries["workflow"]}
+    )
 
 
 def _add(entries: dict[str, Any], one: Resource, pointer: str | None) -> None:
@@ -194,11 +218,10 @@ async def _entries(state: Topic) -> Mapping[str, Any]:
         return newest(await client.read_all(state))
 
 
-async def resolve(domain: Domain, kinds: tuple[str, ...], references: tuple[str, ...]) -> list[Resolved]:
+async def resolve(kinds: tuple[str, ...], references: tuple[str, ...]) -> list[Resolved]:
     """What references mean now. Raises NotFound."""
     async with connected() as client:
-        entries = newest(await client.read_all(domain.state))
-    catalog = Catalog(dict.fromkeys(kinds, entries))
+        catalog = await catalog_of(client)
     return [catalog.resolve(kinds, reference) for reference in references]
 
 

@@ -3,9 +3,11 @@
 import asyncio
 import difflib
 import json
+import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, NamedTuple
 
+import msgspec
 import typer
 import yaml
 from rich.console import Console
@@ -16,10 +18,11 @@ from headrace import changes
 from headrace.changes import Moved
 from headrace.cli.hops import clock
 from headrace.cli.rendering import render
-from headrace.cli.resources import resolve
+from headrace.cli.resources import AllowMissing, catalog_of, dangling, resolve
 from headrace.cli.session import actor, connected, plain, print_json
 from headrace.cli.text import printable, quoted
 from headrace.client import Seen
+from headrace.errors import NotFound
 from headrace.event import Event
 from headrace.events.resource import ChangeRefused, MovePointer, PointerMoved, VersionCreated, VersionReused
 from headrace.resource.catalog import DEFAULT_POINTER, Resolved
@@ -81,7 +84,9 @@ def _diff(family: Family) -> Callable[..., None]:
         before, after = asyncio.run(_resolve(family, name, (old, new)))
         lines = difflib.unified_diff(_text(before), _text(after), str(before), str(after), lineterm="")
         if text := "\n".join(lines):
-            Console().print(Syntax(printable(text), "diff", background_color="default", word_wrap=True))
+            console = Console()
+            shown = Syntax(printable(text), "diff", background_color="default", word_wrap=True)
+            console.print(shown) if console.is_terminal else sys.stdout.write(f"{printable(text)}\n")
 
     return diff
 
@@ -96,12 +101,13 @@ def _move(family: Family) -> Callable[..., None]:
             int | None, typer.Option(help="Refuse unless the pointer stands at this version now.")
         ] = None,
         reason: Reason = None,
+        allow_missing: AllowMissing = False,
         as_json: Json = False,
     ) -> None:
         """Move a pointer to a version, and wait until every router has applied it."""
-        (version,) = asyncio.run(_resolve(family, name, (to,)))
-        command = MovePointer(pointer=pointer, version=version.version, expected=expect, actor=actor(), reason=reason)
-        _tell(name, asyncio.run(_carry_out(family, name, command)), as_json=as_json)
+        command = MovePointer(pointer=pointer, version=0, expected=expect, actor=actor(), reason=reason)
+        moved = asyncio.run(_carry_out(family, name, to, command, allow_missing=allow_missing))
+        _tell(name, moved, as_json=as_json)
 
     return move
 
@@ -111,8 +117,9 @@ def _rollback(family: Family) -> Callable[..., None]:
         name: Name,
         *,
         pointer: Pointer = DEFAULT_POINTER,
-        to: Annotated[str | None, typer.Option(help="7 or v7; without it, where the pointer stood before.")] = None,
+        to: Annotated[str | None, typer.Option(help="7 or v7; without it, one step back on the pointer's way.")] = None,
         reason: Annotated[str, typer.Option(help="Why, for the audit trail.")],
+        allow_missing: AllowMissing = False,
         as_json: Json = False,
     ) -> None:
         """Move a pointer back, with one event, and say how many routers have applied it and how fast.
@@ -120,7 +127,8 @@ def _rollback(family: Family) -> Callable[..., None]:
         Runs that start afterwards use the old version, runs in flight stay as they are pinned. It is refused when
         somebody moves the pointer meanwhile.
         """
-        _tell(name, asyncio.run(_roll_back(family, name, pointer, to, reason)), as_json=as_json)
+        moved = asyncio.run(_roll_back(family, name, pointer, to, reason, allow_missing=allow_missing))
+        _tell(name, moved, as_json=as_json)
 
     return rollback
 
@@ -131,22 +139,29 @@ async def _read_history(family: Family, name: str) -> list[Seen]:
 
 
 async def _resolve(family: Family, name: str, versions: tuple[str, ...]) -> list[Resolved]:
-    return await resolve(family.domain, family.kinds, tuple(f"{name}@{version}" for version in versions))
+    return await resolve(family.kinds, tuple(f"{name}@{version}" for version in versions))
 
 
-async def _carry_out(family: Family, name: str, command: MovePointer) -> Moved:
+async def _carry_out(family: Family, name: str, to: str, command: MovePointer, *, allow_missing: bool) -> Moved:
+    """Move a pointer to where `to` says. Raises NotFound, also for what the version refers to and is not there."""
     async with connected() as client:
+        catalog = await catalog_of(client)
+        version = catalog.resolve(family.kinds, f"{name}@{to}")
+        missing = [] if allow_missing else dangling(catalog, version.kind, version.spec)
+        if missing:
+            raise NotFound("reference_not_found", f"{version}: {'; '.join(missing)}; see --allow-missing")
+        command = msgspec.structs.replace(command, version=version.version)
         return await changes.move(client, family.domain, name, command, WAIT_S)
 
 
-async def _roll_back(family: Family, name: str, pointer: str, to: str | None, reason: str) -> Moved:
-    chosen = None if to is None else (await _resolve(family, name, (to,)))[0].version
-    async with connected() as client:
-        made = await changes.history(client, family.domain, name)
-        stands = changes.stands(made, pointer)
-        version = chosen or changes.before(made, pointer)
-        command = MovePointer(pointer=pointer, version=version, expected=stands, actor=actor(), reason=reason)
-        return await changes.move(client, family.domain, name, command, WAIT_S)
+async def _roll_back(
+    family: Family, name: str, pointer: str, to: str | None, reason: str, *, allow_missing: bool
+) -> Moved:
+    way = changes.way_of(await _read_history(family, name), pointer)
+    if to is None and len(way) == 1:
+        raise NotFound("pointer_not_found", f"there is no step back from {way[0]}; name a version with --to")
+    command = MovePointer(pointer=pointer, version=0, expected=way[-1], actor=actor(), reason=reason)
+    return await _carry_out(family, name, to or str(way[-2]), command, allow_missing=allow_missing)
 
 
 def _tell(name: str, moved: Moved, *, as_json: bool) -> None:
@@ -155,6 +170,9 @@ def _tell(name: str, moved: Moved, *, as_json: bool) -> None:
         print_json({"name": name, **plain(event), "routers": moved.routers, "ms": round(moved.ms, 1)})
         return
     console = Console(highlight=False)
+    if event.previous == event.version:
+        console.print(f"{name}: {event.pointer} stood at {event.version} already")
+        return
     where = "new" if event.previous is None else f"{event.previous}"
     console.print(f"[green]✓[/] {name}: {event.pointer} {where} → {event.version}")
     plural = "s" * (moved.routers != 1)
