@@ -27,12 +27,13 @@ WORKFLOW = "ask-the-docs"
 QUESTION = "Which service calls the language model?"
 WAIT_S = 120.0
 NEXT_STEPS = """\
-The stack is still running. Go on with
-  {headrace} run start ask-the-docs -i '{{"question": "…"}}'
-  {headrace} run show RUN-ID        what a run did
-  {headrace} audit show RUN-ID      its log, and the proof that it is whole
-  {headrace} get prompt             then change examples/ask-the-docs/prompt.yaml and `{headrace} apply -f` it
-  {headrace} down --wipe            stop it and remove its data"""
+The stack is still running. Ask something else, change the prompt in examples/ask-the-docs/prompt.yaml and apply it, see
+what changed, take it back, stop it and remove its data:
+  {headrace} run start ask-the-docs -i '{{"question": "What is a pointer?"}}'
+  {headrace} apply -f examples/ask-the-docs/prompt.yaml --reason "try it"
+  {headrace} prompt history answer-from-passages
+  {headrace} prompt rollback answer-from-passages --reason "back"
+  {headrace} down --wipe"""
 STOPPED = """\
 To look around, run it again with `make demo KEEP=1`.
 Its data stays in .headrace; `{headrace} down --wipe` removes it."""
@@ -68,7 +69,7 @@ def demo(
             console.print("Stopping the stack …")
             control.stop(home)
         if told == STOPPED or home.running():
-            console.print(told.format(headrace=program()), markup=False, highlight=False)
+            console.print(told.format(headrace=program()), markup=False, highlight=False, soft_wrap=True)
 
 
 async def _ask(console: Console, question: str) -> None:

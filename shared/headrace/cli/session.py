@@ -30,7 +30,7 @@ def settings() -> ServiceSettings:
     running = home.running()
     if running is None and not os.environ.get("KAFKA_BOOTSTRAP_SERVERS"):
         raise StackError(
-            f"no stack is running in {home.path}, and KAFKA_BOOTSTRAP_SERVERS does not name another; "
+            f"no stack is running in {home.path}, and neither KAFKA_BOOTSTRAP_SERVERS nor HEADRACE_HOME names another; "
             "`headrace up` starts one"
         )
     local = {name: value for name, value in running.env.items() if not os.environ.get(name)} if running else {}
