@@ -153,17 +153,6 @@ def test_status_and_env_of_the_local_stack(headrace: Run, stack: Stack) -> None:
     assert {"KMS_KEY_ID", "MODEL_BASE_URL", "EMBEDDING_BASE_URL"} <= running.env.keys()
 
 
-def test_an_alias_of_a_model_that_does_not_exist_is_warned_of(headrace: Run, tmp_path: Path) -> None:
-    name = unique("alias")
-    head = f"apiVersion: headrace/v1\nkind: ModelAlias\nmetadata: {{ name: {name} }}\n"
-    text = f"{head}spec: {{ model: no-such-model }}\n"
-    (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
-    done = headrace("apply", "-f", "a.yaml")
-    assert done.returncode == 0, done.stderr
-    assert "no Model is named 'no-such-model'" in done.stdout
-    assert printed(headrace("get", "modelalias", name, "--json"))["kind"] == "ModelAlias"
-
-
 def test_a_run_id_that_exists_starts_nothing_and_says_so(headrace: Run, workflow: str) -> None:
     run_id = unique("run")
     assert headrace("run", "start", workflow, "-i", '{"text": "one"}', "--id", run_id).returncode == 0
