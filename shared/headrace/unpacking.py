@@ -1,4 +1,4 @@
-"""A compressed batch of records, unpacked within bounds: 12 KB of it can stand for 12 MB, and 10 MB for 200 GB.
+"""A compressed batch of records, unpacked within bounds: 12 KB of it can stand for 12 MB.
 
 A broker's limits are for what is compressed; what is read, and set aside when it is poison, is not.
 """

@@ -36,7 +36,7 @@ RESULTS = Path(".bench/latest.json")
 ROUNDS = 3
 SINGLE_JOBS = 60
 WARM_JOBS = 2_000
-"""The broker's just-in-time compiler needs them: after 300 a step still cost it twice as much as later on."""
+"""The broker's just-in-time compiler needs them."""
 LOADED_JOBS = 600
 AT_ONCE = 100
 PAYLOAD = "x" * 4096

@@ -29,23 +29,6 @@ spec:
   edges: [{{ from: a, to: b }}, {{ from: b, to: c }}]
   output: {{ n: nodes.c.output.n }}
 """
-NEW = """
-apiVersion: headrace/v1
-kind: Prompt
-metadata: {{ name: {name} }}
-spec:
-  messages: [{{ role: user, template: hello }}]
----
-apiVersion: headrace/v1
-kind: Model
-metadata: {{ name: {name} }}
-spec:
-  provider: openai
-  endpoint: {{ url: "http://127.0.0.1:1" }}
-  model: none
-  limits: {{ context_window: 4096, max_output_tokens: 100 }}
-  costs: {{ currency: EUR, input_per_1k: "1", output_per_1k: "2" }}
-"""
 
 
 @pytest.mark.timeout(300)
@@ -68,7 +51,8 @@ async def test_every_run_ends_once_when_processes_are_killed(
         (result,) = results[run_id]
         assert isinstance(result.event, run.RunCompleted), result
         assert result.event.output == '{"n":3}'
-    await installation.deploy(NEW.format(name=name))  # the services that were idle meanwhile answer as well
+    # the services that were idle meanwhile answer as well
+    await installation.deploy(ASK.format(name=unique("new"), url="http://127.0.0.1:1", timeout_ms=1_000, attempts=1))
 
 
 async def kill(stack: Stack, part: str) -> None:

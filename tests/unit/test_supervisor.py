@@ -10,9 +10,7 @@ from headrace.stack.home import Home
 from headrace.stack.parts import Part, Plan
 from headrace.stack.supervisor import RESTARTS, Supervisor
 
-PRINTS = "import time; print({text!r}, flush=True); time.sleep(60)"
-
-
+PRINTS = "import signal; print({text!r}, flush=True); signal.pause()"
 DIES = "import os; open('lives', 'a').write('.'); print('no licence', flush=True); os._exit(3)"
 
 
@@ -24,11 +22,19 @@ async def always() -> bool:
     return True
 
 
+class Lone(Plan):
+    """Has one part, and nothing from the environment."""
+
+    def __init__(self, home: Home, part: Part) -> None:
+        super().__init__(home, 20_000, {})
+        self._part = part
+
+    def parts(self) -> dict[str, Part]:
+        return {self._part.name: self._part}
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """Of a stack whose parts are all its own."""
-    for variable in ("KAFKA_BOOTSTRAP_SERVERS", "SCHEMA_REGISTRY_URL"):
-        monkeypatch.delenv(variable, raising=False)
+def home(tmp_path: Path) -> Home:
     made = Home(tmp_path)
     made.make()
     return made
@@ -41,14 +47,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
         ("", "(it printed nothing)"),
     ],
 )
-async def test_a_part_that_is_not_well_in_time_is_told_with_its_last_line(
-    home: Home, monkeypatch: pytest.MonkeyPatch, text: str, last: str
-) -> None:
+async def test_a_part_that_is_not_well_in_time_is_told_with_its_last_line(home: Home, text: str, last: str) -> None:
     part = Part("broker", 1, (sys.executable, "-c", PRINTS.format(text=text)), never, deadline_s=2.0)
-    monkeypatch.setattr(Plan, "parts", lambda _: {"broker": part})
     (home.logs / "broker.log").write_text("the end of an earlier life\n", encoding="utf-8")
     with pytest.raises(StackError) as told:
-        await Supervisor(home, 20_000, ()).run()
+        await Supervisor(home, Lone(home, part), ()).run()
     assert str(told.value) == f"broker was not well after 2 s; see {home.logs / 'broker.log'}: {last}"
     noted = home.noted()
     assert noted
@@ -59,9 +62,8 @@ async def test_a_part_that_ends_again_and_again_is_given_up_with_its_last_line(
     home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     part = Part("broker", 1, (sys.executable, "-c", DIES), always)
-    monkeypatch.setattr(Plan, "parts", lambda _: {"broker": part})
     monkeypatch.setattr("headrace.stack.supervisor.FIRST_PAUSE_S", 0.0)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StackError, match=f"broker ended {RESTARTS} times; see .*broker.log: no licence"):
-        await Supervisor(home, 20_000, ()).run()
+        await Supervisor(home, Lone(home, part), ()).run()
     assert len((tmp_path / "lives").read_text(encoding="utf-8")) == RESTARTS

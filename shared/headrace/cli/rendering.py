@@ -9,12 +9,13 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from headrace.cli.resources import Json, resolve
-from headrace.cli.session import print_json
+from headrace.cli.resources import resolve
+from headrace.cli.session import Json, print_json
 from headrace.cli.text import printable
 from headrace.errors import HeadraceError
 from headrace.prompting import FORMULA, compile_variables, estimated_input, rendered
 from headrace.resource.prompt import PromptSpec, Variable
+from headrace.topics import DOMAINS
 
 
 def render(
@@ -24,7 +25,7 @@ def render(
     as_json: Json = False,
 ) -> None:
     """Show exactly what a model would get, and about how many tokens it is."""
-    (found,) = asyncio.run(resolve(("Prompt",), (reference,)))
+    (found,) = asyncio.run(resolve(DOMAINS["prompt"], ("Prompt",), (reference,)))
     spec = PromptSpec.model_validate(found.spec)
     values = compile_variables(spec.variables).values(_given(var or (), spec.variables))
     messages = rendered(spec.messages, values)

@@ -13,7 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from headrace.apply import Applied, apply, await_routers
-from headrace.cli.session import actor, connected, print_json
+from headrace.cli.session import Json, actor, connected, print_json
 from headrace.cli.text import print_value, quoted
 from headrace.client import Client, Seen
 from headrace.errors import HeadraceError, NotFound
@@ -24,7 +24,7 @@ from headrace.resource.catalog import DEFAULT_POINTER, Catalog, Resolved
 from headrace.resource.documents import read_documents
 from headrace.resource.files import FileFault, Resource, load
 from headrace.resource.specs import references
-from headrace.topics import DOMAINS, Topic
+from headrace.topics import DOMAINS, Domain, Topic
 
 WAIT_S = 60.0
 KINDS: Mapping[str, Topic] = {
@@ -37,7 +37,6 @@ PLURALS = {"prompts": "prompt", "models": "model", "modelaliases": "modelalias",
 AllowMissing = Annotated[
     bool, typer.Option("--allow-missing", help="Take also what refers to something that is not there yet.")
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -218,10 +217,9 @@ async def _entries(state: Topic) -> Mapping[str, Any]:
         return newest(await client.read_all(state))
 
 
-async def resolve(kinds: tuple[str, ...], references: tuple[str, ...]) -> list[Resolved]:
+async def resolve(domain: Domain, kinds: tuple[str, ...], references: tuple[str, ...]) -> list[Resolved]:
     """What references mean now. Raises NotFound."""
-    async with connected() as client:
-        catalog = await catalog_of(client)
+    catalog = Catalog(dict.fromkeys(kinds, await _entries(domain.state)))
     return [catalog.resolve(kinds, reference) for reference in references]
 
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from headrace import audit
 from headrace.cli import hops
-from headrace.cli.session import actor, connected, plain, print_json
+from headrace.cli.session import Json, actor, connected, plain, print_json
 from headrace.cli.text import quoted
 from headrace.client import Seen, new_run_id
 from headrace.errors import HeadraceError
@@ -23,7 +23,6 @@ from headrace.topics import RUN_EVENTS
 WAIT_S = 600.0
 CLOCKS_MS = 1_000
 """How far apart the clocks of this machine and of a router may be."""
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 RunId = Annotated[str, typer.Argument(help="The run's id.")]
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the end.", min=0.1)]
 
@@ -87,9 +86,7 @@ def audit_show(run_id: RunId, *, as_json: Json = False) -> None:
         for fault in faults:
             console.print(f"✗ {quoted(fault)}", style="red", highlight=False)
         if not faults:
-            console.print(
-                f"✓ {len(log)} events: sequence without gaps, every record holds the digest of the one before"
-            )
+            console.print(hops.whole(log), highlight=False, soft_wrap=True)
     if faults:
         sys.exit(1)
 

@@ -9,9 +9,10 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+import typer
 
 from headrace.client import Client
 from headrace.errors import KafkaUnavailable, RegistryUnavailable, StackError
@@ -20,6 +21,7 @@ from headrace.kafka import KafkaSettings
 from headrace.settings import ServiceSettings
 from headrace.stack.home import Home
 
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 JSON_FIELDS = frozenset({"input", "output", "payload", "spec", "config"})
 """Fields of events that hold JSON text; commands print what is in them."""
 

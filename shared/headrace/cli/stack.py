@@ -12,14 +12,13 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 from rich.table import Table
 from rich.text import Text
 
-from headrace.cli.session import print_json, program
+from headrace.cli.session import Json, print_json, program
 from headrace.errors import StackError
 from headrace.stack import control
 from headrace.stack.home import DEFAULT_BASE, Home, Running
 from headrace.stack.parts import Plan
 
 MARKS = {"well": "[green]✓[/]", "outside": "[green]→[/]", "starting": "[yellow]…[/]", "waiting": "[dim]·[/]"}
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def register(app: typer.Typer) -> None:

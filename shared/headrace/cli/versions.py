@@ -19,7 +19,7 @@ from headrace.changes import Moved
 from headrace.cli.hops import clock
 from headrace.cli.rendering import render
 from headrace.cli.resources import AllowMissing, catalog_of, dangling, resolve
-from headrace.cli.session import actor, connected, plain, print_json
+from headrace.cli.session import Json, actor, connected, plain, print_json
 from headrace.cli.text import printable, quoted
 from headrace.client import Seen
 from headrace.errors import NotFound
@@ -33,7 +33,6 @@ Name = Annotated[str, typer.Argument(help="The resource's name.")]
 Version = Annotated[str, typer.Argument(help="7, v7, or a pointer such as production.")]
 Pointer = Annotated[str, typer.Option(help="The pointer that moves.")]
 Reason = Annotated[str | None, typer.Option(help="Why, for the audit trail.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 class Family(NamedTuple):
@@ -139,7 +138,7 @@ async def _read_history(family: Family, name: str) -> list[Seen]:
 
 
 async def _resolve(family: Family, name: str, versions: tuple[str, ...]) -> list[Resolved]:
-    return await resolve(family.kinds, tuple(f"{name}@{version}" for version in versions))
+    return await resolve(family.domain, family.kinds, tuple(f"{name}@{version}" for version in versions))
 
 
 async def _carry_out(family: Family, name: str, to: str, command: MovePointer, *, allow_missing: bool) -> Moved:

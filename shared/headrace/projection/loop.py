@@ -38,7 +38,7 @@ from headrace.waiting import RETRY_S, learned, stopped_within
 MAX_RECORDS = 500
 """Most records of one poll: bounds memory and the length of a transaction."""
 LINGER_MS = 200
-"""How much later rows may come, so that one transaction writes many: under load it halves what the rows cost."""
+"""How much later rows may come, so that one transaction writes many."""
 IDLE_MS = 1_000
 JOINING_MS = 50
 """Between looks at the assignment while no partition is ours."""

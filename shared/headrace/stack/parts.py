@@ -65,7 +65,7 @@ class Plan:
 
     def __init__(self, home: Home, base: int, given: Mapping[str, str]) -> None:
         self._home = home
-        self._base = base
+        self.base = base
         self.env = self._client_env(given)
         outside = {
             "kafka": "KAFKA_BOOTSTRAP_SERVERS",
@@ -129,7 +129,7 @@ class Plan:
         await publish(self.env["SCHEMA_REGISTRY_URL"])
 
     def _port(self, name: str) -> int:
-        return self._base + OFFSETS[name]
+        return self.base + OFFSETS[name]
 
     def _kafka(self) -> Part:
         folder = self._home.data / "kafka"

@@ -33,15 +33,15 @@ PR_SET_PDEATHSIG = 1
 class Supervisor:
     """One running stack."""
 
-    def __init__(self, home: Home, base: int, only: tuple[str, ...]) -> None:
+    def __init__(self, home: Home, plan: Plan, only: tuple[str, ...]) -> None:
         self._home = home
-        self._plan = plan = Plan(home, base, os.environ)
+        self._plan = plan
         self._parts = {name: part for name, part in plan.parts().items() if not only or name in only}
         self._well = {name: asyncio.Event() for name in self._parts}
         self._processes: dict[str, asyncio.subprocess.Process] = {}
         self._begins: dict[str, int] = {}
         self._stopping = asyncio.Event()
-        self._running = Running(os.getpid(), psutil.Process().create_time(), base, env=plan.env)
+        self._running = Running(os.getpid(), psutil.Process().create_time(), plan.base, env=plan.env)
         for name, part in self._parts.items():
             self._running.parts[name] = PartState(port=part.port)
         for name, variable in plan.outside.items():
@@ -215,7 +215,7 @@ def main() -> None:
     only = tuple(name for name in given.parts.split(",") if name)
     try:
         with home.locked():
-            asyncio.run(Supervisor(home, given.base, only).run())
+            asyncio.run(Supervisor(home, Plan(home, given.base, os.environ), only).run())
     except HeadraceError as error:
         sys.stderr.write(f"headrace: {error}\n")
         sys.exit(3)
