@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.client import AIOKafkaClient
 
 from headrace.codec import Codec
 from headrace.contracts import SchemaRegistry
@@ -214,7 +215,9 @@ async def test_a_table_whose_consumer_the_library_has_given_up_ends_with_an_erro
     following = asyncio.create_task(table.run(asyncio.Event()))
     await asyncio.wait_for(table.ready(), 10)
     for task in asyncio.all_tasks() - before:
-        if "_md_synchronizer" in repr(task.get_coro()):  # what aiokafka keeps its metadata fresh with
-            task.cancel()
+        frame = getattr(task.get_coro(), "cr_frame", None)
+        client = frame and frame.f_locals.get("self")
+        if isinstance(client, AIOKafkaClient) and world.topic.name in client._topics:
+            task.cancel()  # what keeps the consumer's metadata fresh
     with pytest.raises(KafkaUnavailable, match="aiokafka has given up a consumer"):
         await asyncio.wait_for(following, 10)
