@@ -1,7 +1,7 @@
-"""Models and aliases: immutable versions, and pointers that say which one is active.
+"""Models, their aliases, and budgets: immutable versions, and pointers that say which one is active.
 
-in     model.commands
-out    model.events: what changed, and what was refused
-state  model.state: versions and pointers, read by others as a table
+in     model.commands; budget.commands
+out    model.events, budget.events: what changed, and what was refused
+state  model.state, budget.state: versions and pointers, read by others as tables
 rule   a version never changes; a pointer moves by one event
 """

@@ -5,17 +5,19 @@ from headrace.resource import specs
 from headrace.resource.machine import ResourceMachine
 from headrace.service import Service, open_codec
 from headrace.settings import ServiceSettings
-from headrace.topics import MODEL_COMMANDS, MODEL_EVENTS, MODEL_STATE
+from headrace.topics import DOMAINS
 
-TOPICS = (MODEL_COMMANDS, MODEL_EVENTS, MODEL_STATE)
-KINDS = (
-    "Model",
-    "ModelAlias",
-)
+MODELS = ("Model", "ModelAlias")
+BUDGETS = ("Budget",)
 
 
 async def start(service: Service, settings: ServiceSettings) -> None:
-    """One machine."""
-    codec = await open_codec(service, settings, TOPICS)
-    machine = ResourceMachine(service.name, TOPICS, lambda kind, spec: specs.check(kind, spec, KINDS))
-    service.spawn(run_machine(machine, codec, settings.kafka, service))
+    """Two machines: models with their aliases, and budgets."""
+    models, budgets = DOMAINS["model"], DOMAINS["budget"]
+    codec = await open_codec(service, settings, (*models, *budgets))
+    machines = (
+        ResourceMachine(service.name, models, lambda kind, spec: specs.check(kind, spec, MODELS)),
+        ResourceMachine(f"{service.name}.budgets", budgets, lambda kind, spec: specs.check(kind, spec, BUDGETS)),
+    )
+    for machine in machines:
+        service.spawn(run_machine(machine, codec, settings.kafka, service))

@@ -7,11 +7,11 @@ import structlog
 from headrace.projection import Projection, run_projection, start_over
 from headrace.service import Service, configure_logs, open_codec
 from headrace.sql import load_queries
-from headrace.topics import MODEL_EVENTS, PROMPT_EVENTS, RUN_EVENTS, WORKFLOW_EVENTS
+from headrace.topics import BUDGET_EVENTS, MODEL_EVENTS, PROMPT_EVENTS, RUN_EVENTS, WORKFLOW_EVENTS
 from projector import core
 from projector.settings import ProjectorSettings
 
-TOPICS = (RUN_EVENTS, PROMPT_EVENTS, MODEL_EVENTS, WORKFLOW_EVENTS)
+TOPICS = (RUN_EVENTS, PROMPT_EVENTS, MODEL_EVENTS, WORKFLOW_EVENTS, BUDGET_EVENTS)
 QUERIES = load_queries(Path(__file__).with_name("queries.sql"))
 PROJECTION = Projection("projector", TOPICS, QUERIES, core.rows)
 

@@ -14,6 +14,7 @@ from headrace.resource.files import Resource
 from headrace.topics import DOCUMENT_COMMANDS, DOCUMENT_EVENTS, DOMAINS
 
 ANSWERS = (*(domain.events for domain in DOMAINS.values()), DOCUMENT_EVENTS)
+READ_BY_ROUTERS = ("prompt", "model", "workflow")
 
 
 class Sent(NamedTuple):
@@ -67,7 +68,7 @@ async def apply(
 
 async def await_routers(client: Client, timeout_s: float) -> int:
     """Wait until all routers know everything that is deployed; how many there are. Raises Unanswered."""
-    acknowledged = await client.await_applied([domain.state for domain in DOMAINS.values()], timeout_s)
+    acknowledged = await client.await_applied([DOMAINS[name].state for name in READ_BY_ROUTERS], timeout_s)
     return len({applied.instance for applied in acknowledged})
 
 

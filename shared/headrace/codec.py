@@ -242,7 +242,15 @@ def _plain(node: Any) -> Any:
 
 EVENTS: dict[str, type[Event]] = {
     event.NAME: event
-    for module in (events.control, events.document, events.node, events.resource, events.run)
+    for module in (
+        events.control,
+        events.document,
+        events.model,
+        events.node,
+        events.resource,
+        events.run,
+        events.usage,
+    )
     for event in vars(module).values()
     if isinstance(event, type) and issubclass(event, Event) and event.NAME
 }

@@ -37,11 +37,17 @@ class ModelInvokeConfig(Config):
 
     on_ambiguous: what to do when a worker died in the middle of a call that may have been made: `retry` may be charged
     twice, `fail` fails the attempt.
+    on_overflow: what to do when the messages don't fit the model's window: `fail`, `drop_oldest_messages`, or
+    `drop_lowest_documents` of the input that `documents` names: a list of objects with a `score`.
+    stream: send the answer to run.tokens while it comes, if the model can.
     """
 
     prompt: str = Field(min_length=1)
     model: str = Field(min_length=1)
     on_ambiguous: str = Field(default="retry", pattern="^(retry|fail)$")
+    on_overflow: str = Field(default="fail", pattern="^(fail|drop_oldest_messages|drop_lowest_documents)$")
+    documents: str = "documents"
+    stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)

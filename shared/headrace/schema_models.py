@@ -6,6 +6,7 @@ A contract test fails when the committed modules are stale.
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -127,7 +128,7 @@ def render(domain: Domain) -> str:
     classes = [render_class(schema, domain.name, top=False) for schema in nested_only.values()]
     classes += [render_class(schema, domain.name, top=True) for schema in domain.records.values()]
     body = "\n\n\n".join(classes)
-    used = sorted({home for home in ("run", "node") if home != domain.name and f"{home}." in body})
+    used = sorted({home for home in ("run", "node") if home != domain.name and re.search(rf"\b{home}\.[A-Z]", body)})
     imports = "".join(f"from headrace.events import {home}\n" for home in used)
     header = HEADER.format(doc=f"Events of the domain `{domain.name}`.", domain=domain.name, imports=imports)
     return f"{header}\n\n{body}\n"

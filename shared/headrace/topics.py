@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from headrace.event import Event
-from headrace.events import control, document, node, resource, run
+from headrace.events import control, document, model, node, resource, run, usage
 
 PARTITIONS = 2
 """Default number of partitions; all topics have the same number, because a machine owns partition p of each."""
@@ -21,7 +21,8 @@ LARGEST_MESSAGE = 8 * 1_048_576
 LARGEST_LETTER = LARGEST_MESSAGE + 65_536
 """Bytes that topics of dead letters take: any record that was taken elsewhere, and the headers that say why."""
 
-DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 CALLERS = "callers"
 
 
@@ -145,18 +146,42 @@ class Domain(NamedTuple):
     state: Topic
 
 
+COMMANDS = (
+    resource.CreateVersion,
+    resource.MovePointer,
+    resource.ProtectPointer,
+    resource.ApproveChange,
+    resource.RetireVersion,
+    resource.EraseBody,
+)
+"""What callers may ask for."""
+CHANGES = (
+    resource.VersionCreated,
+    resource.VersionReused,
+    resource.PointerMoved,
+    resource.PointerProtected,
+    resource.ChangeProposed,
+    resource.VersionRetired,
+    resource.ErasureOrdered,
+    resource.BodyErased,
+    resource.BodyUnusable,
+    resource.ChangeRefused,
+)
+"""What happened to a resource, refusals too."""
+
+
 def _domain(domain: str, service: str) -> Domain:
     commands = Topic(
         f"{domain}.commands",
-        (resource.CreateVersion, resource.MovePointer),
+        COMMANDS,
         "name",
         CALLERS,
-        f"create a version of a {domain}, move a pointer",
+        f"create a version of a {domain}, move a pointer, and so on",
         7 * DAY_MS,
     )
     events = Topic(
         f"{domain}.events",
-        (resource.VersionCreated, resource.VersionReused, resource.PointerMoved, resource.ChangeRefused),
+        CHANGES,
         "name",
         service,
         f"the audit trail of every {domain} change, refusals too",
@@ -176,10 +201,60 @@ DOMAINS = {
     "prompt": _domain("prompt", "prompt_service"),
     "model": _domain("model", "model_registry"),
     "workflow": _domain("workflow", "workflow_router"),
+    "budget": _domain("budget", "model_registry"),
 }
 PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_STATE = DOMAINS["prompt"]
 MODEL_COMMANDS, MODEL_EVENTS, MODEL_STATE = DOMAINS["model"]
 WORKFLOW_COMMANDS, WORKFLOW_EVENTS, WORKFLOW_STATE = DOMAINS["workflow"]
+BUDGET_COMMANDS, BUDGET_EVENTS, BUDGET_STATE = DOMAINS["budget"]
+
+PROMPT_FINDINGS = Topic(
+    "prompt.findings",
+    (resource.BodyUnusable,),
+    "name",
+    "workers",
+    "stored bodies that could not be used; prompt_service notes them in prompt.events",
+    7 * DAY_MS,
+)
+RUN_TOKENS = Topic(
+    "run.tokens",
+    (run.TokensStreamed,),
+    "run id",
+    "workers",
+    "a model's answer while it comes; never the truth, the outcome is",
+    HOUR_MS,
+)
+MODEL_HEALTH = Topic(
+    "model.health",
+    (model.ModelHealthChanged,),
+    "name@version",
+    "model_invoke",
+    "state of each model's circuit breaker, shared by all workers",
+    compacted=True,
+)
+MODEL_CALLS = Topic(
+    "model.calls",
+    (model.ModelCalled,),
+    "name",
+    "model_invoke",
+    "every call of a model, with tokens, cost, and the budgets that pay: the ledger is made again from here",
+)
+USAGE_WINDOWS = Topic(
+    "usage.windows",
+    (usage.UsageWindow,),
+    "by/name/start",
+    "usage_meter",
+    "tokens, cost, latency and errors a minute, by model, prompt, workflow and tenant",
+    compacted=True,
+)
+USAGE_ALERTS = Topic(
+    "usage.alerts",
+    (usage.UsageAlert,),
+    "about",
+    "usage_meter",
+    "budgets near their limits, models that fail often",
+    30 * DAY_MS,
+)
 
 DOCUMENT_COMMANDS = Topic(
     "document.commands",
@@ -227,11 +302,14 @@ CONSUMED = (
     PROMPT_COMMANDS,
     MODEL_COMMANDS,
     WORKFLOW_COMMANDS,
+    BUDGET_COMMANDS,
     DOCUMENT_COMMANDS,
+    PROMPT_FINDINGS,
     RUN_EVENTS,
     PROMPT_EVENTS,
     MODEL_EVENTS,
     WORKFLOW_EVENTS,
+    BUDGET_EVENTS,
 )
 """Topics that some loop consumes, and which therefore have dead letters."""
 
@@ -242,7 +320,13 @@ ALL = (
     PROMPT_STATE,
     MODEL_STATE,
     WORKFLOW_STATE,
+    BUDGET_STATE,
     DOCUMENT_EVENTS,
+    MODEL_HEALTH,
+    MODEL_CALLS,
+    RUN_TOKENS,
+    USAGE_WINDOWS,
+    USAGE_ALERTS,
     CONTROL_POSITIONS,
     *(dead_letters(topic) for topic in CONSUMED),
 )

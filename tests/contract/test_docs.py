@@ -22,14 +22,14 @@ from headrace.nodes import NODE_TYPES
 from headrace.resource.files import load
 from headrace.resource.specs import KINDS
 from headrace.stack.home import DEFAULT_BASE, OFFSETS
-from headrace.topics import ALL, CONSUMED, DAY_MS, Topic
+from headrace.topics import ALL, CONSUMED, DAY_MS, HOUR_MS, Topic
 from headrace.workflow.spec import EdgeSpec, NodeSpec, Retry, WorkflowSpec
 from tests.contract.pages import INLINE, LINK, PAGES, TOP, Block, anchors, blocks, code, commands, prose, table, tables
 
 SOURCES = ("shared", "services")
 
 OUR_PATH = re.compile(r"(?:tests|shared|services|schemas|examples|deploy|docs)/[\w./-]*\w(?:::\w+)?")
-EVENT = re.compile(r"headrace\.(?:control|document|node|resource|run)\.[A-Z]\w+")
+EVENT = re.compile(r"headrace\.(?:control|document|model|node|resource|run|usage)\.[A-Z]\w+")
 
 
 BLOCKS = [block for page in PAGES for block in blocks(page)]
@@ -152,6 +152,8 @@ def kept(topic: Topic) -> str:
         return "compacted"
     if topic.retention_ms is None:
         return "for ever"
+    if topic.retention_ms < DAY_MS:
+        return f"{topic.retention_ms // HOUR_MS} hour"
     return f"{topic.retention_ms // DAY_MS} days"
 
 

@@ -50,6 +50,12 @@ spec:
       input: { name: input.name }
   output: { text: nodes.hello.output.text }
 """
+BUDGET = """\
+apiVersion: headrace/v1
+kind: Budget
+metadata: { name: acme }
+spec: { scope: { tenant: acme }, period: day, limit: 1, currency: USD }
+"""
 DOCUMENTS = """\
 apiVersion: headrace/v1
 kind: DocumentSet
@@ -82,12 +88,13 @@ def fault(path: Path) -> FileFault:
 
 
 def test_one_file_may_hold_every_kind(write: Write) -> None:
-    loaded = load([write("---\n".join([PROMPT, MODEL, ALIAS, WORKFLOW, DOCUMENTS]))])
+    loaded = load([write("---\n".join([PROMPT, MODEL, ALIAS, BUDGET, WORKFLOW, DOCUMENTS]))])
     assert loaded.faults == []
     assert [(resource.kind, resource.name) for resource in loaded.resources] == [
         ("Prompt", "greeting"),
         ("Model", "small"),
         ("ModelAlias", "writer"),
+        ("Budget", "acme"),
         ("Workflow", "greet"),
         ("DocumentSet", "docs"),
     ]

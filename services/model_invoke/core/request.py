@@ -34,7 +34,7 @@ def plan(config: str, given: str, deadline: int | None) -> Plan:
     prompt, model = prepared.config.prompt, prepared.config.model
     _check_capabilities(model, schema_asked=prepared.output is not None)
     values = prepared.variables.values(_object(given))
-    messages = rendered(prompt.spec.messages, values)
+    messages = rendered(prompt.spec.inline or (), values)
     parameters, limits = prompt.spec.parameters, model.spec.limits
     max_tokens = min(parameters.max_output_tokens, limits.max_output_tokens)
     _check_room(messages, max_tokens, limits)

@@ -28,7 +28,7 @@ def render(
     (found,) = asyncio.run(resolve(DOMAINS["prompt"], ("Prompt",), (reference,)))
     spec = PromptSpec.model_validate(found.spec)
     values = compile_variables(spec.variables).values(_given(var or (), spec.variables))
-    messages = rendered(spec.messages, values)
+    messages = rendered(spec.inline or (), values)
     tokens = estimated_input(messages)
     if as_json:
         listed = [{"role": message.role, "content": message.content} for message in messages]

@@ -32,8 +32,15 @@ KINDS: Mapping[str, Topic] = {
     "model": DOMAINS["model"].state,
     "modelalias": DOMAINS["model"].state,
     "workflow": DOMAINS["workflow"].state,
+    "budget": DOMAINS["budget"].state,
 }
-PLURALS = {"prompts": "prompt", "models": "model", "modelaliases": "modelalias", "workflows": "workflow"}
+PLURALS = {
+    "prompts": "prompt",
+    "models": "model",
+    "modelaliases": "modelalias",
+    "workflows": "workflow",
+    "budgets": "budget",
+}
 AllowMissing = Annotated[
     bool, typer.Option("--allow-missing", help="Take also what refers to something that is not there yet.")
 ]
@@ -143,9 +150,8 @@ async def _all_entries(client: Client) -> dict[str, dict[str, Any]]:
 
 def _catalog(entries: Mapping[str, Mapping[str, Any]]) -> Catalog:
     models = entries["model"]
-    return Catalog(
-        {"Prompt": entries["prompt"], "Model": models, "ModelAlias": models, "Workflow": entries["workflow"]}
-    )
+    others = {kind: entries[kind.lower()] for kind in ("Prompt", "Workflow", "Budget")}
+    return Catalog({"Model": models, "ModelAlias": models, **others})
 
 
 def _add(entries: dict[str, Any], one: Resource, pointer: str | None) -> None:
@@ -193,7 +199,7 @@ def _line(one: Applied) -> str:
 
 
 def get(
-    kind: Annotated[str, typer.Argument(help="prompt, model, modelalias or workflow.")],
+    kind: Annotated[str, typer.Argument(help="prompt, model, modelalias, workflow or budget.")],
     name: Annotated[str | None, typer.Argument(help="Show one, with its versions.")] = None,
     *,
     as_json: Json = False,

@@ -47,6 +47,7 @@ FAMILIES = {
     "prompt": Family(DOMAINS["prompt"], ("Prompt",), "Versions and pointers of prompts."),
     "model": Family(DOMAINS["model"], ("ModelAlias", "Model"), "Versions and pointers of models and model aliases."),
     "workflow": Family(DOMAINS["workflow"], ("Workflow",), "Versions and pointers of workflows."),
+    "budget": Family(DOMAINS["budget"], ("Budget",), "Versions and pointers of budgets."),
 }
 
 

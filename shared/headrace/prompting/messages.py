@@ -19,10 +19,11 @@ FORMULA = "UTF-8 bytes / 4 rounded up, + 4 a message, + 3"
 
 @dataclass(frozen=True, slots=True)
 class ChatMessage:
-    """One message, rendered."""
+    """One message, rendered. images: https or data URLs."""
 
     role: str
     content: str
+    images: tuple[str, ...] = ()
 
 
 def rendered(messages: Iterable[Message], values: Mapping[str, Any]) -> tuple[ChatMessage, ...]:

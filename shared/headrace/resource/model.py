@@ -1,6 +1,7 @@
 """The shapes of models and of their aliases, and what else must hold in them."""
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -33,12 +34,15 @@ class Secret(Spec):
 
 
 class Limits(Spec):
-    """What a model can take; tokens and milliseconds."""
+    """What a model can take; tokens and milliseconds. Rates and concurrency hold for each worker process."""
 
     context_window: int = Field(ge=1)
     max_output_tokens: int = Field(ge=1)
     reserved_tokens: int = Field(default=0, ge=0)
     timeout_ms: int = Field(default=60_000, ge=1)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    concurrency: int | None = Field(default=None, ge=1)
 
 
 class Costs(Spec):
@@ -47,6 +51,10 @@ class Costs(Spec):
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     input_per_1k: Decimal = Field(ge=0, max_digits=24, decimal_places=12)
     output_per_1k: Decimal = Field(ge=0, max_digits=24, decimal_places=12)
+    cached_per_1k: Decimal | None = Field(default=None, ge=0, max_digits=24, decimal_places=12)
+    """Input that the provider had in its cache; the price of other input where it is not given."""
+    since: date | None = None
+    """From when it holds (UTC); the first price of a model may leave it out."""
 
 
 def _free(value: Any) -> Any:
@@ -55,10 +63,13 @@ def _free(value: Any) -> Any:
 
 
 class ModelSpec(Spec):
-    """A model behind a provider's API; `model` is the provider's own name for it."""
+    """A model behind a provider's API; `model` is the provider's own name for it.
+
+    costs: `free`, one price, or several that follow each other. status: a retired model is never called.
+    """
 
     description: str = ""
-    provider: Literal["openai"]
+    provider: Literal["openai", "anthropic"]
     endpoint: Endpoint
     model: str = Field(min_length=1)
     credential: Secret | None = None
@@ -69,10 +80,11 @@ class ModelSpec(Spec):
 
 
 class ModelAliasSpec(Spec):
-    """A name for whatever model stands behind it now."""
+    """A name for whatever model stands behind it now; `fallbacks` are asked in their order when it does not answer."""
 
     description: str = ""
     model: str = Field(min_length=1)
+    fallbacks: list[str] = Field(default=[])
 
 
 def model_faults(spec: ModelSpec) -> Iterator[Fault]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from headrace.fault import Fault, did_you_mean
 from headrace.json_schema import SchemaFault, compile_schema
@@ -20,10 +20,14 @@ class Spec(BaseModel):
 
 
 class Message(Spec):
-    """One message; `template` is Jinja2 over the prompt's variables."""
+    """One message; `template` is Jinja2 over the prompt's variables.
+
+    images: variables whose values are shown to the model: an image's https URL or data URL, or a list of them.
+    """
 
     role: Role
     template: str = Field(min_length=1)
+    images: list[Name] = []
 
 
 class Variable(Spec):
@@ -34,6 +38,14 @@ class Variable(Spec):
     default: Any = None
 
 
+class Tool(Spec):
+    """A function that the model may ask for; `parameters` is the JSON Schema of its arguments."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    description: str = ""
+    parameters: dict[str, Any] = {"type": "object", "properties": {}}
+
+
 class Parameters(Spec):
     """What a model is told beside the messages."""
 
@@ -41,20 +53,55 @@ class Parameters(Spec):
     max_output_tokens: int = Field(default=512, ge=1)
     stop: list[str] = []
     response_schema: dict[str, Any] | None = None
+    tools: list[Tool] = []
+    tool_choice: Literal["auto", "required", "none"] = "auto"
+
+
+class StoredBody(Spec):
+    """A body in the object store: the SHA-256 (hexadecimal) and size in bytes of its canonical JSON."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size: int = Field(ge=2)
 
 
 class PromptSpec(Spec):
-    """A prompt: messages, declared variables, and parameters."""
+    """A prompt: its body, declared variables, and parameters.
+
+    The body is `text` (one message of the user), `messages`, or `body`, where it is stored.
+    sensitive: the body stands in the object store only, and nothing repeats a word of it.
+    uses: other prompts by the name under which the templates see their text.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": [name]} for name in ("text", "messages", "body")]}
+    )
 
     description: str = ""
-    messages: list[Message] = Field(min_length=1)
+    text: str | None = Field(default=None, min_length=1)
+    messages: list[Message] | None = Field(default=None, min_length=1)
+    body: StoredBody | None = None
+    sensitive: bool = False
+    uses: dict[Name, str] = {}
     variables: dict[Name, Variable] = {}
     parameters: Parameters = Parameters()
+
+    @model_validator(mode="after")
+    def _one_body(self) -> "PromptSpec":
+        if sum(part is not None for part in (self.text, self.messages, self.body)) != 1:
+            raise ValueError("a prompt has either text or messages (or body, once it is stored)")
+        return self
+
+    @property
+    def inline(self) -> tuple[Message, ...] | None:
+        """The messages, if they stand in the spec itself."""
+        if self.text is not None:
+            return (Message(role="user", template=self.text),)
+        return tuple(self.messages) if self.messages is not None else None
 
 
 def prompt_faults(spec: PromptSpec) -> Iterator[Fault]:
     """Templates that don't compile or use what is not declared, and schemas that are none."""
-    for index, message in enumerate(spec.messages):
+    for index, message in enumerate(spec.messages or ()):
         yield from _template_faults(("messages", index, "template"), message.template, spec)
     for name, variable in spec.variables.items():
         yield from _variable_faults(name, variable)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, Field, ValidationError
 
 from headrace.fault import Fault, Path, did_you_mean, from_pydantic
+from headrace.resource.budget import BudgetSpec, budget_faults
 from headrace.resource.model import ModelAliasSpec, ModelSpec, alias_faults, model_faults
 from headrace.resource.prompt import PromptSpec, Spec, prompt_faults
 from headrace.workflow import InvalidWorkflow, WorkflowSpec, compile_workflow
@@ -40,6 +41,7 @@ KINDS: Mapping[str, Kind] = {
     "Prompt": Kind(PromptSpec, prompt_faults),
     "Model": Kind(ModelSpec, model_faults),
     "ModelAlias": Kind(ModelAliasSpec, alias_faults),
+    "Budget": Kind(BudgetSpec, budget_faults),
     "Workflow": Kind(WorkflowSpec, _workflow_faults),
     "DocumentSet": Kind(DocumentSetSpec, lambda _: ()),
 }
@@ -57,14 +59,18 @@ def check(kind: str, spec: Mapping[str, Any], allowed: Sequence[str] = tuple(KIN
         found = from_pydantic(error, shape)
     unknown = [fault.path for fault in found if fault.code == "unknown_key"]
     if len(unknown) == len(found):  # the rest may be sound, or have faults of its own
-        found += faults(shape.model_validate(_without(spec, unknown)))
+        found += check(kind, _without(spec, unknown), allowed)
     return found
 
 
 def references(kind: str, spec: Mapping[str, Any]) -> list[tuple[tuple[str, ...], str]]:
     """The resources that a sound spec refers to: what each may be, and how it is named."""
     if kind == "ModelAlias":
-        return [(("Model",), spec["model"])]
+        return [(("Model",), ref) for ref in (spec["model"], *spec.get("fallbacks", ()))]
+    if kind == "Prompt":
+        return [(("Prompt",), ref) for ref in spec.get("uses", {}).values()]
+    if kind == "Budget":
+        return [(("ModelAlias", "Model"), ref) for ref in (spec.get("use"),) if ref]
     if kind == "Workflow":
         nodes = compile_workflow(spec).nodes.values()
         return [(reference.kinds, reference.ref) for node in nodes for reference in node.references]
