@@ -13,7 +13,7 @@ from headrace.errors import NodeError
 from headrace.resource.model import Endpoint, Secret
 from model_invoke import openai
 from model_invoke.model import ChatRequest, Completion
-from model_invoke.ports import ProviderFault
+from model_invoke.ports import Heard, ProviderFault
 
 CONNECT_S = 5.0
 KEEP_S = 30.0
@@ -39,7 +39,7 @@ class OpenAIChat:
         self._http = http
         self._environment = environment
 
-    async def complete(self, request: ChatRequest, timeout_s: float) -> Completion:
+    async def complete(self, request: ChatRequest, timeout_s: float, heard: Heard | None = None) -> Completion:
         """See the port."""
         exchange = _Exchange(self._credential(request.credential))
         sending = self._request(request, exchange)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from headrace.prompting import ChatMessage
 from headrace.resource.model import Costs, Endpoint, ModelSpec, Secret
-from headrace.resource.prompt import PromptSpec
+from headrace.resource.prompt import PromptSpec, Tool
 
 ARRIVAL_MS = 100
 """Kept back from what is left until the deadline: an outcome that comes later finds nobody, and its cost is lost."""
@@ -69,13 +69,25 @@ class ChatRequest:
     max_tokens: int
     stop: tuple[str, ...] = ()
     response: ResponseSchema | None = None
+    provider: Literal["openai", "anthropic"] = "openai"
+    tools: tuple[Tool, ...] = ()
+    tool_choice: Literal["auto", "required", "none"] = "auto"
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """Tokens as the provider, or an estimate, counts them."""
+    """Tokens as the provider, or an estimate, counts them. cached: those of the input that were in its cache."""
 
     input: int
     output: int
+    cached: int = 0
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """A function that the model asks for; `arguments` is JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
 
 
 class Completion(msgspec.Struct, frozen=True):
@@ -84,6 +96,7 @@ class Completion(msgspec.Struct, frozen=True):
     text: str
     finish_reason: str | None = None
     tokens: Tokens | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
 
 
 class Answered(msgspec.Struct, frozen=True):

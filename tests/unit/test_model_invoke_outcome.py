@@ -19,7 +19,7 @@ from headrace.worker import Done
 from model_invoke.core import failure, interpret, plan
 from model_invoke.job import ModelInvokeJob
 from model_invoke.model import Answered, ChatRequest, Completion, Plan, Tokens
-from model_invoke.ports import ProviderFault
+from model_invoke.ports import Heard, ProviderFault
 
 QUESTION = "Why is the sky blue?"
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
@@ -180,7 +180,7 @@ class Answers:
     def __init__(self, answer: Completion | ProviderFault) -> None:
         self._answer = answer
 
-    async def complete(self, request: ChatRequest, timeout_s: float) -> Completion:
+    async def complete(self, request: ChatRequest, timeout_s: float, heard: Heard | None = None) -> Completion:
         if isinstance(self._answer, ProviderFault):
             raise self._answer
         return self._answer
