@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from typing import cast
 
 import faust
-from faust.tables.wrappers import WindowWrapper
-from faust.types import Message
 import msgspec
 import structlog
+from faust.tables.wrappers import WindowWrapper
+from faust.types import Message
 from prometheus_client import Counter
 
 from headrace.codec import Codec

@@ -29,7 +29,7 @@ class Spending(msgspec.Struct, frozen=True):
 
 
 def with_charges(key: str, spending: Spending, call: ModelCalled) -> Spending:
-    """The spending with a call's charge to this budget (`budget/name/period`), unless it is among the last ones already."""
+    """The spending with a call's charge to this budget (`budget/name/period`), unless it is in there."""
     if not is_new(spending.recent, call):
         return spending
     mine = [charge for charge in call.charges if key == f"{BUDGET}/{charge.budget}/{charge.period}"]
