@@ -27,6 +27,7 @@ LOOPS = re.compile(
 PURE = re.compile(
     r"\w+\.core(\..+)?|(model_invoke|projector|vector_search|workflow_router)\.(model|ports)|model_invoke\.openai"
     r"|headrace\.(workflow|expression|prompting|templating)(\..+)?|headrace\.resource\.(aggregate|specs|prompt|model|catalog|source)"
+    r"|headrace\.budgets\.(active|holds|log)|headrace\.usage\..+"
     r"|headrace\.(fault|nodes|json_schema|event|cloudevents|topics)|headrace\.machine\.model|headrace\.worker\.watermark"
 )
 """Rules, shapes and wire formats: the same arguments have the same result, everywhere and always."""
@@ -94,6 +95,12 @@ def only_the_loops_talk_to_kafka(module: str, text: str) -> list[str]:
     ]
 
 
+def only_the_meter_is_written_with_faust(module: str, text: str) -> list[str]:
+    if below(module, ["usage_meter"]):
+        return []
+    return [f"{module} imports {name}" for name in imports(text) if below(name, ["faust", "mode"])]
+
+
 def what_is_pure_stays_pure(module: str, text: str) -> list[str]:
     if not PURE.fullmatch(module):
         return []
@@ -136,6 +143,7 @@ def names_say_what_is_inside(module: str, text: str) -> list[str]:
 
 RULES: tuple[Rule, ...] = (
     only_the_loops_talk_to_kafka,
+    only_the_meter_is_written_with_faust,
     what_is_pure_stays_pure,
     only_the_start_reads_the_environment,
     the_library_knows_no_service_and_services_not_each_other,

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from headrace.budgets.accounts import Accounts, Balance
 from headrace.budgets.active import Budget, active_budgets, period_at, renews_at
@@ -26,6 +26,7 @@ from headrace.topics import BUDGET_STATE, MODEL_CALLS
 
 BATCH = 1_000
 """Charges that are handed to Postgres at once."""
+_EACH = {"day": "a day", "month": "a month", "total": "in total"}
 
 
 class Standing(NamedTuple):
@@ -120,16 +121,16 @@ def _plain(one: Standing) -> Mapping[str, Any]:
 
 
 def _print(standings: Sequence[Standing]) -> None:
-    table = Table("budget", "who is charged", "when short", "period", "limit", "spent", "held", "abandoned", "left",
-                  "renews at")  # fmt: skip
+    abandoned = any(one.balance.abandoned for one in standings)
+    headings = ("budget", "who is charged", "limit", "spent", "held", *(["abandoned"] if abandoned else []), "left")
+    table = Table(*(Column(heading, overflow="fold") for heading in (*headings, "renews at", "when short")))
     for one in standings:
         row = _plain(one)
         scope = ", ".join(f"{kind} {name}" for kind, name in one.scope.items())
+        limit = f"{row['limit']} {row['currency']} {_EACH[one.budget.spec.period]}"
+        amounts = [row[name] for name in ("spent", "held", "abandoned", "left") if name in headings]
         action = f"use {row['use']}" if row["use"] else row["action"]
-        amounts = [row[name] for name in ("spent", "held", "abandoned", "left")]
-        limit = f"{row['limit']} {row['currency']}"
-        renews = one.renews or "never"
-        table.add_row(*map(quoted, (row["name"], scope, action, row["period"], limit, *amounts, renews)))
+        table.add_row(*map(quoted, (row["name"], scope, limit, *amounts, one.renews or "never", action)))
     Console().print(table)
 
 
