@@ -70,7 +70,8 @@ def _answer(found: Mapping[str, Any]) -> Any:
 
 def _table(tried: Sequence[Mapping[str, Any]]) -> Table:
     heads = [
-        Column(quoted(f"{one['prompt']} ({one['asked'].partition('@')[2] or 'production'})"), ratio=1) for one in tried
+        Column(quoted(f"{one['prompt']} ({one['asked'].partition('@')[2] or 'production'})"), ratio=1, overflow="fold")
+        for one in tried
     ]
     table = Table("", *heads, show_lines=True)
     rows = {
