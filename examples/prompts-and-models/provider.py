@@ -14,7 +14,7 @@ ANSWER = "Prompts are versioned, and a pointer says which version is active."
 class Completions(BaseHTTPRequestHandler):
     """POST /v1/chat/completions."""
 
-    def do_POST(self) -> None:  # noqa: N802  # as the standard library calls it
+    def do_POST(self) -> None:  # as the standard library calls it
         """Answer, and count about as many tokens as there are words."""
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         words = sum(len(str(message["content"]).split()) for message in asked["messages"])
