@@ -16,7 +16,7 @@ def faust_app(kafka: KafkaSettings, member: str | None) -> faust.App:
 
     member: the stable name of this process in its group, if it has one.
     """
-    return faust.App(
+    app = faust.App(
         NAME,
         broker=";".join(f"kafka://{server}" for server in kafka.bootstrap_servers.split(",")),
         broker_credentials=_credentials(kafka),
@@ -27,7 +27,6 @@ def faust_app(kafka: KafkaSettings, member: str | None) -> faust.App:
         consumer_group_instance_id=member or "",
         processing_guarantee="exactly_once",
         store="memory://",
-        stream_ack_exceptions=False,
         agent_supervisor="mode.supervisors.CrashingSupervisor",
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -36,6 +35,8 @@ def faust_app(kafka: KafkaSettings, member: str | None) -> faust.App:
         autodiscover=False,
         web_enabled=False,
     )
+    app.in_worker = True  # or Faust takes the guarantee for at least once, and reads what was never committed
+    return app
 
 
 def raw(app: faust.App, topic: Topic) -> faust.TopicT:

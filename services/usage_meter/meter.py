@@ -1,14 +1,11 @@
-"""The meter's streams.
+"""The meter's stream: `model.calls`, counted in tables, whose windows are published as they change.
 
-    model.calls ──split──▶ usage.measures ──count──▶ usage.windows, usage.alerts
+Calls of one name come from several partitions, and Faust keeps a table's changelog beside the partition that is read.
+So each partition has sums of its own, and whoever reads `usage.windows` adds them up. To count a call awaits nothing:
+Faust 0.15 was seen to commit what it had fetched and not yet handed over, which a killed process loses.
 
-A call is counted under several names, and calls of one name come from several partitions. So `split` writes each call
-once for each name, keyed by it, and `count` has all of a name in one partition, whose part of the tables no other
-process changes.
-
-Faust reads and commits exactly once. What leaves it goes through our own producer, at least once: Faust 0.15 puts a
-record into the transaction of the partition that it is sent to, and fails where that is another process's, or one of a
-topic that it does not read itself.
+What leaves the meter goes through our own producer, at least once: Faust has no transaction for topics that it does not
+read.
 """
 
 import time
@@ -26,7 +23,7 @@ from prometheus_client import Counter
 from headrace.codec import Codec
 from headrace.errors import RegistryUnavailable, Undecodable
 from headrace.events.model import ModelCalled
-from headrace.topics import MODEL_CALLS, USAGE_ALERTS, USAGE_MEASURES, USAGE_WINDOWS, Topic
+from headrace.topics import MODEL_CALLS, USAGE_ALERTS, USAGE_WINDOWS
 from headrace.waiting import learned, stopped_within
 from usage_meter import core
 from usage_meter.app import raw
@@ -37,6 +34,9 @@ PUBLISH_S = 0.5
 KEPT_S = 86_400.0
 """How long a window can change; a call that is told of later is not counted in it."""
 
+Place = tuple[str, int]
+"""A window: `partition/by/name`, and when it begins (epoch milliseconds)."""
+
 CALLS = Counter("headrace_meter_calls_total", "Calls that were read.")
 DEAD_LETTERS = Counter("headrace_meter_dead_letters_total", "Records that could not be read.")
 
@@ -44,19 +44,19 @@ _log = structlog.get_logger(__name__)
 
 
 class Meter:
-    """Both streams and what they publish."""
+    """The stream, its tables, and what it publishes."""
 
     def __init__(self, app: faust.App, codec: Codec, publisher: Publisher) -> None:
         self._app = app
         self._codec = codec
         self._publisher = publisher
-        self._changed: dict[tuple[str, int], core.Window] = {}
+        self._partitions = app.conf.topic_partitions
+        self._changed: dict[Place, core.Window] = {}
         self.is_ready = False
         windows = app.Table("windows", default=dict).tumbling(core.MINUTE_MS / 1000, expires=KEPT_S)
         self._windows = cast("WindowWrapper", windows)
         self._spending = app.Table("spending", default=dict)
-        app.agent(raw(app, MODEL_CALLS), name="split")(self._split)
-        app.agent(raw(app, USAGE_MEASURES), name="count")(self._count)
+        app.agent(raw(app, MODEL_CALLS), name="count")(self._count)
 
     async def run(self) -> None:
         """Count until told to stop. Raises what Faust dies of.
@@ -74,54 +74,53 @@ class Meter:
         finally:
             await self._app.stop()
 
-    async def _split(self, stream: "faust.StreamT[bytes]") -> None:
-        """Write each call once for each of its names."""
-        async for record in stream.events():
-            if call := await self._call(MODEL_CALLS, record.message):
-                CALLS.inc()
-                keys = (*core.window_keys(call), *core.budget_keys(call))
-                await self._publisher.publish((USAGE_MEASURES, key, call) for key in keys)
-
     async def _count(self, stream: "faust.StreamT[bytes]") -> None:
-        """Count a call under one of its names, and tell of what crosses a threshold."""
+        """Count each call under all of its names, and tell of what crosses a threshold."""
         async for record in stream.events():
-            call = await self._call(USAGE_MEASURES, record.message)
-            key = (record.message.key or b"").decode()
-            if call and key.startswith(f"{core.BUDGET}/"):
-                await self._spend(key, call)
-            elif call and call.at / 1000 > time.time() - KEPT_S:
-                await self._add_to_window(key, call)
+            call = await self._call(record.message)
+            if call is None:
+                continue
+            CALLS.inc()
+            for key in core.budget_keys(call):
+                await self._spend(record.message.partition, key, call)
+            if call.at / 1000 > time.time() - KEPT_S:
+                for key in core.window_keys(call):
+                    await self._add(record.message.partition, key, call)
 
-    async def _add_to_window(self, key: str, call: ModelCalled) -> None:
-        table = self._windows.relative_to(call.at / 1000)
-        window = core.with_call(msgspec.convert(table[key].value(), core.Window), call)
+    async def _add(self, partition: int, key: str, call: ModelCalled) -> None:
+        """Count a call in one of its windows."""
+        table, name = self._windows.relative_to(call.at / 1000), f"{partition}/{key}"
+        window = core.with_call(msgspec.convert(table[name].value(), core.Window), call)
         if alerts := list(core.error_alerts(key, window, _now())):
             await self._publisher.publish((USAGE_ALERTS, alert.about, alert) for alert in alerts)
             window = msgspec.structs.replace(window, told=True)
-        table[key] = msgspec.to_builtins(window)
-        self._changed[key, call.at - call.at % core.MINUTE_MS] = window
+        table[name] = msgspec.to_builtins(window)
+        self._changed[name, call.at - call.at % core.MINUTE_MS] = window
 
-    async def _spend(self, key: str, call: ModelCalled) -> None:
-        was = msgspec.convert(self._spending[key], core.Spending)
-        spending = core.with_charges(key, was, call)
-        if alerts := list(core.budget_alerts(key, spending, _now())):
+    async def _spend(self, partition: int, key: str, call: ModelCalled) -> None:
+        """Add a call's charge to one of its budgets. What was told is kept with this partition's sum."""
+        name = f"{partition}/{key}"
+        mine = core.with_charges(key, msgspec.convert(self._spending[name], core.Spending), call)
+        others = (f"{other}/{key}" for other in range(self._partitions) if other != partition)
+        known = [msgspec.convert(self._spending[other], core.Spending) for other in others if other in self._spending]
+        if alerts := list(core.budget_alerts(key, core.total(mine, known), _now())):
             await self._publisher.publish((USAGE_ALERTS, alert.about, alert) for alert in alerts)
-            told = (*spending.told, *(alert.threshold for alert in alerts))
-            spending = msgspec.structs.replace(spending, told=told)
-        self._spending[key] = msgspec.to_builtins(spending)
+            told = (*mine.told, *(alert.threshold for alert in alerts))
+            mine = msgspec.structs.replace(mine, told=told)
+        self._spending[name] = msgspec.to_builtins(mine)
 
-    async def _call(self, topic: Topic, record: Message) -> ModelCalled | None:
-        """The call in a record; None for what can't be read, which is buried. Raises CancelledError when told to stop.
+    async def _call(self, record: Message) -> ModelCalled | None:
+        """The call in a record; None for what can't be read, which is buried.
 
-        Faust takes a cancelled record for one that it has not seen.
+        Raises CancelledError when told to stop.
         """
         if not await learned(self._codec, [record.value], self._publisher.stopping, _warn):
             raise CancelledError
         try:
-            event = self._codec.decode(topic, record.value)
+            event = self._codec.decode(MODEL_CALLS, record.value)
         except Undecodable as error:
             DEAD_LETTERS.inc()
-            await self._publisher.bury(record, topic, error)
+            await self._publisher.bury(record, MODEL_CALLS, error)
             return None
         assert isinstance(event, ModelCalled)
         return event
@@ -130,14 +129,15 @@ class Meter:
         """Publish each window that has changed, as it is now."""
         changed, self._changed = self._changed, {}
         await self._publisher.publish(
-            (USAGE_WINDOWS, f"{key}/{start}", core.usage_window(key, start, window))
-            for (key, start), window in changed.items()
+            (USAGE_WINDOWS, f"{key}/{start}/{partition}", core.usage_window(key, start, window))
+            for (name, start), window in changed.items()
+            for partition, _, key in (name.partition("/"),)
         )
 
-    def _recovered(self) -> Iterator[tuple[tuple[str, int], core.Window]]:
+    def _recovered(self) -> Iterator[tuple[Place, core.Window]]:
         """The windows that the tables hold."""
-        for (key, (start, _)), window in self._windows.table.data.items():
-            yield (key, round(start * 1000)), msgspec.convert(window, core.Window)
+        for (name, (start, _)), window in self._windows.table.data.items():
+            yield (name, round(start * 1000)), msgspec.convert(window, core.Window)
 
 
 def _warn(error: RegistryUnavailable) -> None:

@@ -243,7 +243,7 @@ MODEL_CALLS = Topic(
 USAGE_WINDOWS = Topic(
     "usage.windows",
     (usage.UsageWindow,),
-    "by/name/start",
+    "by/name/start/partition",
     "usage_meter",
     "tokens, cost, latency and errors a minute, by model, prompt, workflow and tenant",
     compacted=True,
@@ -256,19 +256,11 @@ USAGE_ALERTS = Topic(
     "budgets near their limits, models that fail often",
     30 * DAY_MS,
 )
-USAGE_MEASURES = Topic(
-    "usage.measures",
-    (model.ModelCalled,),
-    "by/name",
-    "usage_meter",
-    "each call once for every window and budget that it counts in",
-    2 * DAY_MS,
-)
 USAGE_TABLES = (
     Topic(
         "usage_meter-windows-changelog",
         (),
-        "by/name and window",
+        "partition/by/name and window",
         "usage_meter",
         "the usage meter's windows, while they can change",
         2 * DAY_MS,
@@ -277,7 +269,7 @@ USAGE_TABLES = (
     Topic(
         "usage_meter-spending-changelog",
         (),
-        "budget/name/period",
+        "partition/budget/name/period",
         "usage_meter",
         "what the usage meter saw of each budget",
         compacted=True,
@@ -340,7 +332,6 @@ CONSUMED = (
     WORKFLOW_EVENTS,
     BUDGET_EVENTS,
     MODEL_CALLS,
-    USAGE_MEASURES,
 )
 """Topics that some loop consumes, and which therefore have dead letters."""
 

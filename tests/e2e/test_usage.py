@@ -52,8 +52,8 @@ async def test_killed_and_started_again_the_meter_loses_no_call(installation: In
     async with calls(stack) as written:
         await written.tell(some(names, 0))
         await kill(stack, "usage_meter")
-        await written.tell(some(names, EACH))
-        await written.tell(some(names, EACH))
+        twice = some(names, EACH)
+        await written.tell([*twice, *twice])
         await kill(stack, "usage_meter")
         await written.tell(some(names, 2 * EACH))
     # then each is counted once, for its model and for its tenant

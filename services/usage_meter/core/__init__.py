@@ -1,7 +1,7 @@
 """What the meter counts. Pure."""
 
 from usage_meter.core.measures import BUDGET, MINUTE_MS, budget_keys, window_keys
-from usage_meter.core.spending import Spending, budget_alerts, with_charges
+from usage_meter.core.spending import Spending, budget_alerts, total, with_charges
 from usage_meter.core.window import Window, error_alerts, usage_window, with_call
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "budget_alerts",
     "budget_keys",
     "error_alerts",
+    "total",
     "usage_window",
     "window_keys",
     "with_call",

@@ -1,6 +1,6 @@
 """How much of a budget is spent, as the log of calls tells it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 import msgspec
@@ -36,6 +36,13 @@ def with_charges(key: str, spending: Spending, call: ModelCalled) -> Spending:
     spent = sum((Decimal(charge.amount) for charge in mine), Decimal(spending.spent))
     limit = mine[-1].limit if mine else spending.limit
     return Spending(str(spent), limit, spending.told, kept(spending.recent, call))
+
+
+def total(mine: Spending, others: Iterable[Spending]) -> Spending:
+    """A budget's spending in all partitions; the limit is that of the one at hand."""
+    every = (mine, *others)
+    spent = sum((Decimal(one.spent) for one in every), Decimal(0))
+    return Spending(str(spent), mine.limit, tuple(threshold for one in every for threshold in one.told))
 
 
 def budget_alerts(key: str, spending: Spending, now: int) -> Iterator[UsageAlert]:

@@ -19,13 +19,14 @@ from headrace.cli.resources import newest
 from headrace.cli.session import Json, connected, database_url, print_json
 from headrace.cli.text import quoted
 from headrace.client import Client
-from headrace.errors import HeadraceError, NotFound
+from headrace.errors import NotFound
 from headrace.events.model import ModelCalled
 from headrace.fault import did_you_mean
 from headrace.topics import BUDGET_STATE, MODEL_CALLS
 
 BATCH = 1_000
 """Charges that are handed to Postgres at once."""
+MOST_NAMED = 5
 _EACH = {"day": "a day", "month": "a month", "total": "in total"}
 
 
@@ -72,10 +73,17 @@ def show(
 def rebuild() -> None:
     """Make the ledger again from the log of calls, in one transaction. Calls go on meanwhile.
 
-    What the log says of a call wins. Calls that it does not know keep what they hold.
+    What the log says of a call wins. Calls that it does not know keep what they hold. Records that can't be read are
+    left out, and named.
     """
-    count = asyncio.run(_rebuild())
-    Console().print(f"[green]✓[/] the ledger has {count} charges of the log")
+    unread: list[str] = []
+    count = asyncio.run(_rebuild(unread))
+    console = Console()
+    console.print(f"[green]✓[/] the ledger has {count} charges of the log")
+    if unread:
+        console.print(
+            f"[yellow]![/] {len(unread)} records can't be read and are left out: {', '.join(unread[:MOST_NAMED])}"
+        )
 
 
 async def _standings(name: str | None) -> Sequence[Standing]:
@@ -134,17 +142,18 @@ def _print(standings: Sequence[Standing]) -> None:
     Console().print(table)
 
 
-async def _rebuild() -> int:
+async def _rebuild(unread: list[str]) -> int:
     async with connected() as client, _accounts() as accounts:
-        return await accounts.rebuild(_batches(client))
+        return await accounts.rebuild(_batches(client, unread))
 
 
-async def _batches(client: Client) -> AsyncIterator[Sequence[Charged]]:
-    """All charges of the log. Raises HeadraceError for a record that can't be read: nothing is made from half a log."""
+async def _batches(client: Client, unread: list[str]) -> AsyncIterator[Sequence[Charged]]:
+    """All charges of the log. unread: gets the places of records that can't be read. Raises Undecodable for nonsense."""
     batch: list[Charged] = []
     async for seen in client.read(MODEL_CALLS):
         if not isinstance(seen.event, ModelCalled):
-            raise HeadraceError(f"{seen.place} can't be read ({seen.fault}); the ledger stays as it is")
+            unread.append(seen.place)
+            continue
         batch += charged(seen.event)
         if len(batch) >= BATCH:
             yield batch
