@@ -148,7 +148,7 @@ async def _rebuild(unread: list[str]) -> int:
 
 
 async def _batches(client: Client, unread: list[str]) -> AsyncIterator[Sequence[Charged]]:
-    """All charges of the log. unread: gets the places of records that can't be read. Raises Undecodable for nonsense."""
+    """All charges of the log. unread: gets the places of records that can't be read. Raises Undecodable."""
     batch: list[Charged] = []
     async for seen in client.read(MODEL_CALLS):
         if not isinstance(seen.event, ModelCalled):
