@@ -13,8 +13,9 @@ from headrace.resource.model import Secret
 from model_invoke.adapters import LARGEST_ANSWER, OpenAIChat, http_client
 from model_invoke.model import Completion, Tokens
 from model_invoke.ports import ProviderFault
-from tests.providers import loopback as providers
-from tests.providers.loopback import Behaviour, loopback
+from tests.providers import behaviours as providers
+from tests.providers.behaviours import Behaviour
+from tests.providers.loopback import loopback
 from tests.providers.question import KEY, PATIENCE_S, question
 
 
@@ -163,7 +164,7 @@ class TestMisbehaviour:
     async def test_after_a_fault_the_next_question_is_answered(self, chat: OpenAIChat) -> None:
         async with loopback(providers.resets) as server:
             await fault_of(chat, server.url)
-            server.behaviour = providers.well
+            server.behave(providers.well)
             assert (await chat.complete(question(server.url), PATIENCE_S)).text == providers.TEXT
 
 

@@ -19,7 +19,7 @@ from headrace.worker.attempt import Attempt
 from model_invoke.adapters import OpenAIChat, http_client
 from model_invoke.job import ModelInvokeJob
 from tests.conftest import Stack
-from tests.providers import loopback as providers
+from tests.providers import behaviours as providers
 from tests.providers.loopback import loopback
 
 DEADLINE_S = 20.0
@@ -141,7 +141,7 @@ async def test_a_call_whose_owner_died_follows_the_node(
         await asyncio.wait_for(provider.asked.wait(), DEADLINE_S)
         dying.cancel()
         await dead.journal.close()
-        provider.behaviour = providers.answers(providers.completion())
+        provider.behave(providers.answers(providers.completion()))
         outcomes = [without_times(await living.outcome(asked)) for _ in range(2)]
     await living.journal.close()
 
