@@ -16,7 +16,7 @@ from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded
 from headrace.events.run import Usage
 from headrace.journal import Journal
 from headrace.worker.attempt import Attempt
-from model_invoke.adapters import OpenAIChat, http_client
+from model_invoke.adapters import HttpChat, http_client
 from model_invoke.job import ModelInvokeJob
 from tests.conftest import Stack
 from tests.providers import behaviours as providers
@@ -77,7 +77,7 @@ class Process:
 
     def __init__(self, database: str, http: httpx.AsyncClient) -> None:
         self.journal = Journal(database)
-        self._attempt = Attempt(ModelInvokeJob(OpenAIChat(http, {})), self.journal)
+        self._attempt = Attempt(ModelInvokeJob(HttpChat(http, {})), self.journal)
 
     async def outcome(self, request: ExecuteNode) -> Event:
         async with asyncio.timeout(DEADLINE_S):
