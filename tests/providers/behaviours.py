@@ -154,6 +154,38 @@ async def ends_early(call: Call) -> web.StreamResponse:
     return response
 
 
+async def stalls(call: Call) -> web.StreamResponse:
+    """Begins a good answer, and goes on when it is told to behave otherwise."""
+    response = await _begun(call)
+    parts = _parts(call, _good(call))
+    for part in parts[:FIRST_EVENTS]:
+        await response.write(part)
+    await call.patience.wait()
+    for part in parts[FIRST_EVENTS:]:
+        await response.write(part)
+    return response
+
+
+async def forgets_the_end(call: Call) -> web.StreamResponse:
+    """A stream without its last event."""
+    response = await _begun(call)
+    for part in _parts(call, _good(call))[:-1]:
+        await response.write(part)
+    return response
+
+
+async def never_closes(call: Call) -> web.StreamResponse:
+    """A stream without its last event, and without an end."""
+    response = await forgets_the_end(call)
+    await call.patience.wait()
+    return response
+
+
+async def never_streams(call: Call) -> web.StreamResponse:
+    """A good answer in one piece, whatever was asked for."""
+    return web.json_response(call.wire.whole(_good(call)))
+
+
 async def broken_json(call: Call) -> web.StreamResponse:
     """A good answer in which a part is no JSON."""
     response = await _begun(call)
@@ -242,6 +274,7 @@ NAMED: Mapping[str, Callable[..., Behaviour]] = {
     "resets": lambda: resets,
     "breaks_off": lambda: breaks_off,
     "ends_early": lambda: ends_early,
+    "stalls": lambda: stalls,
     "broken_json": lambda: broken_json,
     "error_event": lambda: error_event,
     "floods": lambda: floods,
