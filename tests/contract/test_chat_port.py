@@ -60,12 +60,18 @@ def provider(request: pytest.FixtureRequest) -> Provider:
 
 
 @pytest.fixture(params=["loopback", pytest.param("local model", marks=pytest.mark.stack)])
-async def asked(request: pytest.FixtureRequest, provider: Provider, streamed: bool) -> AsyncIterator[Asked]:
+async def url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """The local model's server speaks both formats, too; it can't do all that they can ask for."""
     if request.param == "loopback":
         async with loopback() as server:
-            yield Asked(server.url, provider, streamed)
+            yield server.url
     else:
-        yield Asked(request.getfixturevalue("stack").env["MODEL_BASE_URL"], provider, streamed)
+        yield request.getfixturevalue("stack").env["MODEL_BASE_URL"]
+
+
+@pytest.fixture
+def asked(url: str, provider: Provider, streamed: bool) -> Asked:
+    return Asked(url, provider, streamed)
 
 
 class TestContract:
@@ -109,21 +115,39 @@ class TestContract:
         assert caught.value.code == "provider_timeout"
         assert caught.value.retryable
 
-    async def test_an_answer_meets_the_schema_that_was_asked_for(self, chat: HttpChat, asked: Asked) -> None:
+    async def test_an_answer_meets_the_schema_that_was_asked_for(
+        self, chat: HttpChat, url: str, streamed: bool
+    ) -> None:
+        """As OpenAI has it; for Anthropic the local server takes no schema, see below."""
+        asked = Asked(url, "openai", streamed)
+
         answer = await asked.ask(chat, replace(asked.question(), response=ResponseSchema("wet", SCHEMA)))
 
         assert answer.text.replace(" ", "").replace("\n", "") in {'{"answer":"yes"}', '{"answer":"no"}'}
 
-    async def test_a_function_that_must_be_called_is_called(self, chat: HttpChat, asked: Asked) -> None:
-        """A small model on the machine calls it in its own way, if it was not made to."""
-        wanted = replace(asked.question("How deep is the river Po?"), tools=(TOOL,), tool_choice="required")
 
-        answer = await asked.ask(chat, replace(wanted, max_tokens=64))
+class TestCapabilities:
+    """What the local model can't do, with the test server."""
+
+    async def test_an_answer_meets_the_schema_that_was_asked_for(
+        self, chat: HttpChat, provider: Provider, streamed: bool
+    ) -> None:
+        async with loopback() as server:
+            asked = Asked(server.url, provider, streamed)
+            answer = await asked.ask(chat, replace(asked.question(), response=ResponseSchema("wet", SCHEMA)))
+
+        assert answer.text == '{"answer":"yes"}'
+
+    async def test_a_function_that_must_be_called_is_called(
+        self, chat: HttpChat, provider: Provider, streamed: bool
+    ) -> None:
+        async with loopback() as server:
+            asked = Asked(server.url, provider, streamed)
+            answer = await asked.ask(chat, replace(asked.question(), tools=(TOOL,), tool_choice="required"))
 
         assert answer.finish_reason == "tool_calls"
-        assert [call.name for call in answer.tool_calls] == ["depth"]
-        assert json.loads(answer.tool_calls[0].arguments).keys() == {"river"}
-        assert answer.tool_calls[0].id
+        assert [(call.id, call.name) for call in answer.tool_calls] == [("call_1", "depth")]
+        assert json.loads(answer.tool_calls[0].arguments) == {"river": "water"}
 
 
 IMAGE = "data:image/png;base64,iVBORw0KGgo="
