@@ -94,3 +94,15 @@ async def test_a_planted_key_comes_out_nowhere(
     everything = said + "".join(heard) + caplog.text + "".join(capfd.readouterr())
     assert KEY not in everything
     assert KEY[:12] not in everything, "not the beginning of it either"
+
+
+async def test_an_answer_that_ends_as_the_key_begins_is_heard_to_its_end(
+    http: httpx.AsyncClient, provider: Provider
+) -> None:
+    heard: list[str] = []
+    chat = HttpChat(http, {"PROVIDER_API_KEY": KEY})
+    async with loopback(behaviours.texts(f"Keys begin with {KEY[:7]}")) as server:
+        asked = replace(question(server.url, provider=provider), credential=Secret(secret="PROVIDER_API_KEY"))
+        answer = await chat.complete(asked, PATIENCE_S, heard.append)
+
+    assert answer.text == "".join(heard) == f"Keys begin with {KEY[:7]}"
