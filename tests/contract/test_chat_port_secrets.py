@@ -14,7 +14,8 @@ from headrace.resource.model import Secret
 from model_invoke.adapters import HttpChat, http_client
 from model_invoke.ports import ProviderFault
 from tests.providers import behaviours
-from tests.providers.behaviours import Behaviour, Call
+from tests.providers.behaviours import Behaviour
+from tests.providers.call import Call
 from tests.providers.loopback import loopback
 from tests.providers.question import PATIENCE_S, Provider, question
 from tests.providers.wire import Reply
@@ -24,11 +25,11 @@ KEY = "sk-planted-0123456789abcdef"
 
 async def in_a_tool_call(call: Call) -> web.StreamResponse:
     tool = (call.credential.split()[-1], f'{{"key":"{call.credential}"}}')
-    return await behaviours.reply(call, Reply("a-model", "", "tool_calls", tool))
+    return await call.reply(Reply("a-model", "", "tool_calls", tool))
 
 
 async def in_the_finish_reason(call: Call) -> web.StreamResponse:
-    return await behaviours.reply(call, Reply("a-model", "water", call.credential))
+    return await call.reply(Reply("a-model", "water", call.credential))
 
 
 async def in_broken_json(call: Call) -> web.StreamResponse:
