@@ -2,16 +2,14 @@
 
 import logging
 import traceback
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import cast
 
 import httpx
 import pytest
 from aiohttp import web
 
 from headrace.resource.model import Secret
-from model_invoke.adapters import HttpChat, http_client
+from model_invoke.adapters import HttpChat
 from model_invoke.ports import ProviderFault
 from tests.providers import behaviours
 from tests.providers.behaviours import Behaviour
@@ -42,22 +40,6 @@ async def in_broken_json(call: Call) -> web.StreamResponse:
 async def in_a_header(call: Call) -> web.StreamResponse:
     headers = {"Retry-After": call.credential, "X-Key": call.credential}
     return web.json_response(call.wire.error(503, "later"), status=503, headers=headers)
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with http_client(4) as client:
-        yield client
-
-
-@pytest.fixture(params=["openai", "anthropic"])
-def provider(request: pytest.FixtureRequest) -> Provider:
-    return cast("Provider", request.param)
-
-
-@pytest.fixture(params=["whole", "streamed"])
-def streamed(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param == "streamed")
 
 
 @pytest.mark.parametrize(
