@@ -23,6 +23,7 @@ from headrace.cli.resources import resolve
 from headrace.cli.session import Json, actor, connected
 from headrace.cli.telling import tell
 from headrace.cli.text import printable
+from headrace.cli.trying import try_out
 from headrace.events.resource import RetireVersion
 from headrace.resource.catalog import Resolved
 
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
             group.command()(command(family))
         if name == "prompt":
             group.command()(render)
+            group.command("try")(try_out)
         app.add_typer(group, name=name)
 
 
