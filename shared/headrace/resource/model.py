@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from headrace.fault import Fault, Path
-from headrace.resource.aggregate import REFERENCE
+from headrace.resource.naming import REFERENCE
 from headrace.resource.prompt import Spec
 
 MOST_PRICES = 100
