@@ -6,7 +6,7 @@ from headrace.journal import Journal
 from headrace.service import Service, open_codec
 from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS
 from headrace.worker import Worker, run_worker
-from model_invoke.adapters import OpenAIChat, http_client
+from model_invoke.adapters import HttpChat, http_client
 from model_invoke.job import ModelInvokeJob
 from model_invoke.settings import ModelInvokeSettings
 
@@ -21,6 +21,6 @@ async def start(service: Service, settings: ModelInvokeSettings, environment: Ma
     service.spawn(journal.hold(service.stopping))
     http = http_client(settings.concurrency)
     service.on_stop(http.aclose)
-    job = ModelInvokeJob(OpenAIChat(http, environment))
+    job = ModelInvokeJob(HttpChat(http, environment))
     worker = Worker("model_invoke", requests, NODE_OUTCOMES, job, settings.concurrency, journal)
     service.spawn(run_worker(worker, codec, settings.kafka, service))

@@ -25,8 +25,9 @@ LOOPS = re.compile(
 """The three loops, and what they are built of."""
 
 PURE = re.compile(
-    r"\w+\.core(\..+)?|(model_invoke|projector|vector_search|workflow_router)\.(model|ports)|model_invoke\.openai"
-    r"|headrace\.(workflow|expression|prompting|templating)(\..+)?|headrace\.resource\.(aggregate|specs|prompt|model|catalog|source)"
+    r"\w+\.core(\..+)?|(model_invoke|projector|vector_search|workflow_router)\.(model|ports)|model_invoke\.wire(\..+)?|model_invoke\.redaction"
+    r"|headrace\.(workflow|expression|prompting|templating)(\..+)?"
+    r"|headrace\.resource\.(aggregate|approvals|catalog|content|erasure|model|naming|pointers|prompt|source|specs|splits|state|versions)"
     r"|headrace\.budgets\.(active|holds|log)|headrace\.usage\..+"
     r"|headrace\.(fault|nodes|json_schema|event|cloudevents|topics)|headrace\.machine\.model|headrace\.worker\.watermark"
 )

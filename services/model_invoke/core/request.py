@@ -52,7 +52,7 @@ def plan(config: str, given: str, deadline: int | None) -> Plan:
     return Plan(
         request=request,
         provider=str(model),
-        costs=model.spec.costs,
+        costs=model.spec.costs[0],
         timeout_ms=limits.timeout_ms,
         deadline=deadline,
         output=prepared.output,
