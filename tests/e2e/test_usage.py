@@ -1,16 +1,9 @@
 """The usage meter, and the commands about usage and budgets, on the real stack."""
 
 import asyncio
-import os
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
-import httpx
 
 from headrace.events.model import ModelCalled
 from headrace.events.usage import UsageAlert
-from headrace.stack.home import is_open
 from headrace.topics import MODEL_CALLS, USAGE_ALERTS, dead_letters
 from tests.conftest import Stack
 from tests.e2e.calls import called, calls, charge, counted
@@ -60,42 +53,6 @@ async def test_killed_and_started_again_the_meter_loses_no_call(installation: In
     await eventually(lambda: counted(installation, "model", names), dict.fromkeys(names, 3 * EACH))
     tenants = [f"t-{name}" for name in names]
     await eventually(lambda: counted(installation, "tenant", tenants), dict.fromkeys(tenants, 3 * EACH))
-
-
-async def test_two_meters_share_the_calls_and_one_takes_over_from_the_other(
-    installation: Installation, stack: Stack
-) -> None:
-    names = [unique("model") for _ in range(4)]
-    async with calls(stack) as written:
-        async with second_meter(stack):
-            await written.tell(some(names, 0))
-            await eventually(lambda: counted(installation, "workflow", [f"w-{name}" for name in names]),
-                             {f"w-{name}": EACH for name in names})  # fmt: skip
-            await written.tell(some(names, EACH))
-        await written.tell(some(names, 2 * EACH))
-    await eventually(lambda: counted(installation, "model", names), dict.fromkeys(names, 3 * EACH))
-
-
-@asynccontextmanager
-async def second_meter(stack: Stack) -> AsyncIterator[None]:
-    """Another process of the service, which is killed in the end."""
-    port = next(port for port in range(21_000, 22_000) if not is_open(port))
-    env = {**os.environ, **stack.env, "HTTP_PORT": str(port), "LOG_LEVEL": "error"}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "usage_meter", env=env)
-    try:
-        await eventually(lambda: answers(port), expected=True)
-        yield
-    finally:
-        process.kill()
-        await process.wait()
-
-
-async def answers(port: int) -> bool:
-    async with httpx.AsyncClient() as client:
-        try:
-            return (await client.get(f"http://127.0.0.1:{port}/readyz")).is_success
-        except httpx.HTTPError:
-            return False
 
 
 async def test_what_is_poison_or_was_not_committed_is_not_counted(installation: Installation, stack: Stack) -> None:
