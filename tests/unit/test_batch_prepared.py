@@ -1,10 +1,12 @@
 """A machine that looks outside before it decides: in order, on the state as it is then, once a decision."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from headrace.codec import Codec
 from headrace.errors import StoreUnavailable
 from headrace.event import Event
 from headrace.events import resource
@@ -13,11 +15,21 @@ from headrace.machine import Context, Message, Tick
 from headrace.machine.batch import Batch, Memory
 from headrace.resource.machine import ResourceMachine
 from headrace.resource.state import State
+from headrace.testing import MemoryRegistry
 from headrace.topics import PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_STATE
-from tests.unit.engine import CODEC, NOW
+from tests.unit.engine import NOW
 from tests.unit.partitions import PARTITIONS, record
 
-KEY = "greeting"
+KEY = next(f"greeting-{n}" for n in range(99) if partition_of(f"greeting-{n}".encode(), PARTITIONS) == 0)
+
+
+def new_codec() -> Codec:
+    codec = Codec(MemoryRegistry())
+    asyncio.run(codec.register((PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_STATE)))
+    return codec
+
+
+CODEC = new_codec()
 
 
 @dataclass
@@ -54,12 +66,7 @@ class Watched(ResourceMachine):
 
 def command(offset: int, text: str) -> Any:
     value = CODEC.encode(PROMPT_COMMANDS, resource.CreateVersion(kind="Prompt", spec=f'{{"text": "{text}"}}'))
-    return record(PROMPT_COMMANDS, offset, home().encode(), value)
-
-
-def home() -> str:
-
-    return next(f"{KEY}-{n}" for n in range(99) if partition_of(f"{KEY}-{n}".encode(), PARTITIONS) == 0)
+    return record(PROMPT_COMMANDS, offset, KEY.encode(), value)
 
 
 def a_batch(machine: Watched) -> Batch[State]:

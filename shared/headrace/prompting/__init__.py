@@ -8,7 +8,7 @@ messages.py   messages, and about how many tokens they are
 """
 
 from headrace.prompting.images import MOST_IMAGES
-from headrace.prompting.loaded import Loaded, PinnedPrompt, assemble, uses_faults
+from headrace.prompting.loaded import Loaded, PinnedPrompt, assemble, why_not_used
 from headrace.prompting.messages import FORMULA, ChatMessage, estimated_input, estimated_tokens, rendered
 from headrace.prompting.rendering import render_prompt
 from headrace.prompting.variables import MOST_FAULTS, Variables, compile_variables, why_not
@@ -27,6 +27,6 @@ __all__ = [
     "estimated_tokens",
     "render_prompt",
     "rendered",
-    "uses_faults",
     "why_not",
+    "why_not_used",
 ]
