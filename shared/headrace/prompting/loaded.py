@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from headrace.errors import NodeError
 from headrace.json_schema import SchemaFault
+from headrace.prompting.uses import why_not_used
 from headrace.prompting.variables import Variables, compile_variables
 from headrace.resource.prompt import Message, PromptSpec
 
@@ -53,17 +54,6 @@ def assemble(pinned: PinnedPrompt, messages: Sequence[Message], uses: Mapping[st
     if faults:
         raise NodeError("uses_invalid", "; ".join(faults))
     return loaded
-
-
-def why_not_used(title: str, spec: PromptSpec, used_title: str, used: PromptSpec, messages: Sequence[Message]) -> str:
-    """What keeps a prompt from using another one with these messages, or nothing."""
-    lacking = [name for name, one in used.variables.items() if one.mandatory and name not in spec.variables]
-    if lacking:
-        names = ", ".join(lacking)
-        return f"{title} uses {used_title}, which needs the variable {names:.200}; declare it in {title}"
-    if any(message.images for message in messages):
-        return f"{title} uses {used_title}, which shows images; only texts can be used"
-    return ""
 
 
 def _not_pinned(loaded: Loaded) -> Iterator[str]:
