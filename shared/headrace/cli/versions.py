@@ -16,6 +16,7 @@ from rich.table import Table
 
 from headrace import changes
 from headrace.changes import Moved
+from headrace.cli.erasure import erase
 from headrace.cli.hops import clock
 from headrace.cli.rendering import render
 from headrace.cli.resources import AllowMissing, catalog_of, dangling, resolve
@@ -59,6 +60,7 @@ def register(app: typer.Typer) -> None:
             group.command(command.__name__.strip("_"))(command(family))
         if name == "prompt":
             group.command()(render)
+            group.command()(erase)
         app.add_typer(group, name=name)
 
 
