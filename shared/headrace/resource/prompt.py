@@ -11,6 +11,8 @@ from headrace.templating import TemplateFault, variables_of
 
 Role = Literal["system", "user", "assistant"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+LARGEST_BODY = 1_048_576
+"""Bytes of the largest body."""
 
 
 class Spec(BaseModel):
@@ -37,6 +39,16 @@ class Variable(Spec):
     required: bool = True
     default: Any = None
 
+    @property
+    def has_default(self) -> bool:
+        """Whether a default is written; null may be one."""
+        return "default" in self.model_fields_set
+
+    @property
+    def mandatory(self) -> bool:
+        """Whether nothing can be rendered without a value."""
+        return self.required and not self.has_default
+
 
 class Tool(Spec):
     """A function that the model may ask for; `parameters` is the JSON Schema of its arguments."""
@@ -61,7 +73,7 @@ class StoredBody(Spec):
     """A body in the object store: the SHA-256 (hexadecimal) and size in bytes of its canonical JSON."""
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    size: int = Field(ge=2)
+    size: int = Field(ge=2, le=LARGEST_BODY)
 
 
 class PromptSpec(Spec):
@@ -80,7 +92,7 @@ class PromptSpec(Spec):
     text: str | None = Field(default=None, min_length=1)
     messages: list[Message] | None = Field(default=None, min_length=1)
     body: StoredBody | None = None
-    sensitive: bool = False
+    sensitive: bool = Field(default=False, strict=True)
     uses: dict[Name, str] = {}
     variables: dict[Name, Variable] = {}
     parameters: Parameters = Parameters()
@@ -124,7 +136,7 @@ def _variable_faults(name: str, variable: Variable) -> Iterator[Fault]:
     path = ("variables", name)
     faults = list(_schema_faults((*path, "schema"), variable.json_schema))
     yield from faults
-    if "default" in variable.model_fields_set and not faults:
+    if variable.has_default and not faults:
         for error in compile_schema(variable.json_schema).iter_errors(variable.default):
             yield Fault("default_invalid", (*path, "default"), f"the default does not meet the schema: {error.message}")
 
