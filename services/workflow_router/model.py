@@ -8,7 +8,7 @@ from rpds import HashTrieMap
 
 from headrace.events.run import Attempt, NodeResult, RunStarted, Usage
 from headrace.limits import GENESIS, LARGEST_PAYLOAD
-from headrace.resource.aggregate import DEEPEST
+from headrace.resource.content import DEEPEST
 
 LONGEST_MESSAGE = 2_000
 """Characters of a text for people, such as a reason, that others gave us and that goes into the log."""

@@ -24,7 +24,7 @@ from headrace.kafka import KafkaSettings, partition_of
 from headrace.machine import metrics, run_machine
 from headrace.machine.batch import Memory
 from headrace.machine.model import POSITION_KEY
-from headrace.resource.aggregate import State
+from headrace.resource.state import State
 from headrace.service import Service
 from headrace.settings import ServiceSettings
 from headrace.table import read_entries

@@ -14,9 +14,9 @@ from headrace.event import Event
 from headrace.events import node, resource, run
 from headrace.machine import Context, Output, Received, Tick, Unreadable
 from headrace.resource import specs
-from headrace.resource.aggregate import State
 from headrace.resource.catalog import Catalog
 from headrace.resource.machine import ResourceMachine
+from headrace.resource.state import State
 from headrace.testing import MemoryRegistry
 from headrace.topics import (
     MODEL_COMMANDS,

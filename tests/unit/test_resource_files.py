@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from headrace.resource.aggregate import LARGEST_SPEC
+from headrace.resource.content import LARGEST_SPEC
 from headrace.resource.files import LARGEST_FILE, FileFault, Loaded, load
 from headrace.resource.specs import KINDS
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.resource.aggregate import DEEPEST
+from headrace.resource.content import DEEPEST
 from headrace.resource.source import MOST_VALUES, parse
 
 

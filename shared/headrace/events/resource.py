@@ -27,12 +27,14 @@ class Proposal(Event, frozen=True, gc=False, kw_only=True):
 
     version: Where the pointer is to stand; null when its protection is to be lifted.
     split: Versions that share the pointer's traffic, by weight; empty when one has all of it.
+    previous: Where the pointer stood when it was proposed; null when it is new.
     actor: Who asks, as the caller states it.
     reason: Why, for the audit trail.
     """
 
     version: int | None = None
     split: tuple[Share, ...] = ()
+    previous: int | None = None
     actor: str | None = None
     reason: str | None = None
 
@@ -42,15 +44,17 @@ class ApproveChange(Event, frozen=True, gc=False, kw_only=True):
 
     pointer: The pointer.
     version: What is approved of: refused unless the proposal says the same; null: that the protection is lifted.
+    split: The split that is approved of; empty when the proposal is none.
     actor: Who asks, as the caller states it.
     reason: Why, for the audit trail.
     """
 
     NAME: ClassVar[str] = "headrace.resource.ApproveChange"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ApproveChange", "namespace": "headrace.resource", "doc": "Approve of the change that waits for a protected pointer. Key: the resource\'s name.", "fields": [{"name": "pointer", "type": "string", "doc": "The pointer."}, {"name": "version", "type": ["null", "int"], "doc": "What is approved of: refused unless the proposal says the same; null: that the protection is lifted.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ApproveChange", "namespace": "headrace.resource", "doc": "Approve of the change that waits for a protected pointer. Key: the resource\'s name.", "fields": [{"name": "pointer", "type": "string", "doc": "The pointer."}, {"name": "version", "type": ["null", "int"], "doc": "What is approved of: refused unless the proposal says the same; null: that the protection is lifted.", "default": null}, {"name": "split", "type": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}, "doc": "The split that is approved of; empty when the proposal is none.", "default": []}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
 
     pointer: str
     version: int | None = None
+    split: tuple[Share, ...] = ()
     actor: str | None = None
     reason: str | None = None
 
@@ -102,17 +106,19 @@ class ChangeProposed(Event, frozen=True, gc=False, kw_only=True):
     pointer: The pointer.
     version: Where it is to stand; null when its protection is to be lifted.
     split: Versions that share the pointer's traffic, by weight; empty when one has all of it.
+    previous: Where the pointer stood when it was proposed; null when it is new.
     actor: Who asks, as the caller states it.
     reason: Why, for the audit trail.
     """
 
     NAME: ClassVar[str] = "headrace.resource.ChangeProposed"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ChangeProposed", "namespace": "headrace.resource", "doc": "A change of a protected pointer waits for a second actor; it takes the place of one that waited before.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "pointer", "type": "string", "doc": "The pointer."}, {"name": "version", "type": ["null", "int"], "doc": "Where it is to stand; null when its protection is to be lifted.", "default": null}, {"name": "split", "type": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ChangeProposed", "namespace": "headrace.resource", "doc": "A change of a protected pointer waits for a second actor; it takes the place of one that waited before.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "pointer", "type": "string", "doc": "The pointer."}, {"name": "version", "type": ["null", "int"], "doc": "Where it is to stand; null when its protection is to be lifted.", "default": null}, {"name": "split", "type": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "previous", "type": ["null", "int"], "doc": "Where the pointer stood when it was proposed; null when it is new.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
 
     at: int
     pointer: str
     version: int | None = None
     split: tuple[Share, ...] = ()
+    previous: int | None = None
     actor: str | None = None
     reason: str | None = None
 
@@ -295,7 +301,7 @@ class ResourceHead(Event, frozen=True, gc=False, kw_only=True):
     """
 
     NAME: ClassVar[str] = "headrace.resource.ResourceHead"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ResourceHead", "namespace": "headrace.resource", "doc": "State of a resource. Key: its name.", "fields": [{"name": "kind", "type": "string", "doc": "Prompt, Model, ModelAlias or Workflow."}, {"name": "latest", "type": "int", "doc": "The newest version."}, {"name": "pointers", "type": {"type": "map", "values": "int"}, "doc": "Version by pointer.", "default": {}}, {"name": "splits", "type": {"type": "map", "values": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}}, "doc": "Of pointers that several versions share: each version\'s part.", "default": {}}, {"name": "protected", "type": {"type": "array", "items": "string"}, "doc": "Pointers that need a second actor\'s approval.", "default": []}, {"name": "proposals", "type": {"type": "map", "values": {"type": "record", "name": "Proposal", "namespace": "headrace.resource", "doc": "A change of a protected pointer that waits for a second actor.", "fields": [{"name": "version", "type": ["null", "int"], "doc": "Where the pointer is to stand; null when its protection is to be lifted.", "default": null}, {"name": "split", "type": {"type": "array", "items": "headrace.resource.Share"}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}}, "doc": "What waits for approval, by pointer.", "default": {}}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ResourceHead", "namespace": "headrace.resource", "doc": "State of a resource. Key: its name.", "fields": [{"name": "kind", "type": "string", "doc": "Prompt, Model, ModelAlias or Workflow."}, {"name": "latest", "type": "int", "doc": "The newest version."}, {"name": "pointers", "type": {"type": "map", "values": "int"}, "doc": "Version by pointer.", "default": {}}, {"name": "splits", "type": {"type": "map", "values": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}}, "doc": "Of pointers that several versions share: each version\'s part.", "default": {}}, {"name": "protected", "type": {"type": "array", "items": "string"}, "doc": "Pointers that need a second actor\'s approval.", "default": []}, {"name": "proposals", "type": {"type": "map", "values": {"type": "record", "name": "Proposal", "namespace": "headrace.resource", "doc": "A change of a protected pointer that waits for a second actor.", "fields": [{"name": "version", "type": ["null", "int"], "doc": "Where the pointer is to stand; null when its protection is to be lifted.", "default": null}, {"name": "split", "type": {"type": "array", "items": "headrace.resource.Share"}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "previous", "type": ["null", "int"], "doc": "Where the pointer stood when it was proposed; null when it is new.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}}, "doc": "What waits for approval, by pointer.", "default": {}}]}'
 
     kind: str
     latest: int

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from headrace.cloudevents import Attributes
 from headrace.event import Event
@@ -41,11 +41,13 @@ class Context(NamedTuple):
     """Everything from outside that a decision may use.
 
     now: epoch milliseconds, the same for a whole batch. key: the aggregate's key. received: None for a Tick.
+    prepared: what the machine's `prepare` found.
     """
 
     now: int
     key: str
     received: Received | None
+    prepared: Any = None
 
 
 class Output(NamedTuple):
@@ -60,12 +62,13 @@ Message = Event | Tick | Unreadable
 
 
 class Machine(ABC, Generic[S]):
-    """A state machine for each key. Every method is pure: no clock, no ids, no I/O.
+    """A state machine for each key. Every method but `prepare` is pure: no clock, no ids, no I/O.
 
     name: service and machine, such as workflow_router.runs; the transactional id of partition p is `<name>.<p>`.
     inputs: topics with equal partition counts; partition p of each belongs to the same owner.
     commands: those of the inputs that callers write, with a partitioner of their own.
     log: where events go. state: the compacted topic of the current state.
+    prepares: whether `prepare` is there to be awaited.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Machine(ABC, Generic[S]):
     commands: tuple[Topic, ...]
     log: Topic
     state: Topic
+    prepares: bool = False
 
     @abstractmethod
     def initial(self, key: str) -> S:
@@ -85,6 +89,14 @@ class Machine(ABC, Generic[S]):
     @abstractmethod
     def decide(self, state: S, message: Message, context: Context) -> Sequence[Event]:
         """What happens because of a message: events for the log. A refusal is an event too; nothing is an empty one."""
+
+    async def prepare(self, state: S, message: Message) -> Any:
+        """What a decision needs from outside, as `context.prepared`; asked just before each, in order.
+
+        No transaction is open meanwhile. May be asked again for the same message, so what it does must bear repetition.
+        Raises StoreUnavailable: the partition is then opened again and again until it does not.
+        """
+        return None
 
     @abstractmethod
     def evolve(self, state: S, event: Event) -> S:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from headrace.errors import HeadraceError
-from headrace.resource.aggregate import canonical
+from headrace.resource.content import canonical
 from headrace.resource.prompt import Message
 
 LARGEST_INLINE = 16_384

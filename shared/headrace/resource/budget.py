@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from headrace.fault import Fault
-from headrace.resource.aggregate import REFERENCE
+from headrace.resource.naming import REFERENCE
 from headrace.resource.prompt import Spec
 
 

@@ -9,7 +9,7 @@ from headrace.errors import NotFound
 from headrace.event import Event
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.fault import did_you_mean
-from headrace.resource.aggregate import LATEST, REFERENCE, VERSION
+from headrace.resource.naming import LATEST, REFERENCE, VERSION
 
 DEFAULT_POINTER = "production"
 LONGEST_REFERENCE = 127

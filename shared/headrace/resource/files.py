@@ -8,7 +8,8 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from headrace.fault import Fault, did_you_mean, from_pydantic
-from headrace.resource.aggregate import LARGEST_SPEC, NAME, canonical
+from headrace.resource.content import LARGEST_SPEC, canonical
+from headrace.resource.naming import NAME
 from headrace.resource.prompt import Spec
 from headrace.resource.source import Document, Found, parse
 from headrace.resource.specs import KINDS, check

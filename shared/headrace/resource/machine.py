@@ -6,8 +6,11 @@ from headrace.event import Event
 from headrace.events import resource
 from headrace.machine import Context, Machine, Tick, Unreadable
 from headrace.resource import aggregate
-from headrace.resource.aggregate import Check, State
+from headrace.resource.content import Check
+from headrace.resource.state import ERASING, State
 from headrace.topics import Topic
+
+OF_POINTERS = resource.PointerMoved | resource.PointerProtected | resource.ChangeProposed
 
 
 class ResourceMachine(Machine[State]):
@@ -27,8 +30,9 @@ class ResourceMachine(Machine[State]):
         """From the head and one entry a version."""
         head = parts[""]
         assert isinstance(head, resource.ResourceHead)
-        versions = {part.version: part.digest for part in parts.values() if isinstance(part, resource.ResourceVersion)}
-        return State(key, head.kind, versions, head.pointers)
+        versions = {part.version: part for part in parts.values() if isinstance(part, resource.ResourceVersion)}
+        due = 0 if any(version.status == ERASING for version in versions.values()) else None
+        return State(key, head.kind, versions, head.pointers, head.splits, head.protected, head.proposals, due)
 
     def decide(self, state: State, message: Event | Tick | Unreadable, context: Context) -> Sequence[Event]:
         """Commands are carried out or refused; what can't be read is refused too, for its sender waits."""
@@ -44,18 +48,21 @@ class ResourceMachine(Machine[State]):
         return aggregate.evolve(state, event)
 
     def parts(self, state: State, event: Event) -> Iterable[tuple[str, Event | None]]:
-        """The head, and a version once."""
-        if isinstance(event, resource.VersionCreated):
-            yield (
-                str(event.version),
-                resource.ResourceVersion(
-                    kind=event.kind,
-                    version=event.version,
-                    digest=event.digest,
-                    spec=event.spec,
-                    at=event.at,
-                    actor=event.actor,
-                ),
-            )
-        if isinstance(event, resource.VersionCreated | resource.PointerMoved):
-            yield "", resource.ResourceHead(kind=state.kind, latest=state.latest, pointers=state.pointers)
+        """A version when it is made or its status changes, and the head when anything else does."""
+        if isinstance(event, resource.VersionCreated | resource.VersionRetired):
+            yield str(event.version), state.versions[event.version]
+        if isinstance(event, resource.ErasureOrdered | resource.BodyErased):
+            yield from ((str(version), state.versions[version]) for version in event.versions)
+        if isinstance(event, resource.VersionCreated | OF_POINTERS):
+            yield "", _head(state)
+
+
+def _head(state: State) -> resource.ResourceHead:
+    return resource.ResourceHead(
+        kind=state.kind,
+        latest=state.latest,
+        pointers=state.pointers,
+        splits=state.splits,
+        protected=state.protected,
+        proposals=state.proposals,
+    )

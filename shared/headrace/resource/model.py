@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from headrace.fault import Fault
-from headrace.resource.aggregate import REFERENCE
+from headrace.resource.naming import REFERENCE
 from headrace.resource.prompt import Spec
 
 Capability = Literal["streaming", "json_mode", "json_schema", "function_calling", "image_input"]

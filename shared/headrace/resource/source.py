@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from headrace.fault import Fault, Path
-from headrace.resource.aggregate import DEEPEST
+from headrace.resource.content import DEEPEST
 
 MOST_VALUES = 100_000
 """Values in one document, aliases expanded: a small file can't become a large one."""
