@@ -1,26 +1,80 @@
 """Where the parts meet."""
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
+from headrace.announcer import Announcer
+from headrace.bodies import Bodies
+from headrace.codec import Codec
 from headrace.journal import Journal
+from headrace.resource.catalog import Catalog
 from headrace.service import Service, open_codec
-from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS
+from headrace.table import Table
+from headrace.topics import (
+    CONTROL_POSITIONS,
+    MODEL_CALLS,
+    MODEL_HEALTH,
+    MODEL_STATE,
+    NODE_OUTCOMES,
+    NODE_REQUESTS,
+    PROMPT_FINDINGS,
+    RUN_TOKENS,
+)
 from headrace.worker import Worker, run_worker
 from model_invoke.adapters import OpenAIChat, http_client
+from model_invoke.breakers import Breakers
+from model_invoke.calling import Providers
 from model_invoke.job import ModelInvokeJob
+from model_invoke.paying import NoBudgets, Patient
+from model_invoke.rates import Rates
 from model_invoke.settings import ModelInvokeSettings
+
+REQUESTS = NODE_REQUESTS["model_invoke"]
+TOLD = (MODEL_CALLS, MODEL_HEALTH, RUN_TOKENS, PROMPT_FINDINGS)
 
 
 async def start(service: Service, settings: ModelInvokeSettings, environment: Mapping[str, str]) -> None:
-    """One worker, its journal, and the connections to providers. `environment`: what models may refer to."""
-    requests = NODE_REQUESTS["model_invoke"]
-    codec = await open_codec(service, settings, (requests, NODE_OUTCOMES))
+    """One worker, and what its calls go through. `environment`: what models may refer to."""
+    codec = await open_codec(service, settings, (REQUESTS, NODE_OUTCOMES, *TOLD, CONTROL_POSITIONS))
     journal = Journal(settings.database_url)
     service.on_stop(journal.close)
     service.ready_when("journal", lambda: journal.held)
     service.spawn(journal.hold(service.stopping))
     http = http_client(settings.concurrency)
     service.on_stop(http.aclose)
-    job = ModelInvokeJob(OpenAIChat(http, environment))
-    worker = Worker("model_invoke", requests, NODE_OUTCOMES, job, settings.concurrency, journal)
-    service.spawn(run_worker(worker, codec, settings.kafka, service))
+    announcer = await _announcer(service, settings, codec)
+    breakers = Breakers(settings.breaker, service.instance, announcer.tell)
+    table = partial(Table, codec=codec, kafka=settings.kafka, service=service.name, instance=service.instance)
+    health, models = table(MODEL_HEALTH, on_change=lambda names: _follow(breakers, health, names)), table(MODEL_STATE)
+    providers = Providers(OpenAIChat(http, environment), breakers, Rates(), Patient(NoBudgets()), announcer)
+    job = ModelInvokeJob(providers, Bodies(), Catalog({"Model": models.entries, "ModelAlias": models.entries}))
+    worker = Worker("model_invoke", REQUESTS, NODE_OUTCOMES, job, settings.concurrency, journal)
+    _work(service, (health, models), run_worker(worker, codec, settings.kafka, service))
+
+
+async def _announcer(service: Service, settings: ModelInvokeSettings, codec: Codec) -> Announcer:
+    announcer = Announcer(service.name, TOLD, codec, settings.kafka)
+    await announcer.start()
+    service.on_stop(announcer.stop)
+    service.spawn(announcer.watch(service.stopping))
+    service.ready_when("announcements", lambda: not announcer.is_away)
+    return announcer
+
+
+def _follow(breakers: Breakers, health: Table, names: Iterable[str]) -> None:
+    breakers.follow({name: event for name in names if (event := health.entries.get(name))})
+
+
+def _work(service: Service, tables: Sequence[Table], worker: Coroutine[Any, Any, None]) -> None:
+    """Work once the tables are whole: a breaker that others have opened is open from the first call on."""
+
+    async def begin() -> None:
+        for table in tables:
+            await table.ready()
+        await worker
+
+    for table in tables:
+        service.ready_when(table.topic.name, lambda table=table: table.is_ready)
+        service.spawn(table.run(service.stopping))
+    service.spawn(begin())

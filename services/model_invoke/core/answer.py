@@ -18,8 +18,8 @@ class Judged(NamedTuple):
 
 
 def judged(plan: Plan, completion: Completion) -> Judged:
-    """The output: `text` and `finish_reason`; `tool_calls` when the model calls functions, else `json` when a schema was
-    asked for; `usage_estimated` when the provider did not count tokens.
+    """The output: `text` and `finish_reason`; `tool_calls` when the model calls functions, else `json` when a schema
+    was asked for; `usage_estimated` when the provider did not count tokens.
 
     An answer that was cut off (finish_reason length) is an answer.
     """

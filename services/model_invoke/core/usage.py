@@ -19,7 +19,9 @@ def answered(request: ChatRequest, parameters: Parameters, completion: Completio
     """What an answer cost: by the provider's count, else estimated from both texts."""
     if completion.tokens is not None:
         return priced(completion.tokens, costs)
-    received = estimated_tokens(completion.text) + sum(estimated_tokens(call.arguments) for call in completion.tool_calls)
+    received = estimated_tokens(completion.text) + sum(
+        estimated_tokens(call.arguments) for call in completion.tool_calls
+    )
     return priced(Tokens(estimated_question(request.messages, parameters), received), costs, estimated=True)
 
 
@@ -50,7 +52,7 @@ def worst(request: ChatRequest, parameters: Parameters, costs: Costs) -> Decimal
 
 
 def total(calls: Iterable[Call]) -> Usage | None:
-    """The sum of calls, None if nothing was consumed. Costs in another currency than the first stay with their calls."""
+    """The sum of calls, None if nothing was consumed. Costs in another currency than the first don't add up."""
     usages = [call.usage for call in calls if call.usage is not None]
     return reduce(_sum, usages) if usages else None
 
