@@ -1,12 +1,12 @@
 """Where the parts meet."""
 
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 from headrace.announcer import Announcer
-from headrace.bodies import Bodies
+from headrace.bodies import Bodies, BodyStore, StoreSettings
 from headrace.codec import Codec
+from headrace.event import Event
 from headrace.journal import Journal
 from headrace.resource.catalog import Catalog
 from headrace.service import Service, open_codec
@@ -20,6 +20,7 @@ from headrace.topics import (
     NODE_REQUESTS,
     PROMPT_FINDINGS,
     RUN_TOKENS,
+    Topic,
 )
 from headrace.worker import Worker, run_worker
 from model_invoke.adapters import OpenAIChat, http_client
@@ -45,10 +46,11 @@ async def start(service: Service, settings: ModelInvokeSettings, environment: Ma
     service.on_stop(http.aclose)
     announcer = await _announcer(service, settings, codec)
     breakers = Breakers(settings.breaker, service.instance, announcer.tell)
-    table = partial(Table, codec=codec, kafka=settings.kafka, service=service.name, instance=service.instance)
-    health, models = table(MODEL_HEALTH, on_change=lambda names: _follow(breakers, health, names)), table(MODEL_STATE)
+    models = _table(service, settings, codec, MODEL_STATE)
+    health = _table(service, settings, codec, MODEL_HEALTH, breakers.follow)
     providers = Providers(OpenAIChat(http, environment), breakers, Rates(), Patient(NoBudgets()), announcer)
-    job = ModelInvokeJob(providers, Bodies(), Catalog({"Model": models.entries, "ModelAlias": models.entries}))
+    bodies = Bodies(BodyStore(StoreSettings()))
+    job = ModelInvokeJob(providers, bodies, Catalog({"Model": models.entries, "ModelAlias": models.entries}))
     worker = Worker("model_invoke", REQUESTS, NODE_OUTCOMES, job, settings.concurrency, journal)
     _work(service, (health, models), run_worker(worker, codec, settings.kafka, service))
 
@@ -62,8 +64,23 @@ async def _announcer(service: Service, settings: ModelInvokeSettings, codec: Cod
     return announcer
 
 
-def _follow(breakers: Breakers, health: Table, names: Iterable[str]) -> None:
-    breakers.follow({name: event for name in names if (event := health.entries.get(name))})
+def _table(
+    service: Service,
+    settings: ModelInvokeSettings,
+    codec: Codec,
+    topic: Topic,
+    follow: Callable[[Mapping[str, Event]], None] | None = None,
+) -> Table:
+    """A table that is read from now on. follow: is given the entries that changed."""
+
+    def changed(names: Iterable[str]) -> None:
+        if follow is not None:
+            follow({name: table.entries[name] for name in names if name in table.entries})
+
+    table = Table(topic, codec, settings.kafka, service=service.name, instance=service.instance, on_change=changed)
+    service.ready_when(topic.name, lambda: table.is_ready)
+    service.spawn(table.run(service.stopping))
+    return table
 
 
 def _work(service: Service, tables: Sequence[Table], worker: Coroutine[Any, Any, None]) -> None:
@@ -74,7 +91,4 @@ def _work(service: Service, tables: Sequence[Table], worker: Coroutine[Any, Any,
             await table.ready()
         await worker
 
-    for table in tables:
-        service.ready_when(table.topic.name, lambda table=table: table.is_ready)
-        service.spawn(table.run(service.stopping))
     service.spawn(begin())

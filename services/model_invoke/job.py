@@ -1,12 +1,14 @@
 """The job: both halves around the ports."""
 
+import time
 from typing import Any
 
 import msgspec
 
+from headrace.bodies import BodyUnusable
 from headrace.errors import NodeError
 from headrace.events.node import ExecuteNode
-from headrace.prompting import render_prompt
+from headrace.prompting import Loaded, render_prompt
 from headrace.resource.catalog import Resolver
 from headrace.worker import Done, NodeJob
 from model_invoke.calling import Providers
@@ -34,7 +36,7 @@ class ModelInvokeJob(NodeJob[Plan]):
         Either way every call that was made has been told of, so that none is lost once the journal has the attempt.
         """
         try:
-            loaded = await self._bodies.load(call.config.prompt)
+            loaded = await self._loaded(call)
             messages = render_prompt(loaded, call.given)
             answered = await Chain(self._providers, self._resolver, call, loaded).answered(messages)
         except NodeError:
@@ -42,6 +44,15 @@ class ModelInvokeJob(NodeJob[Plan]):
             raise
         await self._providers.announcer.told()
         return msgspec.to_builtins(answered)
+
+    async def _loaded(self, call: Plan) -> Loaded:
+        """The prompt with its body. A body that can't be used is told of, too, for the prompt's audit trail."""
+        try:
+            return await self._bodies.load(call.config.prompt)
+        except BodyUnusable as error:
+            found = outcome.finding(call, error.pinned, error.code, str(error), time.time_ns() // 1_000_000)
+            self._providers.announcer.tell(error.pinned.name, found, correlation=call.work.run)
+            raise
 
     def interpret(self, call: Plan, answer: Any) -> Done:
         """The output and what it cost."""

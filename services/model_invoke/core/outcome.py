@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from headrace.errors import LONGEST_REASON, NodeError
 from headrace.events.model import ModelCalled
+from headrace.events.resource import BodyUnusable
 from headrace.events.run import Call
-from headrace.prompting import FORMULA
+from headrace.prompting import FORMULA, PinnedPrompt
 from headrace.worker import Done
 from model_invoke.core.usage import total
 from model_invoke.model import Answered, PinnedModel, Plan
@@ -80,4 +81,18 @@ def called(plan: Plan, model: PinnedModel, number: int, call: Call, at: int) -> 
         latency_ms=call.latency_ms,
         usage=call.usage,
         charges=call.charges,
+    )
+
+
+def finding(plan: Plan, prompt: PinnedPrompt, code: str, message: str, at: int) -> BodyUnusable:
+    """The event of a stored body that could not be used, of this prompt or of one that it uses."""
+    digest = prompt.spec.body.sha256 if prompt.spec.body else ""
+    return BodyUnusable(
+        at=at,
+        version=prompt.version,
+        digest=digest,
+        code=code,
+        message=message,
+        run=plan.work.run,
+        node=plan.work.node,
     )
