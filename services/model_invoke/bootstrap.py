@@ -23,7 +23,7 @@ from headrace.topics import (
     Topic,
 )
 from headrace.worker import Worker, run_worker
-from model_invoke.adapters import OpenAIChat, http_client
+from model_invoke.adapters import HttpChat, http_client
 from model_invoke.breakers import Breakers
 from model_invoke.calling import Providers
 from model_invoke.job import ModelInvokeJob
@@ -48,7 +48,7 @@ async def start(service: Service, settings: ModelInvokeSettings, environment: Ma
     breakers = Breakers(settings.breaker, service.instance, announcer.tell)
     models = _table(service, settings, codec, MODEL_STATE)
     health = _table(service, settings, codec, MODEL_HEALTH, breakers.follow)
-    providers = Providers(OpenAIChat(http, environment), breakers, Rates(), Patient(NoBudgets()), announcer)
+    providers = Providers(HttpChat(http, environment), breakers, Rates(), Patient(NoBudgets()), announcer)
     bodies = Bodies(BodyStore(StoreSettings()))
     job = ModelInvokeJob(providers, bodies, Catalog({"Model": models.entries, "ModelAlias": models.entries}))
     worker = Worker("model_invoke", REQUESTS, NODE_OUTCOMES, job, settings.concurrency, journal)

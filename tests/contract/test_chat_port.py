@@ -9,7 +9,7 @@ import pytest
 
 from headrace.errors import NodeError
 from headrace.resource.model import Endpoint, Secret
-from model_invoke.adapters import OpenAIChat, http_client
+from model_invoke.adapters import HttpChat, http_client
 from model_invoke.model import ResponseSchema
 from model_invoke.ports import ProviderFault
 from tests.providers.loopback import loopback
@@ -23,8 +23,8 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def chat(http: httpx.AsyncClient) -> OpenAIChat:
-    return OpenAIChat(http, {"PROVIDER_API_KEY": KEY})
+def chat(http: httpx.AsyncClient) -> HttpChat:
+    return HttpChat(http, {"PROVIDER_API_KEY": KEY})
 
 
 @dataclass
@@ -44,9 +44,7 @@ async def provider(request: pytest.FixtureRequest) -> AsyncIterator[Provider]:
 
 
 class TestContract:
-    async def test_a_question_is_answered_and_its_tokens_are_counted(
-        self, chat: OpenAIChat, provider: Provider
-    ) -> None:
+    async def test_a_question_is_answered_and_its_tokens_are_counted(self, chat: HttpChat, provider: Provider) -> None:
         answer = await chat.complete(question(provider.url), PATIENCE_S)
 
         assert answer.text.strip()
@@ -55,7 +53,7 @@ class TestContract:
         assert answer.tokens.input > 10
         assert answer.tokens.output > 0
 
-    async def test_a_longer_question_has_more_tokens(self, chat: OpenAIChat, provider: Provider) -> None:
+    async def test_a_longer_question_has_more_tokens(self, chat: HttpChat, provider: Provider) -> None:
         short, long = [
             await chat.complete(replace(question(provider.url, text), max_tokens=1), PATIENCE_S)
             for text in ("Water.", "Water, water, everywhere. " * 5)
@@ -65,7 +63,7 @@ class TestContract:
         assert long.tokens
         assert long.tokens.input > short.tokens.input
 
-    async def test_an_answer_that_is_cut_off_says_so(self, chat: OpenAIChat, provider: Provider) -> None:
+    async def test_an_answer_that_is_cut_off_says_so(self, chat: HttpChat, provider: Provider) -> None:
         asked = replace(question(provider.url, "Count from one to fifty, in words."), max_tokens=3)
 
         answer = await chat.complete(asked, PATIENCE_S)
@@ -73,21 +71,21 @@ class TestContract:
         assert answer.finish_reason == "length"
         assert answer.text
 
-    async def test_an_answer_meets_the_schema_that_was_asked_for(self, chat: OpenAIChat, provider: Provider) -> None:
+    async def test_an_answer_meets_the_schema_that_was_asked_for(self, chat: HttpChat, provider: Provider) -> None:
         asked = replace(question(provider.url), response=ResponseSchema("wet", SCHEMA))
 
         answer = await chat.complete(asked, PATIENCE_S)
 
         assert answer.text.replace(" ", "").replace("\n", "") in {'{"answer":"yes"}', '{"answer":"no"}'}
 
-    async def test_questions_travel_together(self, chat: OpenAIChat, provider: Provider) -> None:
+    async def test_questions_travel_together(self, chat: HttpChat, provider: Provider) -> None:
         asked = [replace(question(provider.url, f"Say {n}."), max_tokens=4) for n in range(4)]
 
         answers = await asyncio.gather(*(chat.complete(one, PATIENCE_S) for one in asked))
 
         assert all(answer.text for answer in answers)
 
-    async def test_no_time_is_a_time_out(self, chat: OpenAIChat, provider: Provider) -> None:
+    async def test_no_time_is_a_time_out(self, chat: HttpChat, provider: Provider) -> None:
         with pytest.raises(ProviderFault, match="did not answer within") as caught:
             await chat.complete(question(provider.url), 0.0)
         assert caught.value.code == "provider_timeout"
@@ -95,7 +93,7 @@ class TestContract:
 
 
 class TestWhatIsSent:
-    async def test_the_request_in_full(self, chat: OpenAIChat) -> None:
+    async def test_the_request_in_full(self, chat: HttpChat) -> None:
         async with loopback() as server:
             asked = replace(
                 question(server.url),
@@ -123,7 +121,7 @@ class TestWhatIsSent:
             }
         ]
 
-    async def test_without_a_credential_none_is_sent(self, chat: OpenAIChat) -> None:
+    async def test_without_a_credential_none_is_sent(self, chat: HttpChat) -> None:
         async with loopback() as server:
             await chat.complete(question(server.url), PATIENCE_S)
 
@@ -132,7 +130,7 @@ class TestWhatIsSent:
 
     async def test_the_base_url_may_be_in_a_variable_with_or_without_a_slash(self, http: httpx.AsyncClient) -> None:
         async with loopback() as server:
-            chat = OpenAIChat(http, {"PLAIN_BASE_URL": server.url, "SLASH_BASE_URL": f"{server.url}/"})
+            chat = HttpChat(http, {"PLAIN_BASE_URL": server.url, "SLASH_BASE_URL": f"{server.url}/"})
             for name in ("PLAIN_BASE_URL", "SLASH_BASE_URL"):
                 await chat.complete(replace(question(server.url), endpoint=Endpoint(env=name)), PATIENCE_S)
 
@@ -166,7 +164,7 @@ class TestWhatIsSent:
         whole = {"P_API_KEY": KEY, **environment} if "P_API_KEY" not in said else environment
 
         with pytest.raises(NodeError, match=said) as caught:
-            await OpenAIChat(http, whole).complete(asked, PATIENCE_S)
+            await HttpChat(http, whole).complete(asked, PATIENCE_S)
 
         assert (caught.value.code, caught.value.retryable) == ("provider_unconfigured", False)
         assert KEY not in str(caught.value)
