@@ -54,8 +54,10 @@ class InvokeConfig(BaseModel):
     @property
     def candidates(self) -> tuple[PinnedModel, ...]:
         """The model and its fallbacks in their order, each once; all were reached as the first was."""
-        fallbacks = (model.model_copy(update={"alias": self.model.alias}) for model in self.fallbacks)
-        return tuple({str(model): model for model in reversed((self.model, *fallbacks))}.values())[::-1]
+        first: dict[str, PinnedModel] = {}
+        for model in (self.model, *self.fallbacks):
+            first.setdefault(str(model), model.model_copy(update={"alias": self.model.alias}))
+        return tuple(first.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ def _sum(first: Usage, second: Usage) -> Usage:
     return Usage(
         input_tokens=first.input_tokens + second.input_tokens,
         output_tokens=first.output_tokens + second.output_tokens,
-        cost=f"{reduce(_EXACT.add, amounts, Decimal(0)):f}",
+        cost=f"{_EXACT.normalize(reduce(_EXACT.add, amounts, Decimal(0))):f}",
         currency=currency,
         cached_tokens=first.cached_tokens + second.cached_tokens,
         estimated=first.estimated or second.estimated,
