@@ -16,6 +16,7 @@ from rich.table import Table
 
 from headrace import changes
 from headrace.changes import Moved
+from headrace.cli.health import health
 from headrace.cli.hops import clock
 from headrace.cli.rendering import render
 from headrace.cli.resources import AllowMissing, catalog_of, dangling, resolve
@@ -59,6 +60,8 @@ def register(app: typer.Typer) -> None:
             group.command(command.__name__.strip("_"))(command(family))
         if name == "prompt":
             group.command()(render)
+        if name == "model":
+            group.command()(health)
         app.add_typer(group, name=name)
 
 
