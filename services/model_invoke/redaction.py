@@ -12,6 +12,7 @@ class Redaction:
     def __init__(self, credential: str) -> None:
         escaped = json.dumps(credential)[1:-1]  # as it stands in JSON
         self._needles = sorted({credential, escaped} - {""}, key=len, reverse=True)
+        self._longest = max(map(len, self._needles), default=1)
         self._pattern = re.compile("|".join(map(re.escape, self._needles)) or "(?!)")
 
     def __call__(self, text: str) -> str:
@@ -20,10 +21,12 @@ class Redaction:
 
     def open_end(self, text: str) -> int:
         """How many characters at the end of a text may be the beginning of the credential."""
-        whole = max((match.end() for match in self._pattern.finditer(text)), default=0)
-        longest = min(len(text) - whole, max(map(len, self._needles), default=1) - 1)
-        lengths = range(longest, 0, -1)
-        return next((n for n in lengths if any(needle.startswith(text[-n:]) for needle in self._needles)), 0)
+        closed = (match.end() for match in self._pattern.finditer(text) if not self._begins(text[match.start() :]))
+        longest = min(len(text) - max(closed, default=0), self._longest - 1)
+        return next((n for n in range(longest, 0, -1) if self._begins(text[-n:])), 0)
+
+    def _begins(self, text: str) -> bool:
+        return any(len(text) < len(needle) and needle.startswith(text) for needle in self._needles)
 
 
 class RedactedPieces:

@@ -91,7 +91,8 @@ class TestMisbehaviour:
 
         assert (fault.code, fault.retryable, fault.worked) == ("provider_refused", False, False)
         words = "" if status in {401, 403} else ": no such model"  # about a credential nothing is repeated
-        assert str(fault) == f"the provider answered {status}{words}"
+        asked = " (asked for the model 'a-model')" if status == 404 else ""
+        assert str(fault) == f"the provider answered {status}{words}{asked}"
         assert len(server.bodies) == 1
 
     @pytest.mark.parametrize("behaviour", [providers.hangs, providers.drips])

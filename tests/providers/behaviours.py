@@ -62,14 +62,14 @@ def completion(text: str | None = TEXT, **fields: Any) -> dict[str, Any]:
 
 async def well(call: Call) -> web.StreamResponse:
     """As many words as may be; JSON if a schema, a function's call if one is demanded. A token is a word."""
-    return await _reply(call, _good(call))
+    return await reply(call, _good(call))
 
 
 def texts(text: str) -> Behaviour:
     """This text."""
 
     async def behave(call: Call) -> web.StreamResponse:
-        return await _reply(call, _good(call, text))
+        return await reply(call, _good(call, text))
 
     return behave
 
@@ -154,6 +154,38 @@ async def ends_early(call: Call) -> web.StreamResponse:
     return response
 
 
+async def stalls(call: Call) -> web.StreamResponse:
+    """Begins a good answer, and goes on when it is told to behave otherwise."""
+    response = await _begun(call)
+    parts = _parts(call, _good(call))
+    for part in parts[:FIRST_EVENTS]:
+        await response.write(part)
+    await call.patience.wait()
+    for part in parts[FIRST_EVENTS:]:
+        await response.write(part)
+    return response
+
+
+async def forgets_the_end(call: Call) -> web.StreamResponse:
+    """A stream without its last event."""
+    response = await _begun(call)
+    for part in _parts(call, _good(call))[:-1]:
+        await response.write(part)
+    return response
+
+
+async def never_closes(call: Call) -> web.StreamResponse:
+    """A stream without its last event, and without an end."""
+    response = await forgets_the_end(call)
+    await call.patience.wait()
+    return response
+
+
+async def never_streams(call: Call) -> web.StreamResponse:
+    """A good answer in one piece, whatever was asked for."""
+    return web.json_response(call.wire.whole(_good(call)))
+
+
 async def broken_json(call: Call) -> web.StreamResponse:
     """A good answer in which a part is no JSON."""
     response = await _begun(call)
@@ -186,14 +218,14 @@ async def floods(call: Call) -> web.StreamResponse:
 
 async def no_usage(call: Call) -> web.StreamResponse:
     """A good answer that does not count its tokens."""
-    return await _reply(call, replace(_good(call), counted=False))
+    return await reply(call, replace(_good(call), counted=False))
 
 
 def cached(tokens: int) -> Behaviour:
     """A good answer for which this much of the input was in the provider's cache."""
 
     async def behave(call: Call) -> web.StreamResponse:
-        return await _reply(call, replace(_good(call), cached=tokens))
+        return await reply(call, replace(_good(call), cached=tokens))
 
     return behave
 
@@ -202,7 +234,7 @@ def other_model(model: str = "another-model") -> Behaviour:
     """A good answer under the name of another model."""
 
     async def behave(call: Call) -> web.StreamResponse:
-        return await _reply(call, replace(_good(call), model=model))
+        return await reply(call, replace(_good(call), model=model))
 
     return behave
 
@@ -219,13 +251,15 @@ def echoes_the_key(status: int = 200) -> Behaviour:
         said = f"Incorrect API key provided: {call.credential}."
         if status >= 400:
             return await error(status, said)(call)
-        return await _reply(call, _good(call, said))
+        return await reply(call, _good(call, said))
 
     return behave
 
 
 async def echoes_the_key_in_an_event(call: Call) -> web.StreamResponse:
     """Repeats the credential's header in the fault that a stream tells of."""
+    if not call.streamed:
+        return await echoes_the_key(503)(call)
     response = await _begun(call)
     for part in (*_half(call), call.wire.error_event(f"bad key {call.credential}")):
         await response.write(part)
@@ -242,6 +276,7 @@ NAMED: Mapping[str, Callable[..., Behaviour]] = {
     "resets": lambda: resets,
     "breaks_off": lambda: breaks_off,
     "ends_early": lambda: ends_early,
+    "stalls": lambda: stalls,
     "broken_json": lambda: broken_json,
     "error_event": lambda: error_event,
     "floods": lambda: floods,
@@ -273,9 +308,10 @@ def _half(call: Call) -> Iterable[bytes]:
     return parts[:FIRST_EVENTS] if call.streamed else [parts[0][:20]]
 
 
-async def _reply(call: Call, reply: Reply) -> web.StreamResponse:
+async def reply(call: Call, said: Reply) -> web.StreamResponse:
+    """This answer, whole or as a stream."""
     response = await _begun(call)
-    for part in _parts(call, reply):
+    for part in _parts(call, said):
         await response.write(part)
     return response
 

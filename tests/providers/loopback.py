@@ -50,7 +50,7 @@ class Script:
 @dataclass
 class Loopback:
     """The provider. `bodies`, `paths` and `headers` are what it was sent, `calls` how often for each model; `asked` is
-    set by the first request.
+    set by the first request; `connections` are its peers' ports.
     """
 
     url: str = ""
@@ -60,6 +60,7 @@ class Loopback:
     calls: Counter[str] = field(default_factory=Counter)
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     scripts: dict[str, Script] = field(default_factory=dict)
+    connections: set[int] = field(default_factory=set)
 
     def behave(self, behaviour: Behaviour, model: str = ANY, times: int | None = None) -> None:
         """Behave so from now on, or so many times."""
@@ -84,11 +85,13 @@ class Loopback:
         return app
 
     async def _answer(self, wire: Wire, request: web.Request) -> web.StreamResponse:
+        assert request.transport
         body = await request.json()
         self.bodies.append(body)
         self.paths.append(request.path)
         self.headers.append(dict(request.headers))
         self.calls[body["model"]] += 1
+        self.connections.add(request.transport.get_extra_info("peername")[1])
         self.asked.set()
         script = self._script(body["model"])
         return await script.behaviour(Call(request, body, wire, script))

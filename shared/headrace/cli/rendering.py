@@ -27,7 +27,7 @@ def render(
     """Show exactly what a model would get, and about how many tokens it is."""
     (found,) = asyncio.run(resolve(DOMAINS["prompt"], ("Prompt",), (reference,)))
     spec = PromptSpec.model_validate(found.spec)
-    values = compile_variables(spec.variables).values(_given(var or (), spec.variables))
+    values = compile_variables(spec.variables).values(given_values(var or (), spec.variables))
     messages = rendered(spec.inline or (), values)
     tokens = estimated_input(messages)
     if as_json:
@@ -42,7 +42,7 @@ def render(
     console.print(f"{found}, about {tokens} tokens ({FORMULA})")
 
 
-def _given(pairs: Iterable[str], declared: Mapping[str, Variable]) -> dict[str, Any]:
+def given_values(pairs: Iterable[str], declared: Mapping[str, Variable]) -> dict[str, Any]:
     """Values by name. Raises HeadraceError for what is no name=value, or no JSON where it must be."""
     given: dict[str, Any] = {}
     for pair in pairs:

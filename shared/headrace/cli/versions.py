@@ -22,6 +22,7 @@ from headrace.cli.rendering import render
 from headrace.cli.resources import AllowMissing, catalog_of, dangling, resolve
 from headrace.cli.session import Json, actor, connected, plain, print_json
 from headrace.cli.text import printable, quoted
+from headrace.cli.trying import try_out
 from headrace.client import Seen
 from headrace.errors import NotFound
 from headrace.event import Event
@@ -60,6 +61,7 @@ def register(app: typer.Typer) -> None:
             group.command(command.__name__.strip("_"))(command(family))
         if name == "prompt":
             group.command()(render)
+            group.command("try")(try_out)
         if name == "model":
             group.command()(health)
         app.add_typer(group, name=name)
