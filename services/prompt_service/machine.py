@@ -2,17 +2,15 @@
 
 from collections.abc import Sequence
 
-from headrace.errors import BodyFault
 from headrace.event import Event
 from headrace.events import resource
 from headrace.machine import Context, Tick, Unreadable
-from headrace.resource import erasure
 from headrace.resource.machine import ResourceMachine
 from headrace.resource.state import State, refuse
 from headrace.topics import Domain, Topic
 from prompt_service import core
-from prompt_service.core import Prepared
 from prompt_service.ports import Store
+from prompt_service.preparation import BodyPreparation
 
 
 class PromptMachine(ResourceMachine):
@@ -21,25 +19,11 @@ class PromptMachine(ResourceMachine):
     findings: where workers tell which bodies they could not use.
     """
 
-    prepares = True
-
     def __init__(self, name: str, topics: Domain, findings: Topic, store: Store) -> None:
         super().__init__(name, topics, core.check)
         self.inputs = (topics.commands, findings)
         self._findings = findings
-        self._store = store
-
-    async def prepare(self, state: State, message: Event | Tick | Unreadable) -> Prepared:
-        """The body that a decision is about. Raises StoreUnavailable."""
-        try:
-            match message:
-                case resource.CreateVersion():
-                    return await self._read(state, message)
-                case Tick() if digest := erasure.next_digest(state):
-                    await self._store.destroy(state.name, digest)
-        except BodyFault as fault:
-            return fault
-        return None
+        self.preparation = BodyPreparation(store)
 
     def decide(self, state: State, message: Event | Tick | Unreadable, context: Context) -> Sequence[Event]:
         """As every resource; findings are noted as they are."""
@@ -57,13 +41,3 @@ class PromptMachine(ResourceMachine):
     def due(self, state: State) -> int | None:
         """When the next body is to be destroyed."""
         return state.due
-
-    async def _read(self, state: State, command: resource.CreateVersion) -> bytes | None:
-        """A new version's body; one that was erased is destroyed again, for somebody has just stored it."""
-        body = core.stored_body(state, command)
-        if body is None:
-            return None
-        if core.gone(state, body.sha256):
-            await self._store.destroy(state.name, body.sha256)
-            return None
-        return await self._store.get(state.name, body)

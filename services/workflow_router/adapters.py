@@ -39,7 +39,7 @@ class CatalogWorkflows:
         return self._named(started.workflow)
 
     def _named(self, name: str) -> CompiledWorkflow:
-        return self._compiled.get(name) or self.compile(self._catalog.resolve(("Workflow",), name))
+        return self._compiled.get(name) or self.compile(self._catalog.pinned("Workflow", *_parted(name)))
 
     def config(self, started: RunStarted, node: str) -> str:
         """A node's configuration as JSON, with what its run is pinned to in the place of references."""
@@ -47,19 +47,55 @@ class CatalogWorkflows:
 
     def _configured(self, workflow: str, pins: tuple[Pin, ...], node: str) -> str:
         here = self._named(workflow).nodes[node]
-        pinned = {reference.field: self._pinned(pins, reference) for reference in here.references}
-        return msgspec.json.encode({**here.spec.config, **pinned}).decode()
+        pinned = _Pinned(self._catalog, pins)
+        config = {**here.spec.config}
+        for reference in here.references:
+            config |= pinned.described(reference)
+        return msgspec.json.encode(config).decode()
 
-    def _pinned(self, pins: tuple[Pin, ...], reference: Reference) -> dict[str, Any]:
-        found = self._pin(pins, reference.kinds, reference.ref)
-        if found.kind != "ModelAlias":
-            return _described(found)
-        model = self._pin(pins, ("Model",), found.spec["model"])
-        return {**_described(model), "alias": {"name": found.name, "version": found.version}}
 
-    def _pin(self, pins: tuple[Pin, ...], kinds: tuple[str, ...], ref: str) -> Resolved:
-        pin = next(pin for pin in pins if pin.kind in kinds and pin.ref == ref)
-        return self._catalog.resolve((pin.kind,), f"{pin.name}@{pin.version}")
+class _Pinned:
+    """What a run's pins stand for, as its workers see it."""
+
+    def __init__(self, catalog: Catalog, pins: tuple[Pin, ...]) -> None:
+        self._catalog = catalog
+        self._pins = {(pin.kind, pin.ref): pin for pin in pins}
+
+    def described(self, reference: Reference) -> dict[str, Any]:
+        """The keys of a node's configuration that stand in the place of a reference."""
+        found = next(found for kind in reference.kinds if (found := self._find(kind, reference.ref)))
+        match found.kind:
+            case "Prompt":
+                return {reference.field: self._prompt(found)}
+            case "ModelAlias":
+                return self._alias(reference.field, found)
+        return {reference.field: _described(found), "fallbacks": []}
+
+    def _prompt(self, prompt: Resolved) -> dict[str, Any]:
+        uses = prompt.spec.get("uses", {}).items()
+        return {**_described(prompt), "uses": {name: self._prompt(self._one("Prompt", ref)) for name, ref in uses}}
+
+    def _alias(self, field: str, alias: Resolved) -> dict[str, Any]:
+        """The model behind an alias, and those that may take its place: what has no pin was retired."""
+        model = self._one("Model", alias.spec["model"])
+        found = (self._find("Model", ref) for ref in alias.spec.get("fallbacks", ()))
+        named = {"alias": {"name": alias.name, "version": alias.version}}
+        return {field: {**_described(model), **named}, "fallbacks": [_described(one) for one in found if one]}
+
+    def _one(self, kind: str, ref: str) -> Resolved:
+        found = self._find(kind, ref)
+        assert found, "a run pins everything that it refers to"
+        return found
+
+    def _find(self, kind: str, ref: str) -> Resolved | None:
+        pin = self._pins.get((kind, ref))
+        return self._catalog.pinned(kind, pin.name, pin.version) if pin else None
+
+
+def _parted(name: str) -> tuple[str, int]:
+    """The name and the version of name@version."""
+    name, _, version = name.partition("@")
+    return name, int(version)
 
 
 def _described(found: Resolved) -> dict[str, Any]:

@@ -27,7 +27,8 @@ LOOPS = re.compile(
 PURE = re.compile(
     r"\w+\.core(\..+)?|(model_invoke|projector|vector_search|workflow_router)\.(model|ports)|model_invoke\.(wire(\..+)?|redaction)"
     r"|headrace\.(workflow|expression|prompting|templating)(\..+)?"
-    r"|headrace\.resource\.(aggregate|approvals|catalog|content|erasure|model|naming|pointers|prompt|source|specs|state|versions)"
+    r"|headrace\.resource\.(aggregate|approvals|body|catalog|content|erasure|model|naming|pointers|prompt|prompt_faults)"
+    r"|headrace\.resource\.(source|specs|splits|state|versions)"
     r"|headrace\.(fault|nodes|json_schema|event|cloudevents|topics)|headrace\.machine\.model|headrace\.worker\.watermark"
 )
 """Rules, shapes and wire formats: the same arguments have the same result, everywhere and always."""

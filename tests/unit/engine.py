@@ -60,8 +60,11 @@ class Shelf:
 
     def put(self, kind: str, name: str, spec: Mapping[str, Any], pointer: str | None = "production") -> None:
         """Create a version and move a pointer to it."""
-        command = resource.CreateVersion(kind=kind, spec=json.dumps(spec), pointer=pointer)
-        state = self._states.get(name) or self._machine.initial(name)
+        self.change(name, resource.CreateVersion(kind=kind, spec=json.dumps(spec), pointer=pointer))
+
+    def change(self, name: str, command: Event) -> None:
+        """Carry out a command, which must not be refused."""
+        state = self.state(name)
         for event in self._machine.decide(state, command, context(name)):
             assert not isinstance(event, resource.ChangeRefused), event.message
             state = self._machine.evolve(state, event)
@@ -69,6 +72,17 @@ class Shelf:
                 assert entry
                 self._entries[f"{name}/{part}" if part else name] = entry
         self._states[name] = state
+
+    def state(self, name: str) -> State:
+        """What the rules see of a resource."""
+        return self._states.get(name) or self._machine.initial(name)
+
+    def restored(self, name: str) -> State:
+        """What another owner of its partition would see."""
+        entries = {
+            key.partition("/")[2]: entry for key, entry in self._entries.items() if key.partition("/")[0] == name
+        }
+        return self._machine.restore(name, entries)
 
     def put_unchecked(self, name: str, spec: Mapping[str, Any]) -> None:
         """A workflow as an older Headrace, which checked less, may have left it."""

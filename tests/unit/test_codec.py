@@ -14,7 +14,7 @@ from headrace.errors import LONGEST_REASON, RegistryUnavailable, Undecodable
 from headrace.events import run
 from headrace.testing import MemoryRegistry
 from headrace.topics import RUN_EVENTS, RUN_REQUESTS
-from workflow_router.core.start import refuse
+from workflow_router.core.refusal import refuse
 
 START = run.StartRun(workflow="w", input="{}", labels={"team": "a"})
 

@@ -1,6 +1,8 @@
 """The rules of a run, pure: decide what happens because of a message, evolve the state by what happened.
 
 start.py     a request becomes a run, or a refusal
+refusal.py   how a request is refused
+pins.py      what a run is bound to
 progress.py  outcomes and time move a run on, to its one end
 outcome.py   outcomes that can't be right
 values.py    what expressions see of a run
@@ -16,7 +18,8 @@ from headrace.topics import RUN_REQUESTS
 from headrace.workflow import InvalidWorkflow
 from workflow_router.core.evolve import evolve, linked
 from workflow_router.core.progress import Progress, end_of
-from workflow_router.core.start import refuse, start
+from workflow_router.core.refusal import refuse
+from workflow_router.core.start import start
 from workflow_router.model import ABSENT, ENDED, RunState, shortened
 from workflow_router.ports import Workflows
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from headrace import changes
 from headrace.changes import Moved
+from headrace.cli.erasure import erase
 from headrace.cli.health import health
 from headrace.cli.hops import clock
 from headrace.cli.rendering import render
@@ -61,6 +62,7 @@ def register(app: typer.Typer) -> None:
             group.command(command.__name__.strip("_"))(command(family))
         if name == "prompt":
             group.command()(render)
+            group.command()(erase)
             group.command("try")(try_out)
         if name == "model":
             group.command()(health)

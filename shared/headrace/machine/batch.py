@@ -15,7 +15,7 @@ from headrace.errors import Undecodable
 from headrace.event import Event
 from headrace.events.control import Position
 from headrace.kafka import ORIGIN_HEADER, dead_letter, partition_of, place_of
-from headrace.machine.model import POSITION_KEY, Context, Machine, Message, Received, S, Tick, Unreadable
+from headrace.machine.model import POSITION_KEY, Context, Machine, Message, Preparation, Received, S, Tick, Unreadable
 from headrace.outbox import Outbox
 from headrace.topics import LARGEST_MESSAGE, Topic
 
@@ -128,15 +128,15 @@ class Batch(Generic[S]):
         for message, context in self._ticks():
             self._decide(message, context)
 
-    async def consume_prepared(self, records: Iterable[ConsumerRecord]) -> None:
-        """As `consume`, for a machine that prepares."""
+    async def consume_prepared(self, records: Iterable[ConsumerRecord], preparation: Preparation[S]) -> None:
+        """As `consume`, with a preparation before each decision."""
         for message, context in self._messages(records):
-            await self._prepare(message, context)
+            await self._decide_prepared(message, context, preparation)
 
-    async def tick_prepared(self) -> None:
-        """As `tick`, for a machine that prepares."""
+    async def tick_prepared(self, preparation: Preparation[S]) -> None:
+        """As `tick`, with a preparation before each decision."""
         for message, context in self._ticks():
-            await self._prepare(message, context)
+            await self._decide_prepared(message, context, preparation)
 
     def close(self) -> None:
         """Put the changed state entries and the position into the outbox."""
@@ -195,8 +195,8 @@ class Batch(Generic[S]):
         self.outbox.add(*letter)
         self.poisoned += 1
 
-    async def _prepare(self, message: Message, context: Context) -> None:
-        prepared = await self._machine.prepare(self._state(context.key), message)
+    async def _decide_prepared(self, message: Message, context: Context, preparation: Preparation[S]) -> None:
+        prepared = await preparation.prepare(self._state(context.key), message)
         self._decide(message, context._replace(prepared=prepared))
 
     def _state(self, key: str) -> S:

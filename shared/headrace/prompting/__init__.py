@@ -1,6 +1,7 @@
 """A prompt and values become the messages that a model gets. Pure.
 
 loaded.py     a prompt as a run is bound to it, with its body, and with the prompts that it uses
+uses.py       what keeps a prompt from using another one
 variables.py  what is given against what is declared: missing, unknown, mistyped
 images.py     variables to the images that a message shows
 rendering.py  templates to messages
@@ -8,9 +9,10 @@ messages.py   messages, and about how many tokens they are
 """
 
 from headrace.prompting.images import MOST_IMAGES
-from headrace.prompting.loaded import Loaded, PinnedPrompt, assemble, uses_faults
+from headrace.prompting.loaded import Loaded, PinnedPrompt, assemble
 from headrace.prompting.messages import FORMULA, ChatMessage, estimated_input, estimated_tokens, rendered
 from headrace.prompting.rendering import render_prompt
+from headrace.prompting.uses import misused
 from headrace.prompting.variables import MOST_FAULTS, Variables, compile_variables, why_not
 
 __all__ = [
@@ -25,8 +27,8 @@ __all__ = [
     "compile_variables",
     "estimated_input",
     "estimated_tokens",
+    "misused",
     "render_prompt",
     "rendered",
-    "uses_faults",
     "why_not",
 ]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pydantic import BaseModel, ConfigDict
 
 from headrace.errors import NodeError
-from headrace.fault import Fault
 from headrace.json_schema import SchemaFault
+from headrace.prompting.uses import why_not_used
 from headrace.prompting.variables import Variables, compile_variables
 from headrace.resource.prompt import Message, PromptSpec
 
@@ -50,7 +50,7 @@ def assemble(pinned: PinnedPrompt, messages: Sequence[Message], uses: Mapping[st
     except SchemaFault as error:
         raise NodeError("config_invalid", f"the prompt {pinned}: {error!s:.500}") from error
     loaded = Loaded(str(pinned), pinned.spec, tuple(messages), variables, uses)
-    faults = [*_not_pinned(loaded), *(fault.message for name in uses for fault in uses_faults(loaded, name))]
+    faults = [*_not_pinned(loaded), *_misused(loaded)]
     if faults:
         raise NodeError("uses_invalid", "; ".join(faults))
     return loaded
@@ -61,14 +61,7 @@ def _not_pinned(loaded: Loaded) -> Iterator[str]:
         yield f"{loaded.title} uses {loaded.spec.uses[name]} as {name}, which the run is not bound to"
 
 
-def uses_faults(loaded: Loaded, name: str) -> Iterator[Fault]:
-    """What keeps a prompt from using another: variables that it can't give, and images."""
-    used, path = loaded.uses[name], ("uses", name)
-    for variable, declared in used.spec.variables.items():
-        if declared.mandatory and variable not in loaded.spec.variables:
-            needs = f"{loaded.title} uses {used.title}, which needs the variable {variable}"
-            yield Fault("variables_missing", path, f"{needs}; declare it in {loaded.title}")
-    if any(message.images for message in used.messages):
-        yield Fault(
-            "images_used", path, f"{loaded.title} uses {used.title}, which shows images; only its text can be used"
-        )
+def _misused(loaded: Loaded) -> Iterator[str]:
+    for used in loaded.uses.values():
+        if reason := why_not_used(loaded.title, loaded.spec, used.title, used.spec, used.messages):
+            yield reason

@@ -26,8 +26,8 @@ class BodyInvalid(HeadraceError):
 def body_of(spec: Mapping[str, Any]) -> bytes | None:
     """What is stored in the place of a spec's text or messages: the messages' canonical JSON. None without either."""
     if spec.get("text") is not None:
-        return canonical([{"role": "user", "template": spec["text"]}]).encode()
-    return None if spec.get("messages") is None else canonical(spec["messages"]).encode()
+        return canonical([{"role": "user", "template": spec["text"]}]).encode(errors="replace")
+    return None if spec.get("messages") is None else canonical(spec["messages"]).encode(errors="replace")
 
 
 def must_be_stored(spec: Mapping[str, Any], body: bytes) -> bool:

@@ -10,6 +10,8 @@ from headrace.event import Event
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.fault import did_you_mean
 from headrace.resource.naming import LATEST, REFERENCE, VERSION
+from headrace.resource.splits import chosen
+from headrace.resource.state import ACTIVE
 
 DEFAULT_POINTER = "production"
 LONGEST_REFERENCE = 127
@@ -26,6 +28,7 @@ class Resolved:
     version: int
     digest: str
     spec: Mapping[str, Any]
+    status: str = ACTIVE
 
     def __str__(self) -> str:
         """`name@version`."""
@@ -35,8 +38,15 @@ class Resolved:
 class Resolver(Protocol):
     """What turns references into versions."""
 
-    def resolve(self, kinds: tuple[str, ...], ref: str) -> Resolved:
-        """The version that `name`, `name@7`, `name@production` or `name@latest` means now. Raises NotFound."""
+    def resolve(self, kinds: tuple[str, ...], ref: str, sticky: str | None = None) -> Resolved:
+        """The version that `name`, `name@7`, `name@production` or `name@latest` means now, for new runs.
+
+        sticky: equal ones get equal versions of a pointer that splits traffic; without one the pointer's own. Raises
+        NotFound, also for a version that is retired or erased.
+        """
+
+    def find(self, kinds: tuple[str, ...], ref: str, sticky: str | None = None) -> Resolved:
+        """As `resolve`, whatever the version's status is. Raises NotFound."""
 
 
 class Catalog:
@@ -46,19 +56,62 @@ class Catalog:
         self._entries = entries
         self._specs: dict[str, Mapping[str, Any]] = {}
 
-    def resolve(self, kinds: tuple[str, ...], ref: str) -> Resolved:
-        """The version that a reference means now; a bare name means name@production. Raises NotFound."""
+    def resolve(self, kinds: tuple[str, ...], ref: str, sticky: str | None = None) -> Resolved:
+        """The version that a reference means for new runs; a bare name means name@production. See Resolver."""
+        found = self.find(kinds, ref, sticky)
+        if found.status != ACTIVE:
+            message = f"{found.kind} {found} is {found.status}, no new run may use it; name another version"
+            raise NotFound(f"{_code(found.kind)}_version_{found.status}", message)
+        return found
+
+    def find(self, kinds: tuple[str, ...], ref: str, sticky: str | None = None) -> Resolved:
+        """As `resolve`, whatever the version's status is; see Resolver."""
         if len(ref) > LONGEST_REFERENCE or not REFERENCE.fullmatch(ref):
             hint = "write name, name@7, name@production or name@latest"
             raise NotFound(f"{_code(kinds[-1])}_not_found", f"{ref!r:.80} is no reference: {hint}")
         name, _, wanted = ref.partition("@")
         kind, head = self._head(kinds, name)
-        version = _version(kind, name, head, wanted or DEFAULT_POINTER)
-        found = self._entries[kind].get(f"{name}/{version}")
-        if not isinstance(found, ResourceVersion):
+        version = self._version(name, head, wanted or DEFAULT_POINTER, sticky)
+        found = self._entry(kind, name, version)
+        if found is None:
             known = f"{name} has versions 1 to {head.latest}"
             raise NotFound(f"{_code(kind)}_version_not_found", f"no version {version} of {kind} {name}: {known}")
-        return Resolved(kind, ref, name, version, found.digest, self._spec(found))
+        return self._resolved(found, name, ref)
+
+    def pinned(self, kind: str, name: str, version: int) -> Resolved:
+        """A version that a run is bound to, whatever its status is by now. Raises NotFound if it never was."""
+        found = self._entry(kind, name, version)
+        if found is None:
+            raise NotFound(f"{_code(kind)}_version_not_found", f"no version {version} of {kind} {name!r:.80}")
+        return self._resolved(found, name, f"{name}@{version}")
+
+    def _entry(self, kind: str, name: str, version: int) -> ResourceVersion | None:
+        found = self._entries[kind].get(f"{name}/{version}")
+        return found if isinstance(found, ResourceVersion) else None
+
+    def _resolved(self, found: ResourceVersion, name: str, ref: str) -> Resolved:
+        return Resolved(found.kind, ref, name, found.version, found.digest, self._spec(found), found.status)
+
+    def _version(self, name: str, head: ResourceHead, wanted: str, sticky: str | None) -> int:
+        if number := VERSION.fullmatch(wanted):
+            return int(number[1])
+        if wanted == LATEST:
+            return self._newest(name, head)
+        if sticky is not None and (split := head.splits.get(wanted)):
+            return chosen(split, head.kind, name, wanted, sticky)
+        if wanted in head.pointers:
+            return head.pointers[wanted]
+        known = ", ".join(sorted(head.pointers)) or "none"
+        message = f"{head.kind} {name} has no pointer {wanted!r:.80} (its pointers: {known}); name one, or a version"
+        raise NotFound(f"{_code(head.kind)}_pointer_not_found", message)
+
+    def _newest(self, name: str, head: ResourceHead) -> int:
+        """The newest version that new runs may use; the newest of all if there is none."""
+        for version in range(head.latest, 0, -1):
+            found = self._entry(head.kind, name, version)
+            if found and found.status == ACTIVE:
+                return version
+        return head.latest
 
     def _head(self, kinds: tuple[str, ...], name: str) -> tuple[str, ResourceHead]:
         for kind in kinds:
@@ -73,18 +126,6 @@ class Catalog:
         if found.digest not in self._specs:
             self._specs[found.digest] = json.loads(found.spec)
         return self._specs[found.digest]
-
-
-def _version(kind: str, name: str, head: ResourceHead, wanted: str) -> int:
-    if number := VERSION.fullmatch(wanted):
-        return int(number[1])
-    if wanted == LATEST:
-        return head.latest
-    if wanted in head.pointers:
-        return head.pointers[wanted]
-    known = ", ".join(sorted(head.pointers)) or "none"
-    message = f"{kind} {name} has no pointer {wanted!r:.80} (its pointers: {known}); name one, or a version"
-    raise NotFound(f"{_code(kind)}_pointer_not_found", message)
 
 
 def _is_head(entry: Event, kinds: tuple[str, ...]) -> bool:

@@ -1,0 +1,87 @@
+"""What a run is bound to: what its workflow refers to, and what that refers to in turn."""
+
+from headrace.events.run import Pin
+from headrace.resource.catalog import Resolved, Resolver
+from headrace.resource.state import ACTIVE
+from headrace.workflow import CompiledWorkflow
+from workflow_router.core.refusal import Refused
+
+DEEPEST_USES = 8
+"""Levels of prompts that use prompts."""
+MOST_USES = 64
+"""Prompts that one prompt leads to, each counted as often as it is used: a worker gets them all in full."""
+
+
+def pins_of(workflow: Resolved, compiled: CompiledWorkflow, resolver: Resolver, sticky: str) -> tuple[Pin, ...]:
+    """One pin for each reference, the workflow's own first; equal sticky keys are bound to equal versions.
+
+    Raises NotFound, and Refused: model_retired, prompt_reference_cycle, prompt_references_too_many.
+    """
+    pins = _Pins(resolver, sticky)
+    pins.add(workflow)
+    for node in compiled.nodes.values():
+        for reference in node.references:
+            pins.follow(reference.kinds, reference.ref)
+    return tuple(pins.found.values())
+
+
+class _Pins:
+    """Pins by kind and reference, in the order in which they were found."""
+
+    def __init__(self, resolver: Resolver, sticky: str) -> None:
+        self._resolver = resolver
+        self._sticky = sticky
+        self._uses = 0
+        self.found: dict[tuple[str, str], Pin] = {}
+
+    def add(self, found: Resolved) -> None:
+        self.found[found.kind, found.ref] = Pin(
+            kind=found.kind, ref=found.ref, name=found.name, version=found.version, digest=found.digest
+        )
+
+    def follow(self, kinds: tuple[str, ...], ref: str) -> None:
+        """What a node refers to."""
+        found = self._resolver.resolve(kinds, ref, self._sticky)
+        match found.kind:
+            case "Prompt":
+                self._uses = 0
+                self._prompt(found, ())
+            case "ModelAlias":
+                self.add(found)
+                self._model(self._resolver.resolve(("Model",), found.spec["model"], self._sticky))
+                for fallback in found.spec.get("fallbacks", ()):
+                    self._fallback(fallback)
+            case _:
+                self._model(found)
+
+    def _model(self, model: Resolved) -> None:
+        if _retired(model):
+            raise Refused("model_retired", f"the model {model} is retired; name another, or move the alias to one")
+        self.add(model)
+
+    def _fallback(self, ref: str) -> None:
+        """One that is retired is left out: the others may still help."""
+        model = self._resolver.find(("Model",), ref, self._sticky)
+        if not _retired(model):
+            self.add(model)
+
+    def _prompt(self, prompt: Resolved, chain: tuple[str, ...]) -> None:
+        """A prompt and those that it uses. `chain`: the prompts that led here."""
+        here = str(prompt)
+        self._check(here, chain)
+        self.add(prompt)
+        for ref in prompt.spec.get("uses", {}).values():
+            self._prompt(self._resolver.resolve(("Prompt",), ref, self._sticky), (*chain, here))
+
+    def _check(self, here: str, chain: tuple[str, ...]) -> None:
+        if here in chain:
+            circle = " → ".join((*chain[chain.index(here) :], here))
+            raise Refused("prompt_reference_cycle", f"prompts use each other in a circle: {circle}")
+        self._uses += 1
+        if len(chain) > DEEPEST_USES or self._uses > MOST_USES:
+            most = f"at most {DEEPEST_USES} levels and {MOST_USES} prompts are allowed"
+            raise Refused("prompt_references_too_many", f"{chain[0]} uses too many prompts: {most}")
+
+
+def _retired(model: Resolved) -> bool:
+    return model.status != ACTIVE or model.spec.get("status") == "retired"

@@ -1,0 +1,24 @@
+"""Which version of a split a key gets: the same key the same version, many keys by weight. Pure."""
+
+import hashlib
+from collections.abc import Sequence
+
+from headrace.events.resource import Share
+
+_BYTES = 8
+"""Of a digest: enough that shares of any weights come out even."""
+
+
+def chosen(split: Sequence[Share], *key: str) -> int:
+    """The version that a key gets; its parts together are the key.
+
+    A key is a point between 0 and 1, and shares lie there side by side, the last one first: while the last share
+    grows, nobody who has its version loses it.
+    """
+    digest = hashlib.sha256("/".join(key).encode()).digest()
+    point = int.from_bytes(digest[:_BYTES], "big") * sum(share.weight for share in split) >> 8 * _BYTES
+    for share in reversed(split):
+        if point < share.weight:
+            return share.version
+        point -= share.weight
+    raise AssertionError("a point lies below the sum of the weights")
