@@ -5,6 +5,7 @@ from typing import Any
 
 from headrace.announcer import Announcer
 from headrace.bodies import Bodies, BodyStore, StoreSettings
+from headrace.budgets.active import active_budgets
 from headrace.codec import Codec
 from headrace.event import Event
 from headrace.journal import Journal
@@ -12,6 +13,7 @@ from headrace.resource.catalog import Catalog
 from headrace.service import Service, open_codec
 from headrace.table import Table
 from headrace.topics import (
+    BUDGET_STATE,
     CONTROL_POSITIONS,
     MODEL_CALLS,
     MODEL_HEALTH,
@@ -27,7 +29,8 @@ from model_invoke.adapters import HttpChat, http_client
 from model_invoke.breakers import Breakers
 from model_invoke.calling import Providers
 from model_invoke.job import ModelInvokeJob
-from model_invoke.paying import NoBudgets, Patient
+from model_invoke.ledger import Ledger
+from model_invoke.paying import Patient
 from model_invoke.rates import Rates
 from model_invoke.settings import ModelInvokeSettings
 
@@ -46,13 +49,15 @@ async def start(service: Service, settings: ModelInvokeSettings, environment: Ma
     service.on_stop(http.aclose)
     announcer = await _announcer(service, settings, codec)
     breakers = Breakers(settings.breaker, service.instance, announcer.tell)
-    models = _table(service, settings, codec, MODEL_STATE)
+    models, budgets = (_table(service, settings, codec, topic) for topic in (MODEL_STATE, BUDGET_STATE))
     health = _table(service, settings, codec, MODEL_HEALTH, breakers.follow)
-    providers = Providers(HttpChat(http, environment), breakers, Rates(), Patient(NoBudgets()), announcer)
+    ledger = Ledger(settings.database_url, lambda: active_budgets(budgets.entries))
+    service.on_stop(ledger.close)
+    providers = Providers(HttpChat(http, environment), breakers, Rates(), Patient(ledger), announcer)
     bodies = Bodies(BodyStore(StoreSettings()))
     job = ModelInvokeJob(providers, bodies, Catalog({"Model": models.entries, "ModelAlias": models.entries}))
     worker = Worker("model_invoke", REQUESTS, NODE_OUTCOMES, job, settings.concurrency, journal)
-    _work(service, (health, models), run_worker(worker, codec, settings.kafka, service))
+    _work(service, (health, models, budgets), run_worker(worker, codec, settings.kafka, service))
 
 
 async def _announcer(service: Service, settings: ModelInvokeSettings, codec: Codec) -> Announcer:

@@ -1,4 +1,4 @@
-"""Who pays for calls: the ledger, which is waited for while it is away, or nobody."""
+"""Who pays for calls: the ledger, which is waited for while it is away."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -31,18 +31,6 @@ class Patient:
     async def settle(self, reservation: Reservation, cost: Decimal) -> Sequence[Charge]:
         """See the port."""
         return await _insisting(partial(self._budgets.settle, reservation, cost))
-
-
-class NoBudgets:
-    """Every call is allowed and nobody pays."""
-
-    async def reserve(self, facts: Facts, worst: Decimal, currency: str, now: int) -> Reservation:
-        """Nothing is held."""
-        return Reservation(facts.id)
-
-    async def settle(self, reservation: Reservation, cost: Decimal) -> Sequence[Charge]:
-        """Nothing is charged."""
-        return ()
 
 
 async def _insisting(step: Callable[[], Awaitable[T]]) -> T:

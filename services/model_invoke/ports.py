@@ -78,10 +78,11 @@ class Facts(NamedTuple):
 
 
 class Reservation(NamedTuple):
-    """Money that is held for a call. warnings: budgets that only warn, in words."""
+    """Money that is held for a call. warnings: budgets that only warn, in words. held: whether any budget pays."""
 
     id: str
     warnings: Sequence[str] = ()
+    held: bool = True
 
 
 class OverBudget(HeadraceError):
@@ -100,10 +101,16 @@ class Budgets(Protocol):
     """Who pays for calls."""
 
     async def reserve(self, facts: Facts, worst: Decimal, currency: str, now: int) -> Reservation:
-        """Hold the most that a call can cost in every budget that pays for it, or in none. Raises OverBudget."""
+        """Hold the most that a call can cost in every budget that pays for it, or in none.
+
+        now: epoch milliseconds. Repeated, it holds nothing more. Raises OverBudget, and JournalUnavailable.
+        """
 
     async def settle(self, reservation: Reservation, cost: Decimal) -> Sequence[Charge]:
-        """Charge what the call did cost, 0 if nothing, and give back the rest. Repeated, it changes nothing."""
+        """Charge what the call did cost, 0 if nothing, and give back the rest. Repeated, it changes nothing.
+
+        Raises JournalUnavailable.
+        """
 
 
 class Announcer(Protocol):

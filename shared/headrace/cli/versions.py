@@ -16,6 +16,7 @@ from rich.table import Table
 
 from headrace import changes
 from headrace.changes import Moved
+from headrace.cli import budgets
 from headrace.cli.erasure import erase
 from headrace.cli.health import health
 from headrace.cli.hops import clock
@@ -66,6 +67,8 @@ def register(app: typer.Typer) -> None:
             group.command("try")(try_out)
         if name == "model":
             group.command()(health)
+        if name == "budget":
+            budgets.register(group)
         app.add_typer(group, name=name)
 
 
