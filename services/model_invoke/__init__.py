@@ -5,8 +5,10 @@ out    node.outcomes
 state  the call journal in Postgres
 rule   a call that has been answered is never made again; one that may have been made follows the node's `on_ambiguous`
 
-    core/        plan and interpret, pure
-    openai.py    the OpenAI-compatible wire format, pure
-    adapters.py  the provider over HTTP
-    job.py       both halves around the port
+    core/         plan and interpret, pure
+    wire/         providers' formats, pure
+    exchange.py   one request and its answer, bounded
+    redaction.py  no credential leaves with what a provider says
+    adapters.py   providers over HTTP
+    job.py        both halves around the port
 """

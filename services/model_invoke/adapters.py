@@ -1,26 +1,23 @@
 """Providers over HTTP."""
 
 import asyncio
-import json
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import httpx
 from pydantic import ValidationError
 
 from headrace.errors import NodeError
 from headrace.resource.model import Endpoint, Secret
-from model_invoke import openai
+from model_invoke.exchange import Exchange
 from model_invoke.model import ChatRequest, Completion
 from model_invoke.ports import Heard, ProviderFault
+from model_invoke.redaction import Redaction
+from model_invoke.wire import FORMATS, refusal
 
 CONNECT_S = 5.0
 KEEP_S = 30.0
 """How long an idle connection is kept: less than what servers and balancers keep theirs."""
-LARGEST_ANSWER = 4_194_304
-"""Bytes of an answer that are read."""
-REDACTED = "[credential]"
 
 
 def http_client(connections: int) -> httpx.AsyncClient:
@@ -29,8 +26,8 @@ def http_client(connections: int) -> httpx.AsyncClient:
     return httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(None, connect=CONNECT_S))
 
 
-class OpenAIChat:
-    """Any provider that speaks the OpenAI-compatible chat completions API.
+class HttpChat:
+    """Any provider whose format is known.
 
     environment: the variables that models may refer to, for base URLs and credentials.
     """
@@ -41,36 +38,27 @@ class OpenAIChat:
 
     async def complete(self, request: ChatRequest, timeout_s: float, heard: Heard | None = None) -> Completion:
         """See the port."""
-        exchange = _Exchange(self._credential(request.credential))
-        sending = self._request(request, exchange)
-        where = f"the provider at {sending.url.netloc.decode()}"
+        credential = self._credential(request.credential)
+        redact = Redaction(credential)
+        exchange = Exchange(FORMATS[request.provider], redact, heard)
+        sending = self._sending(request, credential, exchange, streamed=heard is not None)
         try:
             async with asyncio.timeout(timeout_s):
                 answer, body = await exchange.read(self._http, sending)
-        except TimeoutError as error:
-            message = f"{where} did not answer within {timeout_s:.1f} s"
-            raise ProviderFault("provider_timeout", message, worked=exchange.sent) from error
-        except httpx.ConnectTimeout as error:
-            raise ProviderFault(
-                "provider_timeout", f"{where} did not take a connection in {CONNECT_S:.0f} s"
-            ) from error
-        except httpx.DecodingError as error:
-            raise ProviderFault(
-                "provider_answer_invalid", f"{where} answered what can't be read", worked=True
-            ) from error
-        except httpx.TransportError as error:
-            said = exchange.redact(str(error) or type(error).__name__)
-            message = f"{where} broke off: {said}" if exchange.sent else f"{where} does not answer: {said}"
-            raise ProviderFault("provider_unavailable", message, worked=exchange.succeeding) from error
+        except (TimeoutError, httpx.RequestError) as error:
+            if exchange.finished:
+                return exchange.completion()
+            where = f"the provider at {sending.url.netloc.decode()}"
+            raise _broken(error, exchange, where, timeout_s, redact) from error
         if answer.is_success:
-            return openai.completion(body, answer.headers.get("content-type", ""), exchange.redact)
-        raise openai.refusal(answer.status_code, answer.headers, body, exchange.redact)
+            return exchange.completion(body, answer.headers.get("content-type", ""))
+        raise refusal(request.model, answer.status_code, answer.headers, body, redact, time.time())
 
-    def _request(self, request: ChatRequest, exchange: "_Exchange") -> httpx.Request:
-        headers = {"Authorization": f"Bearer {exchange.credential}"} if exchange.credential else {}
+    def _sending(self, request: ChatRequest, credential: str, exchange: Exchange, *, streamed: bool) -> httpx.Request:
+        wire = FORMATS[request.provider]
         extensions = {"trace": exchange.trace, "timeout": self._http.timeout.as_dict()}
-        url = _url(self._base_url(request.endpoint).rstrip("/") + openai.PATH)
-        body = openai.request_body(request)
+        url = _url(wire.url(self._base_url(request.endpoint).rstrip("/")))
+        body, headers = wire.body(request, streamed=streamed), wire.headers(credential)
         return self._http.build_request("POST", url, json=body, headers=headers, extensions=extensions)
 
     def _base_url(self, endpoint: Endpoint) -> str:
@@ -98,42 +86,20 @@ class OpenAIChat:
         )
 
 
-@dataclass
-class _Exchange:
-    """One request and its answer, and how far they came."""
-
-    credential: str
-    sent: bool = False
-    succeeding: bool = False
-
-    async def read(self, http: httpx.AsyncClient, request: httpx.Request) -> tuple[httpx.Response, bytes]:
-        """The answer and its body. Raises ProviderFault for one that does not end."""
-        answer = await http.send(request, stream=True)
-        try:
-            self.succeeding = answer.is_success
-            body = bytearray()
-            async for chunk in answer.aiter_bytes():
-                body += chunk
-                if len(body) > LARGEST_ANSWER:
-                    raise ProviderFault(
-                        "provider_answer_invalid",
-                        f"the answer has more than {LARGEST_ANSWER} bytes",
-                        worked=answer.is_success,
-                    )
-            return answer, bytes(body)
-        finally:
-            await answer.aclose()
-
-    async def trace(self, event: str, _: Mapping[str, Any]) -> None:
-        """Note when the request has left: httpcore tells of each step."""
-        self.sent = self.sent or event.endswith("send_request_body.complete")
-
-    def redact(self, text: str) -> str:
-        """The text without the credential."""
-        if not self.credential:
-            return text
-        escaped = json.dumps(self.credential)[1:-1]  # as it stands in JSON
-        return text.replace(self.credential, REDACTED).replace(escaped, REDACTED)
+def _broken(error: Exception, exchange: Exchange, where: str, timeout_s: float, redact: Redaction) -> ProviderFault:
+    """The fault of an exchange that came to no end."""
+    match error:
+        case TimeoutError():
+            message = f"{where} did not answer within {timeout_s:.1f} s"
+            return ProviderFault("provider_timeout", message, worked=exchange.sent)
+        case httpx.ConnectTimeout():
+            message = f"{where} did not take a connection in {CONNECT_S:.0f} s"
+            return ProviderFault("provider_timeout", message)
+        case httpx.DecodingError():
+            return ProviderFault("provider_answer_invalid", f"{where} answered what can't be read", worked=True)
+    said = redact(str(error) or type(error).__name__)
+    message = f"{where} broke off: {said}" if exchange.sent else f"{where} does not answer: {said}"
+    return ProviderFault("provider_unavailable", message, worked=exchange.succeeding)
 
 
 def _url(text: str) -> httpx.URL:

@@ -140,14 +140,18 @@ class Client:
         order = {topic.name: number for number, topic in enumerate(topics)}
         return sorted([seen async for seen in self.read(*topics, key=key)], key=lambda one: order[one.topic])
 
-    async def read(self, *topics: Topic, key: str | None = None) -> AsyncGenerator[Seen, None]:
+    async def read(self, *topics: Topic, key: str | None = None, since: int = 0) -> AsyncGenerator[Seen, None]:
         """All committed records up to the end as it is now, one after the other, for what is too much to be kept.
 
-        The end is a position, not a last record: the markers of transactions occupy offsets.
+        since: epoch milliseconds; records that were written before are left out. The end is a position, not a last
+        record: the markers of transactions occupy offsets.
         """
         async with self._consumer(topics, key) as (consumer, places):
             ends = dict(await consumer.end_offsets(places))
-            consumer.assign(places)
+            if since:
+                await _assign(consumer, places, since)
+            else:
+                consumer.assign(places)
             while ends := {place: end for place, end in ends.items() if await consumer.position(place) < end}:
                 for seen in await self._poll(consumer, topics, key, CATCH_UP_MS):
                     yield seen

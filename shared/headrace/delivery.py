@@ -2,15 +2,19 @@
 
 import asyncio
 
+import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from headrace.kafka import BATCH_BYTES, LARGEST_REQUEST, KafkaSettings, close_producer
 from headrace.outbox import Outbox
+from headrace.waiting import RETRY_S, stopped_within
 
 SEND_S = 60.0
 """Seconds for what is sent at once; a broker that closes the connection at a request is asked again for ever."""
 CLOSE_S = 3.0
+
+_log = structlog.get_logger(__name__)
 
 
 class Delivery:
@@ -47,6 +51,18 @@ class Delivery:
         except (KafkaError, TimeoutError):
             await self._replace(producer)
             raise
+
+    async def send_in_time(self, outbox: Outbox, stopping: asyncio.Event) -> bool:
+        """Send everything, and try again while Kafka is away; false when told to stop before it has arrived."""
+        while True:
+            try:
+                await self.send(outbox)
+            except (KafkaError, TimeoutError) as error:
+                _log.warning("waiting", what="kafka", error=str(error) or type(error).__name__)
+            else:
+                return True
+            if await stopped_within(stopping, RETRY_S):
+                return False
 
     async def _replace(self, failed: AIOKafkaProducer) -> None:
         """Start a new producer, once for all who saw this one fail; it still sends what others have given it."""

@@ -4,7 +4,7 @@
     ├── Undecodable           poison: the record can never be read; it goes to the dead letters
     ├── RegistryUnavailable   the schema registry does not answer; try again, never poison
     ├── RegistryRefused       the schema registry refuses a schema, such as a breaking change
-    ├── JournalUnavailable    Postgres, which holds the call journal, does not answer; try again
+    ├── JournalUnavailable    Postgres, with the call journal and the ledger, does not answer; try again
     ├── StoreUnavailable      the object store, which holds bodies of prompts, does not answer; try again
     ├── BodyFault             a stored body is missing, was tampered with, or is refused
     ├── KafkaUnavailable      the broker does not answer, or does not take a record; try again
@@ -43,7 +43,7 @@ class RegistryRefused(HeadraceError):
 
 
 class JournalUnavailable(HeadraceError):
-    """The call journal does not answer; nothing was lost, try again."""
+    """The call journal or the ledger of budgets does not answer; nothing was lost, try again."""
 
 
 class StoreUnavailable(HeadraceError):

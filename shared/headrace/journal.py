@@ -6,8 +6,8 @@ owner of a pending call is alive, without clocks or heartbeats.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ import msgspec
 
 from headrace.errors import JournalUnavailable, NodeError
 from headrace.events.run import Call, Usage
-from headrace.sql import Session, is_away, load_queries
+from headrace.sql import load_queries, reaching
 from headrace.waiting import stopped_within
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ HOLD_S = 1.0
 CONNECT_S = 5.0
 TIMEOUT_S = 10.0
 """For one statement."""
+WHAT = "the call journal"
 LOCK_CLASS = 0x48_52
 """First key of our advisory locks."""
 
@@ -187,9 +188,9 @@ class Journal:
     async def _connection(self) -> "AsyncIterator[PoolConnectionProxy[asyncpg.Record]]":
         """A connection, while the lock is held. Raises JournalUnavailable."""
         pool = await self._open()
-        with _reaching():
+        with reaching(WHAT):
             async with pool.acquire() as connection:
-                with _reaching(connection):
+                with reaching(WHAT, connection):
                     yield connection
 
     async def _open(self) -> "asyncpg.Pool[asyncpg.Record]":
@@ -198,7 +199,7 @@ class Journal:
         Raises JournalUnavailable.
         """
         async with self._opening:
-            with _reaching():
+            with reaching(WHAT):
                 if self._pool is None:
                     self._pool = await self._connected()
                 if not self.held:
@@ -211,7 +212,7 @@ class Journal:
         )
         try:
             async with pool.acquire() as connection:
-                with _reaching(connection):
+                with reaching(WHAT, connection):
                     await connection.execute(_SQL["schema"])
         except BaseException:
             pool.terminate()
@@ -221,24 +222,13 @@ class Journal:
     async def _locked(self) -> "asyncpg.Connection[asyncpg.Record]":
         session = await asyncpg.connect(self._dsn, timeout=CONNECT_S, command_timeout=TIMEOUT_S)
         try:
-            with _reaching(session):
+            with reaching(WHAT, session):
                 self._owner = self._owner or int(await session.fetchval(_SQL["new_owner"]))
                 await session.execute("select pg_advisory_lock($1, $2)", LOCK_CLASS, self._owner)
         except BaseException:
             session.terminate()
             raise
         return session
-
-
-@contextmanager
-def _reaching(session: Session | None = None) -> Iterator[None]:
-    """Raises JournalUnavailable when it turns out inside that Postgres is away."""
-    try:
-        yield
-    except Exception as error:
-        if not is_away(error, session):
-            raise
-        raise JournalUnavailable(f"the call journal does not answer: {str(error) or type(error).__name__}") from error
 
 
 async def _alive(connection: "PoolConnectionProxy[asyncpg.Record]", owner: int) -> bool:

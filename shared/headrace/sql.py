@@ -1,9 +1,13 @@
 """SQL in `.sql` files: statements by name, and what their failures mean."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import asyncpg
+
+from headrace.errors import JournalUnavailable
 
 AWAY = (
     OSError,
@@ -42,6 +46,17 @@ def is_away(error: BaseException, session: Session | None = None) -> bool:
     if isinstance(error, asyncpg.InterfaceError):
         return session is not None and _ended(session)
     return isinstance(error, AWAY)
+
+
+@contextmanager
+def reaching(what: str, session: Session | None = None) -> Iterator[None]:
+    """Raises JournalUnavailable, which names what does not answer, when it turns out inside that Postgres is away."""
+    try:
+        yield
+    except Exception as error:
+        if not is_away(error, session):
+            raise
+        raise JournalUnavailable(f"{what} does not answer: {str(error) or type(error).__name__}") from error
 
 
 def _ended(session: Session) -> bool:

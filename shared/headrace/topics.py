@@ -33,7 +33,7 @@ class Topic:
     records: the events that it carries; anything else on it is poison.
     key: what its records' keys mean.
     retention_ms: how long records are kept; None is for ever.
-    compacted: only the newest record of each key is kept.
+    compacted: only the newest record of each key is kept, and for no longer than retention_ms where that is given.
     largest: bytes that the broker takes at once, whatever its own setting is.
     answers: the topic on whose partitions its records stand, because they answer records there.
     """
@@ -64,10 +64,11 @@ class Topic:
     def config(self) -> dict[str, str]:
         """The topic's settings as Kafka names them."""
         size = {"max.message.bytes": str(self.largest)}
-        if self.compacted:
+        if self.compacted and self.retention_ms is None:
             return {"cleanup.policy": "compact", **size}
         retention = -1 if self.retention_ms is None else self.retention_ms
-        return {"cleanup.policy": "delete", "retention.ms": str(retention), **size}
+        policy = "compact,delete" if self.compacted else "delete"
+        return {"cleanup.policy": policy, "retention.ms": str(retention), **size}
 
 
 TERMINAL: tuple[type[Event], ...] = (run.RunCompleted, run.RunFailed, run.RunCancelled)
@@ -255,6 +256,34 @@ USAGE_ALERTS = Topic(
     "budgets near their limits, models that fail often",
     30 * DAY_MS,
 )
+USAGE_MEASURES = Topic(
+    "usage.measures",
+    (model.ModelCalled,),
+    "by/name",
+    "usage_meter",
+    "each call once for every window and budget that it counts in",
+    DAY_MS,
+)
+USAGE_TABLES = (
+    Topic(
+        "usage_meter-windows-changelog",
+        (),
+        "by/name and window",
+        "usage_meter",
+        "the usage meter's windows, while they can change",
+        2 * DAY_MS,
+        compacted=True,
+    ),
+    Topic(
+        "usage_meter-spending-changelog",
+        (),
+        "budget/name/period",
+        "usage_meter",
+        "what the usage meter saw of each budget",
+        compacted=True,
+    ),
+)
+"""What Faust keeps its tables in; their names are its own."""
 
 DOCUMENT_COMMANDS = Topic(
     "document.commands",
@@ -310,6 +339,8 @@ CONSUMED = (
     MODEL_EVENTS,
     WORKFLOW_EVENTS,
     BUDGET_EVENTS,
+    MODEL_CALLS,
+    USAGE_MEASURES,
 )
 """Topics that some loop consumes, and which therefore have dead letters."""
 
@@ -323,10 +354,10 @@ ALL = (
     BUDGET_STATE,
     DOCUMENT_EVENTS,
     MODEL_HEALTH,
-    MODEL_CALLS,
     RUN_TOKENS,
     USAGE_WINDOWS,
     USAGE_ALERTS,
+    *USAGE_TABLES,
     CONTROL_POSITIONS,
     *(dead_letters(topic) for topic in CONSUMED),
 )

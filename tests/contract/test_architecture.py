@@ -20,15 +20,16 @@ ROOMS = sorted(path.parent for path in (TOP_LEVEL / "services").glob("*/__init__
 Rule = Callable[[str, str], list[str]]
 
 LOOPS = re.compile(
-    r"headrace\.(machine|worker|projection)(\..+)?|headrace\.(table|client|outbox|kafka|group|delivery|raw_records)"
+    r"headrace\.(machine|worker|projection)(\..+)?|headrace\.(table|client|outbox|kafka|group|delivery|announcer|raw_records)"
 )
-"""The three loops, and what they are built of."""
+"""The three loops, what they are built of, and what is told beside them."""
 
 PURE = re.compile(
-    r"\w+\.core(\..+)?|(model_invoke|projector|vector_search|workflow_router)\.(model|ports)|model_invoke\.openai"
+    r"\w+\.core(\..+)?|(model_invoke|projector|vector_search|workflow_router)\.(model|ports)|model_invoke\.(wire(\..+)?|redaction)"
     r"|headrace\.(workflow|expression|prompting|templating)(\..+)?"
     r"|headrace\.resource\.(aggregate|approvals|body|catalog|content|erasure|model|naming|pointers|prompt|prompt_faults)"
     r"|headrace\.resource\.(source|specs|splits|state|versions)"
+    r"|headrace\.budgets\.(active|holds|log)|headrace\.usage\..+"
     r"|headrace\.(fault|nodes|json_schema|event|cloudevents|topics)|headrace\.machine\.model|headrace\.worker\.watermark"
 )
 """Rules, shapes and wire formats: the same arguments have the same result, everywhere and always."""
@@ -96,6 +97,12 @@ def only_the_loops_talk_to_kafka(module: str, text: str) -> list[str]:
     ]
 
 
+def only_the_meter_is_written_with_faust(module: str, text: str) -> list[str]:
+    if below(module, ["usage_meter"]):
+        return []
+    return [f"{module} imports {name}" for name in imports(text) if below(name, ["faust", "mode"])]
+
+
 def what_is_pure_stays_pure(module: str, text: str) -> list[str]:
     if not PURE.fullmatch(module):
         return []
@@ -138,6 +145,7 @@ def names_say_what_is_inside(module: str, text: str) -> list[str]:
 
 RULES: tuple[Rule, ...] = (
     only_the_loops_talk_to_kafka,
+    only_the_meter_is_written_with_faust,
     what_is_pure_stays_pure,
     only_the_start_reads_the_environment,
     the_library_knows_no_service_and_services_not_each_other,

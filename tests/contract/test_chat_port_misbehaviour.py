@@ -10,11 +10,13 @@ import httpx
 import pytest
 
 from headrace.resource.model import Secret
-from model_invoke.adapters import LARGEST_ANSWER, OpenAIChat, http_client
+from model_invoke.adapters import HttpChat, http_client
+from model_invoke.exchange import LARGEST_ANSWER
 from model_invoke.model import Completion, Tokens
 from model_invoke.ports import ProviderFault
-from tests.providers import loopback as providers
-from tests.providers.loopback import Behaviour, loopback
+from tests.providers import behaviours as providers
+from tests.providers.behaviours import Behaviour
+from tests.providers.loopback import loopback
 from tests.providers.question import KEY, PATIENCE_S, question
 
 
@@ -25,12 +27,12 @@ async def http() -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-def chat(http: httpx.AsyncClient) -> OpenAIChat:
-    return OpenAIChat(http, {"PROVIDER_API_KEY": KEY})
+def chat(http: httpx.AsyncClient) -> HttpChat:
+    return HttpChat(http, {"PROVIDER_API_KEY": KEY})
 
 
 async def fault_of(
-    chat: OpenAIChat, url: str, timeout_s: float = PATIENCE_S, credential: Secret | None = None
+    chat: HttpChat, url: str, timeout_s: float = PATIENCE_S, credential: Secret | None = None
 ) -> ProviderFault:
     with pytest.raises(ProviderFault) as caught:
         await chat.complete(replace(question(url), credential=credential), timeout_s)
@@ -72,7 +74,7 @@ class TestMisbehaviour:
         ],
     )
     async def test_a_fault_that_another_attempt_may_get_past(
-        self, chat: OpenAIChat, behaviour: Behaviour, code: str, said: str, worked: bool
+        self, chat: HttpChat, behaviour: Behaviour, code: str, said: str, worked: bool
     ) -> None:
         async with loopback(behaviour) as server:
             fault = await fault_of(chat, server.url)
@@ -82,18 +84,19 @@ class TestMisbehaviour:
             raise fault
 
     @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 422])
-    async def test_a_refusal_is_final(self, chat: OpenAIChat, status: int) -> None:
+    async def test_a_refusal_is_final(self, chat: HttpChat, status: int) -> None:
         behaviour = providers.answers({"error": {"message": "no such model"}}, status, {"Location": "http://x/"})
         async with loopback(behaviour) as server:
             fault = await fault_of(chat, server.url)
 
         assert (fault.code, fault.retryable, fault.worked) == ("provider_refused", False, False)
         words = "" if status in {401, 403} else ": no such model"  # about a credential nothing is repeated
-        assert str(fault) == f"the provider answered {status}{words}"
+        asked = " (asked for the model 'a-model')" if status == 404 else ""
+        assert str(fault) == f"the provider answered {status}{words}{asked}"
         assert len(server.bodies) == 1
 
     @pytest.mark.parametrize("behaviour", [providers.hangs, providers.drips])
-    async def test_one_that_does_not_end_is_left_in_time(self, chat: OpenAIChat, behaviour: Behaviour) -> None:
+    async def test_one_that_does_not_end_is_left_in_time(self, chat: HttpChat, behaviour: Behaviour) -> None:
         async with loopback(behaviour) as server:
             began = time.monotonic()
             fault = await fault_of(chat, server.url, 0.3)
@@ -102,7 +105,7 @@ class TestMisbehaviour:
         assert (fault.code, fault.retryable, fault.worked) == ("provider_timeout", True, True)
         assert 0.3 <= took < 3
 
-    async def test_one_that_is_not_there(self, chat: OpenAIChat) -> None:
+    async def test_one_that_is_not_there(self, chat: HttpChat) -> None:
         with closing(socket.create_server(("127.0.0.1", 0))) as taken:
             port = taken.getsockname()[1]
 
@@ -111,12 +114,12 @@ class TestMisbehaviour:
         assert (fault.code, fault.retryable, fault.worked) == ("provider_unavailable", True, False)
         assert f"127.0.0.1:{port} does not answer" in str(fault)
 
-    async def test_one_that_takes_no_connection_was_not_paid(self, chat: OpenAIChat, deaf: str) -> None:
+    async def test_one_that_takes_no_connection_was_not_paid(self, chat: HttpChat, deaf: str) -> None:
         fault = await fault_of(chat, deaf, 0.3)
 
         assert (fault.code, fault.worked) == ("provider_timeout", False)
 
-    async def test_a_model_that_refuses_was_paid(self, chat: OpenAIChat) -> None:
+    async def test_a_model_that_refuses_was_paid(self, chat: HttpChat) -> None:
         answer = providers.completion()
         answer["choices"][0]["message"] = {"role": "assistant", "content": None, "refusal": "I can't help with that."}
         async with loopback(providers.answers(answer)) as server:
@@ -125,7 +128,7 @@ class TestMisbehaviour:
         assert (fault.code, fault.retryable, fault.worked) == ("model_refused", False, True)
         assert fault.tokens == Tokens(21, 8)
 
-    async def test_an_answer_without_choices_was_paid(self, chat: OpenAIChat) -> None:
+    async def test_an_answer_without_choices_was_paid(self, chat: HttpChat) -> None:
         async with loopback(providers.answers(providers.completion(choices=[]))) as server:
             assert (await fault_of(chat, server.url)).tokens == Tokens(21, 8)
 
@@ -142,28 +145,28 @@ class TestMisbehaviour:
         ],
     )
     async def test_usage_that_is_missing_or_nonsense_is_unknown_and_the_answer_good(
-        self, chat: OpenAIChat, usage: object
+        self, chat: HttpChat, usage: object
     ) -> None:
         async with loopback(providers.answers(providers.completion(usage=usage))) as server:
             answer = await chat.complete(question(server.url), PATIENCE_S)
 
         assert answer == Completion(providers.TEXT, "stop", None)
 
-    async def test_a_good_answer_that_is_too_long_is_not_taken(self, chat: OpenAIChat) -> None:
+    async def test_a_good_answer_that_is_too_long_is_not_taken(self, chat: HttpChat) -> None:
         async with loopback(providers.answers(providers.completion("x" * LARGEST_ANSWER))) as server:
             fault = await fault_of(chat, server.url)
 
         assert (fault.code, fault.worked) == ("provider_answer_invalid", True)
 
-    async def test_json_under_another_content_type_is_still_an_answer(self, chat: OpenAIChat) -> None:
+    async def test_json_under_another_content_type_is_still_an_answer(self, chat: HttpChat) -> None:
         body = b'{"choices": [{"message": {"content": "yes"}}]}'
         async with loopback(providers.says(body, "text/plain")) as server:
             assert await chat.complete(question(server.url), PATIENCE_S) == Completion("yes")
 
-    async def test_after_a_fault_the_next_question_is_answered(self, chat: OpenAIChat) -> None:
+    async def test_after_a_fault_the_next_question_is_answered(self, chat: HttpChat) -> None:
         async with loopback(providers.resets) as server:
             await fault_of(chat, server.url)
-            server.behaviour = providers.well
+            server.behave(providers.well)
             assert (await chat.complete(question(server.url), PATIENCE_S)).text == providers.TEXT
 
 
@@ -188,7 +191,7 @@ class TestCredential:
 
     @pytest.mark.parametrize("status", [400, 429, 500])
     async def test_a_provider_that_repeats_the_key_does_not_get_it_into_an_error(
-        self, chat: OpenAIChat, status: int
+        self, chat: HttpChat, status: int
     ) -> None:
         async with loopback(providers.echoes_the_key(status)) as server:
             fault = await fault_of(chat, server.url, credential=self.CREDENTIAL)
@@ -206,23 +209,21 @@ class TestCredential:
             KEY.encode(),
         ],
     )
-    async def test_wherever_it_stands_it_is_taken_out_before_the_text_is_cut(
-        self, chat: OpenAIChat, body: bytes
-    ) -> None:
+    async def test_wherever_it_stands_it_is_taken_out_before_the_text_is_cut(self, chat: HttpChat, body: bytes) -> None:
         async with loopback(providers.says(body, "application/json", 400)) as server:
             fault = await fault_of(chat, server.url, credential=self.CREDENTIAL)
 
         assert "[cred" in str(fault)
         assert KEY[:8] not in str(fault)
 
-    async def test_it_is_in_no_error_of_a_connection_that_breaks(self, chat: OpenAIChat) -> None:
+    async def test_it_is_in_no_error_of_a_connection_that_breaks(self, chat: HttpChat) -> None:
         async with loopback(providers.resets) as server:
             fault = await fault_of(chat, server.url, credential=self.CREDENTIAL)
 
         assert KEY not in str(fault)
         assert KEY not in repr(fault.__cause__)
 
-    async def test_words_of_a_provider_are_shortened_and_made_unicode(self, chat: OpenAIChat) -> None:
+    async def test_words_of_a_provider_are_shortened_and_made_unicode(self, chat: HttpChat) -> None:
         body = b'{"error": {"message": "half a pair \\ud800 ' + b"and so on " * 1_000 + b'"}}'
         async with loopback(providers.says(body, "application/json", 400)) as server:
             fault = await fault_of(chat, server.url)

@@ -6,7 +6,8 @@ from headrace.events import run
 from headrace.topics import RUN_REQUESTS
 from tests.e2e.eventually import eventually
 from tests.e2e.installation import Installation, unique
-from tests.providers.loopback import Loopback, answers, completion, hangs, loopback
+from tests.providers.behaviours import answers, completion, error, hangs
+from tests.providers.loopback import Loopback, loopback
 
 BRANCHES = """
 apiVersion: headrace/v1
@@ -95,11 +96,8 @@ async def test_else_is_taken_when_no_condition_is_true(installation: Installatio
 
 
 async def test_a_failing_provider_is_tried_again_and_every_call_is_in_the_log(installation: Installation) -> None:
-    async def fails_twice(provider: Loopback, request):  # type: ignore[no-untyped-def]  # aiohttp's own types, unnamed
-        status = 503 if len(provider.bodies) < 3 else 200
-        return await answers(completion("at last"), status)(provider, request)
-
-    async with loopback(fails_twice) as provider:
+    async with loopback(answers(completion("at last"))) as provider:
+        provider.behave(error(503), "loopback", times=2)
         name = unique("flaky")
         await installation.deploy(ASK.format(name=name, url=provider.url, timeout_ms=20_000, attempts=3))
         result, events = await installation.run(name)
@@ -180,7 +178,7 @@ async def test_a_run_in_flight_keeps_the_prompt_that_it_was_started_with(install
         run_id = await installation.start(name)
         await eventually(lambda: asked(provider), True)
         await installation.deploy(text.split("---", maxsplit=1)[0].replace("{{ question }}", "new: {{ question }}"))
-        provider.behaviour = answers(completion("done"))
+        provider.behave(answers(completion("done")))
         result = await installation.result(run_id)
         assert isinstance(result, run.RunCompleted), result
         assert {body["messages"][0]["content"] for body in provider.bodies} == {"why?"}

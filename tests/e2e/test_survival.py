@@ -14,7 +14,8 @@ from tests.conftest import Stack
 from tests.e2e.eventually import eventually
 from tests.e2e.installation import Installation, unique
 from tests.e2e.test_runs import ASK
-from tests.providers.loopback import Loopback, answers, completion, loopback
+from tests.providers.behaviours import answers, completion
+from tests.providers.loopback import Loopback, loopback
 
 RUNS = 200
 CHAIN = """

@@ -16,10 +16,10 @@ from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded
 from headrace.events.run import Usage
 from headrace.journal import Journal
 from headrace.worker.attempt import Attempt
-from model_invoke.adapters import OpenAIChat, http_client
+from model_invoke.adapters import HttpChat, http_client
 from model_invoke.job import ModelInvokeJob
 from tests.conftest import Stack
-from tests.providers import loopback as providers
+from tests.providers import behaviours as providers
 from tests.providers.loopback import loopback
 
 DEADLINE_S = 20.0
@@ -77,7 +77,7 @@ class Process:
 
     def __init__(self, database: str, http: httpx.AsyncClient) -> None:
         self.journal = Journal(database)
-        self._attempt = Attempt(ModelInvokeJob(OpenAIChat(http, {})), self.journal)
+        self._attempt = Attempt(ModelInvokeJob(HttpChat(http, {})), self.journal)
 
     async def outcome(self, request: ExecuteNode) -> Event:
         async with asyncio.timeout(DEADLINE_S):
@@ -141,7 +141,7 @@ async def test_a_call_whose_owner_died_follows_the_node(
         await asyncio.wait_for(provider.asked.wait(), DEADLINE_S)
         dying.cancel()
         await dead.journal.close()
-        provider.behaviour = providers.answers(providers.completion())
+        provider.behave(providers.answers(providers.completion()))
         outcomes = [without_times(await living.outcome(asked)) for _ in range(2)]
     await living.journal.close()
 

@@ -12,6 +12,14 @@ MOST_BODIES = 64
 """Kept at hand; a body has up to LARGEST_BODY bytes."""
 
 
+class BodyUnusable(NodeError):
+    """A stored body can't be used, now or ever: body_missing, body_tampered or body_refused. pinned: whose it is."""
+
+    def __init__(self, code: str, pinned: PinnedPrompt, reason: str) -> None:
+        super().__init__(code, f"the body of the prompt {pinned}{reason}")
+        self.pinned = pinned
+
+
 class Bodies:
     """Loads prompts. Bodies that are not sensitive are kept at hand; sensitive ones are read each time."""
 
@@ -22,8 +30,8 @@ class Bodies:
     async def load(self, pinned: PinnedPrompt) -> Loaded:
         """A prompt with its body, and those that it uses.
 
-        Raises NodeError: body_missing, body_tampered, body_refused, store_unavailable (which alone is retryable),
-        config_invalid and uses_invalid.
+        Raises BodyUnusable, and NodeError store_unavailable (which alone is retryable), config_invalid and
+        uses_invalid.
         """
         messages = await self._messages(pinned)
         return assemble(pinned, messages, {name: await self.load(used) for name, used in pinned.uses.items()})
@@ -46,8 +54,8 @@ class Bodies:
         try:
             return parse_body(await self._store.get(pinned.name, body))
         except BodyFault as fault:
-            raise NodeError(fault.code, f"the body of the prompt {pinned}: {fault}") from fault
+            raise BodyUnusable(fault.code, pinned, f": {fault}") from fault
         except StoreUnavailable as fault:
             raise NodeError("store_unavailable", f"the body of the prompt {pinned}: {fault}", retryable=True) from fault
         except BodyInvalid as fault:
-            raise NodeError("body_tampered", f"the body of the prompt {pinned} holds no messages: {fault}") from fault
+            raise BodyUnusable("body_tampered", pinned, f" holds no messages: {fault}") from fault

@@ -9,6 +9,7 @@ from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
@@ -134,11 +135,25 @@ def _node(event: run.NodeSucceeded | run.NodeFailed) -> dict[str, Any]:
         "input_tokens": usage.input_tokens if usage else 0,
         "output_tokens": usage.output_tokens if usage else 0,
         "cost": money(usage) if usage else "",
+        "calls": [_call(call) for call in event.calls],
     }
+    called = ", ".join(_called(call) for call in event.calls)
     if isinstance(event, run.NodeFailed):
-        return {**found, "detail": f"{event.code}: {event.message}"}
-    done = {"status": "succeeded", "ms": event.finished_at - event.started_at}
-    return {**found, **done, "detail": ", ".join(call.provider for call in event.calls)}
+        return {**found, "detail": f"{event.code}: {event.message}{f' (called: {called})' if called else ''}"}
+    return {**found, "status": "succeeded", "ms": event.finished_at - event.started_at, "detail": called}
+
+
+def _called(call: run.Call) -> str:
+    """Who was called, and what became of it when it was not good."""
+    return call.provider if call.outcome == "ok" else f"{call.provider} ({call.outcome})"
+
+
+def _call(call: run.Call) -> dict[str, Any]:
+    """A call for programs."""
+    usage = None if call.usage is None else msgspec.to_builtins(call.usage)
+    charges = msgspec.to_builtins(call.charges)
+    told = {"provider": call.provider, "outcome": call.outcome, "reason": call.reason, "ms": call.latency_ms}
+    return {**told, "usage": usage, "charges": charges}
 
 
 def _end(end: Any) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def render(
     A stored body is read with your own rights in the object store.
     """
     found, loaded = asyncio.run(_loaded(reference))
-    messages = render_prompt(loaded, _given(var or (), loaded.spec.variables))
+    messages = render_prompt(loaded, given_values(var or (), loaded.spec.variables))
     tokens = estimated_input(messages)
     if as_json:
         listed = [
@@ -68,7 +68,7 @@ def pinned(resolver: Resolver, prompt: Resolved, above: tuple[str, ...] = ()) ->
     return PinnedPrompt(name=prompt.name, version=prompt.version, spec=prompt.spec, uses=uses)
 
 
-def _given(pairs: Iterable[str], declared: Mapping[str, Variable]) -> dict[str, Any]:
+def given_values(pairs: Iterable[str], declared: Mapping[str, Variable]) -> dict[str, Any]:
     """Values by name. Raises HeadraceError for what is no name=value, or no JSON where it must be."""
     given: dict[str, Any] = {}
     for pair in pairs:

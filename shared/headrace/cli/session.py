@@ -40,6 +40,14 @@ def settings() -> ServiceSettings:
     return ServiceSettings(kafka=KafkaSettings(**local), **local)  # type: ignore[arg-type]  # pydantic reads text
 
 
+def database_url() -> str:
+    """Where Postgres is: the environment says, then the stack of this folder or of one above. Raises StackError."""
+    running = Home.default().running()
+    if url := os.environ.get("DATABASE_URL") or (running.env.get("DATABASE_URL") if running else None):
+        return url
+    raise StackError(f"no stack is running in {Home.default().path}, and DATABASE_URL names no Postgres")
+
+
 @asynccontextmanager
 async def connected() -> AsyncIterator[Client]:
     """A client of the installation that `settings` names. Raises KafkaUnavailable and RegistryUnavailable."""

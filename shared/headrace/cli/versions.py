@@ -16,12 +16,15 @@ from rich.table import Table
 
 from headrace import changes
 from headrace.changes import Moved
+from headrace.cli import budgets
 from headrace.cli.erasure import erase
+from headrace.cli.health import health
 from headrace.cli.hops import clock
 from headrace.cli.rendering import render
 from headrace.cli.resources import AllowMissing, catalog_of, dangling, resolve
 from headrace.cli.session import Json, actor, connected, plain, print_json
 from headrace.cli.text import printable, quoted
+from headrace.cli.trying import try_out
 from headrace.client import Seen
 from headrace.errors import NotFound
 from headrace.event import Event
@@ -61,6 +64,11 @@ def register(app: typer.Typer) -> None:
         if name == "prompt":
             group.command()(render)
             group.command()(erase)
+            group.command("try")(try_out)
+        if name == "model":
+            group.command()(health)
+        if name == "budget":
+            budgets.register(group)
         app.add_typer(group, name=name)
 
 

@@ -31,6 +31,7 @@ OFFSETS: Mapping[str, int] = {
     "model_invoke": 105,
     "vector_search": 106,
     "projector": 107,
+    "usage_meter": 108,
 }
 """Port of each part, above the stack's base port."""
 

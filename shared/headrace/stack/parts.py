@@ -31,6 +31,7 @@ SERVICES = (
     "model_invoke",
     "vector_search",
     "projector",
+    "usage_meter",
 )
 MODEL_SLOTS = 2
 """Calls that the local language model answers at once; more would only wait inside it."""

@@ -1,0 +1,19 @@
+"""Providers' formats: what is sent, and what an answer says. Pure; an answer is outside data, and checked as such.
+
+format.py     what each format has
+openai.py     OpenAI-compatible chat completions
+anthropic.py  Anthropic's Messages
+answer.py     what the answers have in common
+refusal.py    from what is no answer to a fault
+"""
+
+from collections.abc import Mapping
+
+from model_invoke.wire import anthropic, openai
+from model_invoke.wire.format import Assembly, Format
+from model_invoke.wire.refusal import refusal
+
+__all__ = ["FORMATS", "Assembly", "Format", "refusal"]
+
+FORMATS: Mapping[str, Format] = {"openai": openai, "anthropic": anthropic}
+"""By the `provider` of a model."""

@@ -1,0 +1,19 @@
+"""What the meter counts. Pure."""
+
+from usage_meter.core.measures import BUDGET, MINUTE_MS, budget_keys, window_keys
+from usage_meter.core.spending import Spending, budget_alerts, with_charges
+from usage_meter.core.window import Window, error_alerts, usage_window, with_call
+
+__all__ = [
+    "BUDGET",
+    "MINUTE_MS",
+    "Spending",
+    "Window",
+    "budget_alerts",
+    "budget_keys",
+    "error_alerts",
+    "usage_window",
+    "window_keys",
+    "with_call",
+    "with_charges",
+]

@@ -1,0 +1,97 @@
+"""prompt try: two versions of a prompt on one model, side by side."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from headrace.cli import hops
+from headrace.cli.rendering import given_values
+from headrace.cli.resources import catalog_of
+from headrace.cli.session import Json, actor, connected, print_json
+from headrace.cli.text import quoted
+from headrace.client import Seen
+from headrace.resource.catalog import Resolved
+from headrace.resource.prompt import PromptSpec
+from headrace.trial import trial
+
+WAIT_S = 180.0
+
+
+def try_out(
+    reference: Annotated[str, typer.Argument(help="What to try: name@7, name@v7, name@staging or name@latest.")],
+    *,
+    model: Annotated[str, typer.Option(help="The model or alias that answers.")],
+    compare: Annotated[
+        str | None, typer.Option(help="A version or pointer of the same prompt to put beside it.")
+    ] = None,
+    var: Annotated[list[str] | None, typer.Option(help="name=value; JSON unless the variable is text.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Call a model with a version, and with another, and show answers, tokens, cost and time side by side.
+
+    Each is an ordinary run of the workflow try-NAME: it is paid for, and stands in the audit trail.
+    """
+    tried = asyncio.run(_try(reference, compare, model, var or ()))
+    if as_json:
+        print_json(tried)
+        return
+    Console(highlight=False).print(_table(tried))
+
+
+async def _try(reference: str, compare: str | None, model: str, pairs: Sequence[str]) -> list[dict[str, Any]]:
+    async with connected() as client:
+        catalog = await catalog_of(client)
+        name = reference.partition("@")[0]
+        references = [reference, f"{name}@{compare}"] if compare else [reference]
+        found = [catalog.resolve(("Prompt",), one) for one in references]
+        catalog.resolve(("ModelAlias", "Model"), model)
+        values = given_values(pairs, PromptSpec.model_validate(found[0].spec).variables)
+        prompts = [(one.name, str(one.version)) for one in found]
+        logs = await trial(client, prompts, model, values, actor(), WAIT_S)
+        return [_told(one, log) for one, log in zip(found, logs, strict=True)]
+
+
+def _told(prompt: Resolved, log: Sequence[Seen]) -> dict[str, Any]:
+    """What a trial came to: the run's summary, less what is the same for all."""
+    found = hops.summary(log)
+    kept = {name: found.get(name) for name in ("run", "status", "ms", "usage", "message")}
+    models = [node["detail"] for node in found["nodes"] if node["status"] == "succeeded"]
+    return {"prompt": str(prompt), "asked": prompt.ref, "models": models, "answer": _answer(found), **kept}
+
+
+def _answer(found: Mapping[str, Any]) -> Any:
+    return found.get("output", {}).get("answer")
+
+
+def _table(tried: Sequence[Mapping[str, Any]]) -> Table:
+    heads = [
+        Column(quoted(f"{one['prompt']} ({one['asked'].partition('@')[2] or 'production'})"), ratio=1, overflow="fold")
+        for one in tried
+    ]
+    table = Table("", *heads, show_lines=True)
+    rows = {
+        "answer": [quoted(_text(one)) for one in tried],
+        "model": [", ".join(one["models"]) for one in tried],
+        "tokens": [f"{one['usage']['input_tokens']} in, {one['usage']['output_tokens']} out" for one in tried],
+        "cost": [f"{one['usage']['cost']} {one['usage']['currency']}" for one in tried],
+        "time": [f"{one['ms']} ms" for one in tried],
+        "run": [one["run"] for one in tried],
+    }
+    for name, cells in rows.items():
+        table.add_row(name, *cells)
+    return table
+
+
+def _text(one: Mapping[str, Any]) -> str:
+    """The answer, or why there is none."""
+    answer = one["answer"]
+    if answer is None:
+        return f"{one['status']}: {one['message']}"
+    return (
+        str(answer["json"] if "json" in answer else answer["text"]) if isinstance(answer, dict) else json.dumps(answer)
+    )

@@ -1,0 +1,101 @@
+"""Try versions of a prompt on a model before a pointer moves: ordinary runs of a workflow with one node.
+
+So a trial goes the way of every call: through breakers, fallbacks and budgets, and into the audit trail.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from headrace.apply import await_routers
+from headrace.client import Client, Result, Seen, new_run_id
+from headrace.errors import Refused, Unanswered
+from headrace.event import Event
+from headrace.events.resource import ChangeRefused, CreateVersion, VersionCreated, VersionReused
+from headrace.events.run import StartRun
+from headrace.topics import RUN_EVENTS, WORKFLOW_COMMANDS, WORKFLOW_EVENTS
+
+LONGEST_NAME = 63
+
+
+def name_of(prompt: str) -> str:
+    """The workflow that tries a prompt."""
+    return f"try-{prompt}"[:LONGEST_NAME].rstrip("-")
+
+
+def workflow_of(prompt: str, model: str, variables: Iterable[str]) -> dict[str, Any]:
+    """A workflow's spec with one node, whose output is the model's answer in full. prompt, model: references."""
+    return {
+        "description": f"Tries {prompt} on {model}; made by `headrace prompt try`.",
+        "nodes": {
+            "answer": {
+                "type": "model_invoke",
+                "config": {"prompt": prompt, "model": model},
+                "input": {name: f"input.{name}" for name in variables},
+            }
+        },
+        "output": {"answer": "nodes.answer.output"},
+    }
+
+
+async def trial(
+    client: Client,
+    prompts: Sequence[tuple[str, str]],
+    model: str,
+    values: Mapping[str, Any],
+    actor: str,
+    timeout_s: float,
+) -> list[list[Seen]]:
+    """The logs of one run for each prompt, a name and a version; they run at once.
+
+    values: the prompt's variables. Raises Refused and Unanswered.
+    """
+    workflows = []
+    for name, version in prompts:
+        spec = workflow_of(f"{name}@{version}", model, values)
+        workflows.append(f"{name_of(name)}@{await _deployed(client, name_of(name), spec, actor, timeout_s)}")
+    await await_routers(client, timeout_s)
+    requests = [StartRun(workflow=workflow, input=json.dumps(values), actor=actor) for workflow in workflows]
+    return await asyncio.gather(*(_log_of(client, request, timeout_s) for request in requests))
+
+
+async def _deployed(client: Client, name: str, spec: Mapping[str, Any], actor: str, timeout_s: float) -> int:
+    """The version of a workflow with this spec; no pointer moves."""
+    command = CreateVersion(kind="Workflow", spec=json.dumps(spec), actor=actor, reason="a trial")
+    async with client.follow(WORKFLOW_EVENTS, key=name) as answers:
+        sent = await client.send(WORKFLOW_COMMANDS, name, command, actor=actor)
+        try:
+            async with asyncio.timeout(timeout_s):
+                async for seen in answers:
+                    if seen.attributes.causation == sent:
+                        return _version(name, seen.event)
+        except TimeoutError as error:
+            message = f"no answer after {timeout_s:g} s; are the services up? `headrace status` says"
+            raise Unanswered(message) from error
+    raise AssertionError("follow never ends by itself")
+
+
+def _version(name: str, event: Event | None) -> int:
+    match event:
+        case VersionCreated(version=version) | VersionReused(version=version):
+            return version
+        case ChangeRefused(message=message):
+            raise Refused(f"workflow {name}, which would try it, was refused: {message}")
+    raise Unanswered(f"what {WORKFLOW_EVENTS.name} says of {name} can't be read by this version")
+
+
+async def _log_of(client: Client, request: StartRun, timeout_s: float) -> list[Seen]:
+    run_id = new_run_id()
+    async with client.follow(RUN_EVENTS, key=run_id) as records:
+        await client.start_run(request, run_id)
+        log: list[Seen] = []
+        try:
+            async with asyncio.timeout(timeout_s):
+                async for seen in records:
+                    log.append(seen)
+                    if isinstance(seen.event, Result):
+                        return log
+        except TimeoutError as error:
+            raise Unanswered(f"run {run_id} has not ended after {timeout_s:g} s") from error
+    raise AssertionError("follow never ends by itself")

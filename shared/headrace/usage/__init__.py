@@ -1,0 +1,5 @@
+"""What calls of models took, for people: sums by name, a series over time, and history at today's prices. Pure.
+
+sums.py      of the windows that the usage meter publishes
+reprice.py   of the log of calls, with each model's newest price
+"""
