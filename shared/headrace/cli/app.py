@@ -4,12 +4,12 @@ import sys
 
 import typer
 
-from headrace.cli import demo, resources, runs, stack, usage, versions
+from headrace.cli import demo, listing, resources, runs, stack, usage, versions
 from headrace.cli.text import printable
 from headrace.errors import HeadraceError, KafkaUnavailable, RegistryUnavailable, StackError
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Prompts and models as infrastructure.")
-for commands in (stack, resources, versions, runs, usage, demo):
+for commands in (stack, resources, listing, versions, runs, usage, demo):
     commands.register(app)
 
 
