@@ -21,6 +21,7 @@ from headrace.codec import EVENTS, subject
 from headrace.nodes import NODE_TYPES
 from headrace.resource.files import load
 from headrace.resource.specs import KINDS
+from headrace.resource.state import ERASED, ERASING, RETIRED
 from headrace.stack.home import DEFAULT_BASE, OFFSETS
 from headrace.topics import ALL, CONSUMED, DAY_MS, HOUR_MS, Topic
 from headrace.workflow.spec import EdgeSpec, NodeSpec, Retry, WorkflowSpec
@@ -262,7 +263,7 @@ def test_error_codes_exist(page: Path) -> None:
         f"{domain}{what}_not_found"
         for domain in ("prompt", "model", "workflow")
         for what in ("", "_version", "_pointer")
-    }
+    } | {f"version_{status}" for status in (RETIRED, ERASING, ERASED)}
     for header, rows in tables(page):
         said = {name for row in rows for name in code(row[0])} if header[0] == "code" else set()
         assert {name for name in said - composed if f'"{name}"' not in source()} == set()
