@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from headrace.events import resource, run
-from headrace.resource.body import body_of, with_stored
+from headrace.resource.body import LARGEST_INLINE, body_of, with_stored
 from headrace.topics import DOMAINS
 from tests.conftest import Stack
 from tests.e2e.commands import Run, printed
@@ -20,6 +20,21 @@ from tests.e2e.places import places_of
 from tests.integration.object_store import s3_of
 from tests.providers.behaviours import error
 from tests.providers.loopback import Loopback, loopback
+
+LARGE = """
+apiVersion: headrace/v1
+kind: Prompt
+metadata: {{ name: {name} }}
+spec:
+  uses: {{ rules: {name}-rules }}
+  text: "{{{{ rules }}}} {padding}"
+---
+apiVersion: headrace/v1
+kind: Prompt
+metadata: {{ name: {name}-rules }}
+spec:
+  text: "Be brief."
+"""
 
 RESOURCES = """
 apiVersion: headrace/v1
@@ -151,3 +166,16 @@ async def test_a_body_that_is_not_stored_is_refused_without_a_word_of_it(secret:
 
     await eventually(refused, ["body_must_be_stored", "body_missing"])
     assert secret.marker not in headrace("prompt", "history", secret.name, "--json").stdout
+
+
+def test_a_large_prompt_is_stored_and_shown_as_a_model_would_get_it(headrace: Run, tmp_path: Path) -> None:
+    name, padding = unique("large"), "x" * LARGEST_INLINE
+    file = tmp_path / "large.yaml"
+    file.write_text(LARGE.format(name=name, padding=padding), encoding="utf-8")
+    first = {one["name"]: one["outcome"] for one in printed(headrace("apply", "-f", str(file), "--json"))}
+    again = {one["name"]: one["outcome"] for one in printed(headrace("apply", "-f", str(file), "--json"))}
+    assert (set(first.values()), set(again.values())) == ({"created"}, {"unchanged"})
+    (version,) = printed(headrace("get", "prompt", name, "--json"))["versions"]
+    assert set(version["spec"]) == {"body", "uses"}
+    (message,) = printed(headrace("prompt", "render", name, "--json"))["messages"]
+    assert message == {"role": "user", "content": f"Be brief. {padding}", "images": []}
