@@ -29,6 +29,8 @@ from tests.providers.loopback import Loopback, loopback
 Outcome = NodeSucceeded | NodeFailed
 PROMPT = {"messages": [{"role": "user", "template": "What does Headrace do?"}]}
 
+LIMITS = {"context_window": 1_000, "max_output_tokens": 100, "timeout_ms": 20_000}
+
 
 @dataclass
 class World:
@@ -63,7 +65,7 @@ class World:
             "endpoint": {"url": self.provider.url},
             "model": name,
             "capabilities": ["streaming"],
-            "limits": {"context_window": 1_000, "max_output_tokens": 100, "timeout_ms": 500},
+            "limits": LIMITS,
             "costs": {"currency": "EUR", "input_per_1k": 1, "output_per_1k": 2},
         }
         return {"name": f"{name}-{self.suffix}", "version": 1, "digest": name, "spec": {**known, **spec}}

@@ -17,7 +17,7 @@ from headrace.events.node import NodeFailed
 from headrace.events.run import TokensStreamed, Usage
 from model_invoke.core.window import Threshold
 from tests.conftest import Stack
-from tests.integration.calling_world import Outcome, World, calling_world, output
+from tests.integration.calling_world import LIMITS, Outcome, World, calling_world, output
 from tests.providers import behaviours
 from tests.providers.behaviours import Behaviour
 
@@ -42,12 +42,17 @@ def nobody() -> Mapping[str, Any]:
         return {"endpoint": {"url": f"http://127.0.0.1:{free.getsockname()[1]}/v1"}}
 
 
+def soon() -> Mapping[str, Any]:
+    """Limits with which a model that hangs is given up soon."""
+    return {"limits": {**LIMITS, "timeout_ms": 500}}
+
+
 CASES = (
     Case("answers 500", behaviours.error(500)),
     Case("refuses connections", behaviours.well, spec=nobody),
     Case("resets connections", behaviours.resets),
-    Case("hangs", behaviours.hangs),
-    Case("drips one byte at a time", behaviours.drips),
+    Case("hangs", behaviours.hangs, spec=soon),
+    Case("drips one byte at a time", behaviours.drips, spec=soon),
     Case("answers 429 with Retry-After", behaviours.error(429, retry_after="60")),
     Case("answers broken JSON", behaviours.broken_json),
     Case("cuts a stream in the middle", behaviours.ends_early, stream=True),
