@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class World:
     provider: Loopback
     dsn: str
     suffix: str
-    sent: list[str] = field(default_factory=list)
+    _reading: "asyncio.Task[Mapping[str, Sequence[Event]]] | None" = None
 
     async def start(self, instance: str = "one", **orders: object) -> Started:
         """A worker that is ready to work."""
@@ -85,22 +85,27 @@ class World:
         requests, _ = process.topics(self.suffix)
         value, key = self.codec.encode(requests, event), event.run.encode()
         await self.router.send_and_wait(requests.name, value, key, partition=partition)
-        self.sent.append(event.run)
         return event.run
 
     async def outcomes(self, runs: Sequence[str]) -> Mapping[str, Outcome]:
         """What became of these runs' nodes, as soon as all have ended."""
-        _, outcomes = process.topics(self.suffix)
 
         async def look() -> Mapping[str, Outcome] | None:
-            found = await topics.events(self.stack.kafka, self.codec, outcomes)
+            found = await self._all_outcomes()
             ended = {run: found[run][-1] for run in runs if run in found}
             assert all(isinstance(outcome, Outcome) for outcome in ended.values())
             return ended if len(ended) == len(runs) else None  # type: ignore[return-value]
 
-        ended = await until(look, 60)
+        ended = await until(look, 120)
         assert ended
         return ended
+
+    async def _all_outcomes(self) -> Mapping[str, Sequence[Event]]:
+        """Read once for all who wait."""
+        _, outcomes = process.topics(self.suffix)
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(topics.events(self.stack.kafka, self.codec, outcomes))
+        return await asyncio.shield(self._reading)
 
     async def outcome(self, run: str) -> Outcome:
         """What became of one."""
