@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/ready-$(shell pwd | cksum | tr ' ' '-')
 FAST := $(wildcard tests/unit tests/contract tests/schemas tests/replay)
 
-# Seven services import the same packages: keep what the first one compiled.
+# All services import the same packages: keep what the first one compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
 define python

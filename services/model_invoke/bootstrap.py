@@ -38,9 +38,15 @@ REQUESTS = NODE_REQUESTS["model_invoke"]
 TOLD = (MODEL_CALLS, MODEL_HEALTH, RUN_TOKENS, PROMPT_FINDINGS)
 
 
-async def start(service: Service, settings: ModelInvokeSettings, environment: Mapping[str, str]) -> None:
+async def start(
+    service: Service,
+    settings: ModelInvokeSettings,
+    environment: Mapping[str, str],
+    requests: Topic = REQUESTS,
+    outcomes: Topic = NODE_OUTCOMES,
+) -> None:
     """One worker, and what its calls go through. `environment`: what models may refer to."""
-    codec = await open_codec(service, settings, (REQUESTS, NODE_OUTCOMES, *TOLD, CONTROL_POSITIONS))
+    codec = await open_codec(service, settings, (requests, outcomes, *TOLD, CONTROL_POSITIONS))
     journal = Journal(settings.database_url)
     service.on_stop(journal.close)
     service.ready_when("journal", lambda: journal.held)
@@ -56,7 +62,7 @@ async def start(service: Service, settings: ModelInvokeSettings, environment: Ma
     providers = Providers(HttpChat(http, environment), breakers, Rates(), Patient(ledger), announcer)
     bodies = Bodies(BodyStore(StoreSettings()))
     job = ModelInvokeJob(providers, bodies, Catalog({"Model": models.entries, "ModelAlias": models.entries}))
-    worker = Worker("model_invoke", REQUESTS, NODE_OUTCOMES, job, settings.concurrency, journal)
+    worker = Worker(service.name, requests, outcomes, job, settings.concurrency, journal)
     _work(service, (health, models, budgets), run_worker(worker, codec, settings.kafka, service))
 
 

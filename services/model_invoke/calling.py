@@ -3,13 +3,14 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from math import inf
 
 from headrace.errors import NodeError
 from headrace.events.run import Usage
-from headrace.resource.model import Costs
+from headrace.resource.model import Costs, price_at
 from model_invoke.breakers import Breakers
 from model_invoke.core import answer, outcome, usage
 from model_invoke.core.answer import Judged
@@ -65,7 +66,7 @@ class Caller:
         tokens = estimated_question(request.messages, self._parameters) + request.max_tokens
         async with rate.turn(tokens, patience_s):
             breaker.check()
-            costs = price(model)
+            costs = price_at(model.spec.costs, datetime.now(UTC).date())
             reservation = await self._reserve(model, request, costs, number)
             return await self._made(model, request, costs, reservation, number)
 
@@ -156,11 +157,6 @@ class Caller:
             none = "" if self._trail.calls else "; no call was made"
             raise self._trail.failed("timeout", f"too little is left until the deadline{none}", retryable=True)
         return left
-
-
-def price(model: PinnedModel) -> Costs:
-    """A model's price today (UTC)."""
-    return model.spec.costs
 
 
 def _now() -> int:

@@ -70,13 +70,16 @@ class ResponseSchema:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A question to a provider. `model` is the provider's own name; the credential is a reference, not a value."""
+    """A question to a provider. `model` is the provider's own name; the credential is a reference, not a value.
+
+    temperature: None leaves it to the provider.
+    """
 
     endpoint: Endpoint
     credential: Secret | None
     model: str
     messages: tuple[ChatMessage, ...]
-    temperature: float
+    temperature: float | None
     max_tokens: int
     stop: tuple[str, ...] = ()
     response: ResponseSchema | None = None

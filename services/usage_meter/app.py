@@ -2,8 +2,6 @@
 
 import faust
 from faust.auth import Credentials
-from mode.supervisors import CrashingSupervisor
-from yarl import URL
 
 from headrace.kafka import KafkaSettings
 from headrace.topics import Topic
@@ -20,7 +18,7 @@ def faust_app(kafka: KafkaSettings, member: str | None) -> faust.App:
     """
     return faust.App(
         NAME,
-        broker=[URL(f"kafka://{server}") for server in kafka.bootstrap_servers.split(",")],
+        broker=";".join(f"kafka://{server}" for server in kafka.bootstrap_servers.split(",")),
         broker_credentials=_credentials(kafka),
         broker_commit_interval=COMMIT_S,
         broker_session_timeout=kafka.session_timeout_ms / 1000,
@@ -30,7 +28,7 @@ def faust_app(kafka: KafkaSettings, member: str | None) -> faust.App:
         processing_guarantee="exactly_once",
         store="memory://",
         stream_ack_exceptions=False,
-        agent_supervisor=CrashingSupervisor,
+        agent_supervisor="mode.supervisors.CrashingSupervisor",
         topic_allow_declare=False,
         topic_disable_leader=True,
         topic_partitions=kafka.partitions,

@@ -80,6 +80,8 @@ def _keys(model: type[BaseModel], path: Path) -> list[str]:
     here: Any = model
     for step in path:
         here = _below(here, step)
+    if not _is_model(here):  # one, where a list may stand
+        here = _below(here, 0)
     fields = here.model_fields if _is_model(here) else {}
     return [field.alias or name for name, field in fields.items()]
 

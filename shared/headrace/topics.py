@@ -262,7 +262,7 @@ USAGE_MEASURES = Topic(
     "by/name",
     "usage_meter",
     "each call once for every window and budget that it counts in",
-    DAY_MS,
+    2 * DAY_MS,
 )
 USAGE_TABLES = (
     Topic(

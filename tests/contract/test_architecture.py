@@ -164,6 +164,8 @@ VIOLATIONS: list[tuple[Rule, str, str]] = [
     (only_the_loops_talk_to_kafka, "headrace.service", "def f():\n    import aiokafka.producer"),
     (only_the_loops_talk_to_kafka, "headrace.codec", "from confluent_kafka import Producer"),
     (only_the_loops_talk_to_kafka, "headrace.machines", "import aiokafka"),
+    (only_the_meter_is_written_with_faust, "template.job", "from faust import App"),
+    (only_the_meter_is_written_with_faust, "headrace.machine.loop", "from mode.services import Service"),
     (what_is_pure_stays_pure, "workflow_router.core.progress", "import time"),
     (what_is_pure_stays_pure, "workflow_router.core", "from uuid import uuid4"),
     (what_is_pure_stays_pure, "template.core", "import random"),
@@ -198,6 +200,7 @@ def test_the_rule_sees_what_breaks_it(rule: Rule, module: str, text: str) -> Non
     [
         (only_the_loops_talk_to_kafka, "headrace.machine.loop", "import aiokafka"),
         (only_the_loops_talk_to_kafka, "template.core", "import aiokafka_is_not_this"),
+        (only_the_meter_is_written_with_faust, "usage_meter.app", "import faust"),
         (what_is_pure_stays_pure, "headrace.machine.loop", "import time"),
         (
             what_is_pure_stays_pure,

@@ -100,6 +100,16 @@ class TestContract:
         assert answer.finish_reason == "length"
         assert answer.text
 
+    async def test_an_answer_meets_the_schema_that_was_asked_for(
+        self, chat: HttpChat, url: str, streamed: bool
+    ) -> None:
+        """As OpenAI has it; for Anthropic the local server takes no schema, see below."""
+        asked = Asked(url, "openai", streamed)
+
+        answer = await asked.ask(chat, replace(asked.question(), response=ResponseSchema("wet", SCHEMA)))
+
+        assert answer.text.replace(" ", "").replace("\n", "") in {'{"answer":"yes"}', '{"answer":"no"}'}
+
     async def test_questions_travel_together(self, chat: HttpChat, asked: Asked) -> None:
         others = [replace(asked, heard=[]) for _ in range(4)]
 
@@ -114,16 +124,6 @@ class TestContract:
             await asked.ask(chat, asked.question(), 0.0)
         assert caught.value.code == "provider_timeout"
         assert caught.value.retryable
-
-    async def test_an_answer_meets_the_schema_that_was_asked_for(
-        self, chat: HttpChat, url: str, streamed: bool
-    ) -> None:
-        """As OpenAI has it; for Anthropic the local server takes no schema, see below."""
-        asked = Asked(url, "openai", streamed)
-
-        answer = await asked.ask(chat, replace(asked.question(), response=ResponseSchema("wet", SCHEMA)))
-
-        assert answer.text.replace(" ", "").replace("\n", "") in {'{"answer":"yes"}', '{"answer":"no"}'}
 
 
 class TestCapabilities:
@@ -259,6 +259,12 @@ class TestWhatIsSent:
             await chat.complete(replace(asked, tools=(TOOL,), tool_choice=choice), PATIENCE_S)
 
         assert server.bodies[0]["tool_choice"] == {"type": said}
+
+    async def test_no_temperature_is_sent_where_none_is_given(self, chat: HttpChat, provider: Provider) -> None:
+        async with loopback() as server:
+            await chat.complete(replace(question(server.url, provider=provider), temperature=None), PATIENCE_S)
+
+        assert "temperature" not in server.bodies[0]
 
     async def test_a_stream_is_asked_for_with_its_tokens(self, chat: HttpChat) -> None:
         async with loopback() as server:

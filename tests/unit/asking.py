@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -174,7 +174,8 @@ class World:
         self.breakers = Breakers(self.threshold, self.instance, self.told.tell)
         self.providers = Providers(self.models, self.breakers, Rates(), self.budgets, self.told)
         entries = defaultdict(dict, {"Model": self.catalog, "ModelAlias": self.catalog})
-        self.job = ModelInvokeJob(self.providers, Bodies(BodyStore(StoreSettings())), Catalog(entries))
+        self.resolver = Catalog(entries)
+        self.job = ModelInvokeJob(self.providers, Bodies(BodyStore(StoreSettings())), self.resolver)
 
     async def done(self, asked: ExecuteNode) -> Done:
         """How an attempt ends. Raises NodeError."""
@@ -196,7 +197,7 @@ class World:
         return [(call.model, call.outcome) for call in self.told.of(ModelCalled)]
 
 
-def answering(models: dict[str, Answer | list[Answer]], **more: Any) -> World:
+def answering(models: Mapping[str, Answer | list[Answer]], **more: Any) -> World:
     """A process whose models answer so."""
     scripts = {name: answer if isinstance(answer, list) else [answer] for name, answer in models.items()}
     return World(Models(scripts), **more)

@@ -131,6 +131,7 @@ class TestCost:
     def test_is_exact_and_plain(
         self, fresh: Decimal, cached: Decimal, out: Decimal, sent: int, known: int, received: int
     ) -> None:
+        cached, fresh = sorted((fresh, cached))
         paid = usage.priced(Tokens(sent + known, received, known), costs(fresh, out, cached))
 
         exact = (sent * Fraction(fresh) + known * Fraction(cached) + received * Fraction(out)) / 1_000

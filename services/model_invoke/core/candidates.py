@@ -14,7 +14,7 @@ def check(plan: Plan, messages: Sequence[ChatMessage], model: PinnedModel) -> No
     spec = model.spec
     if spec.kind != "chat":
         raise Rejected("capability_missing", f"model {model} is an {spec.kind} model; it does not chat")
-    if getattr(spec, "status", "active") == "retired":
+    if spec.status == "retired":
         raise Rejected("model_retired", f"model {model} is retired; let the alias name another")
     for what, capability in _needed(plan, messages):
         if capability not in spec.capabilities:

@@ -1,16 +1,18 @@
 """The shapes of models and of their aliases, and what else must hold in them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from headrace.fault import Fault
+from headrace.fault import Fault, Path
 from headrace.resource.naming import REFERENCE
 from headrace.resource.prompt import Spec
 
+MOST_PRICES = 100
 Capability = Literal["streaming", "json_mode", "json_schema", "function_calling", "image_input"]
 
 
@@ -56,16 +58,42 @@ class Costs(Spec):
     since: date | None = None
     """From when it holds (UTC); the first price of a model may leave it out."""
 
+    @model_validator(mode="after")
+    def _cached_is_no_dearer(self) -> "Costs":
+        if self.cached_per_1k is not None and self.cached_per_1k > self.input_per_1k:
+            raise ValueError(f"cached_per_1k ({self.cached_per_1k}) is above input_per_1k ({self.input_per_1k})")
+        return self
 
-def _free(value: Any) -> Any:
-    """The word `free` as prices: a union of both shapes would report every fault twice."""
-    return {"currency": "USD", "input_per_1k": 0, "output_per_1k": 0} if value == "free" else value
+
+FREE = Costs(currency="USD", input_per_1k=Decimal(0), output_per_1k=Decimal(0))
+"""What the word `free` means."""
+
+
+def _prices(value: Any) -> Any:
+    """All three shapes as a list: a union of them would report every fault of each."""
+    if value == "free":
+        return [FREE]
+    if isinstance(value, Mapping | Costs):
+        return [Costs.model_validate(value)]
+    if isinstance(value, list):
+        return value
+    raise ValueError("costs are the word free, a price, or a list of prices")
+
+
+PriceList = Annotated[list[Costs], Field(min_length=1, max_length=MOST_PRICES)]
+Prices = Annotated[
+    PriceList,
+    BeforeValidator(_prices, json_schema_input_type=Literal["free"] | Costs | PriceList),
+]
+"""Prices that follow each other."""
 
 
 class ModelSpec(Spec):
     """A model behind a provider's API; `model` is the provider's own name for it.
 
-    costs: `free`, one price, or several that follow each other. status: a retired model is never called.
+    costs: `free`, one price, or several that follow each other.
+    status: a deprecated model is called, with a warning, and has a sunset: the day on which its provider ends it; a
+    retired one is never called.
     """
 
     description: str = ""
@@ -76,7 +104,17 @@ class ModelSpec(Spec):
     kind: Literal["chat", "embedding"] = "chat"
     capabilities: list[Capability] = Field(default=[])
     limits: Limits
-    costs: Annotated[Costs, BeforeValidator(_free, json_schema_input_type=Costs | Literal["free"])]
+    costs: Prices
+    status: Literal["active", "deprecated", "retired"] = "active"
+    sunset: date | None = None
+
+    @model_validator(mode="after")
+    def _sunset_is_announced(self) -> "ModelSpec":
+        if self.status == "deprecated" and self.sunset is None:
+            raise ValueError("a deprecated model has a sunset: the day on which its provider ends it")
+        if self.status == "active" and self.sunset is not None:
+            raise ValueError("a model with a sunset is deprecated (or retired)")
+        return self
 
 
 class ModelAliasSpec(Spec):
@@ -84,20 +122,65 @@ class ModelAliasSpec(Spec):
 
     description: str = ""
     model: str = Field(min_length=1)
-    fallbacks: list[str] = Field(default=[])
+    fallbacks: list[str] = Field(default=[], max_length=8)
+
+
+def price_at(prices: Sequence[Costs], day: date) -> Costs:
+    """The price of a day (UTC): the last that holds since then or before.
+
+    Before the first one, the first holds: no call is free because its price is still to come.
+    """
+    held = [price for price in prices if price.since is None or price.since <= day]
+    return held[-1] if held else prices[0]
+
+
+def life_cycle_warning(name: str, spec: ModelSpec, today: date) -> str:
+    """What a user of a model should know about its end; nothing when it is active."""
+    if spec.status == "retired":
+        return f"model {name} is retired: it is not called any more"
+    if spec.sunset is None:
+        return ""
+    left = (spec.sunset - today).days
+    said = f"ends it on {spec.sunset}, in {left} days" if left > 0 else f"ended it on {spec.sunset}"
+    return f"model {name} is deprecated: its provider {said}"
 
 
 def model_faults(spec: ModelSpec) -> Iterator[Fault]:
-    """Limits that leave no room for a question."""
+    """Limits that leave no room for a question, and prices that do not follow each other."""
     limits = spec.limits
     kept = limits.max_output_tokens + limits.reserved_tokens
     if kept >= limits.context_window:
         message = f"max_output_tokens and reserved_tokens ({kept}) fill the context_window ({limits.context_window})"
         yield Fault("limits_invalid", ("limits",), message, "leave room for the input")
+    for index, (before, price) in enumerate(pairwise(spec.costs), start=1):
+        yield from _price_faults(index, before, price)
+
+
+def _price_faults(index: int, before: Costs, price: Costs) -> Iterator[Fault]:
+    path = ("costs", index)
+    if price.since is None:
+        yield Fault("prices_invalid", path, "only the first price may have no since", "say from which day it holds")
+    elif before.since is not None and price.since <= before.since:
+        message = f"since {price.since} is not after {before.since}, the one before"
+        yield Fault("prices_invalid", (*path, "since"), message, "put the prices in the order of their days")
+    if price.currency != before.currency:
+        message = f"{price.currency} after {before.currency}: a model has one currency"
+        yield Fault("prices_invalid", (*path, "currency"), message, "register a model of another name for it")
 
 
 def alias_faults(spec: ModelAliasSpec) -> Iterator[Fault]:
-    """A model that is not named as references are."""
-    if not REFERENCE.fullmatch(spec.model):
-        message = f"{spec.model!r:.80} is no reference"
-        yield Fault("reference_invalid", ("model",), message, "write name, name@7, name@production or name@latest")
+    """Models that are not named as references are, or that would be asked twice."""
+    named: dict[str, Path] = {}
+    for path, ref in [(("model",), spec.model), *((("fallbacks", n), ref) for n, ref in enumerate(spec.fallbacks))]:
+        if not REFERENCE.fullmatch(ref):
+            message = f"{ref!r:.80} is no reference"
+            yield Fault("reference_invalid", path, message, "write name, name@7, name@production or name@latest")
+        if before := named.get(_in_full(ref)):
+            place = ".".join(str(step) for step in before)
+            yield Fault("fallback_repeated", path, f"{ref!r:.80} is asked already, as {place}", "name each model once")
+        named.setdefault(_in_full(ref), path)
+
+
+def _in_full(ref: str) -> str:
+    name, _, version = ref.partition("@")
+    return f"{name}@{version.removeprefix('v') if version[1:].isdigit() else version or 'production'}"

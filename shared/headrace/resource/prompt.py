@@ -54,9 +54,9 @@ class Tool(Spec):
 
 
 class Parameters(Spec):
-    """What a model is told beside the messages."""
+    """What a model is told beside the messages. temperature: none is sent for null; some models refuse any."""
 
-    temperature: float = Field(default=0.0, ge=0.0, le=2.0)
+    temperature: float | None = Field(default=0.0, ge=0.0, le=2.0)
     max_output_tokens: int = Field(default=512, ge=1)
     stop: list[str] = []
     response_schema: dict[str, Any] | None = None

@@ -30,9 +30,10 @@ def body(request: ChatRequest, *, streamed: bool) -> dict[str, Any]:
             for message in request.messages
             if message.role != "system"
         ],
-        "temperature": request.temperature,
         "max_tokens": request.max_tokens,
     }
+    if request.temperature is not None:
+        sent["temperature"] = request.temperature
     if system:
         sent["system"] = system
     if request.stop:

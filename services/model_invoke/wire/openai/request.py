@@ -24,9 +24,10 @@ def body(request: ChatRequest, *, streamed: bool) -> dict[str, Any]:
     sent: dict[str, Any] = {
         "model": request.model,
         "messages": [{"role": message.role, "content": _content(message)} for message in request.messages],
-        "temperature": request.temperature,
         "max_tokens": request.max_tokens,
     }
+    if request.temperature is not None:
+        sent["temperature"] = request.temperature
     if request.stop:
         sent["stop"] = list(request.stop)
     if request.response:

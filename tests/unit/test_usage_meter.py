@@ -1,0 +1,78 @@
+"""What the usage meter counts, and when it tells."""
+
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.events.model import ModelCalled
+from headrace.events.run import Charge, Usage
+from usage_meter import core
+
+KEY = "budget/daily/2026-11-24"
+
+
+def called(number: int = 1, **given: Any) -> ModelCalled:
+    usage = Usage(input_tokens=10, output_tokens=2, cost="0.01", currency="USD", cached_tokens=4)
+    fields = {"tenant": "a/b", "outcome": "ok", "latency_ms": 7, "usage": usage, **given}
+    return ModelCalled(
+        id=f"run-{number}", at=0, model="large@3", prompt="answer@1", workflow="ask@2", run_id="run", node="n", **fields
+    )
+
+
+def charge(amount: str, budget: str = "daily") -> tuple[Charge, ...]:
+    return (Charge(budget=budget, period="2026-11-24", amount=amount, limit="10"),)
+
+
+def test_a_call_counts_for_its_model_prompt_workflow_and_tenant_without_versions() -> None:
+    assert [*core.window_keys(called())] == ["model/large", "prompt/answer", "workflow/ask", "tenant/a/b"]
+    assert "tenant" not in "".join(core.window_keys(called(tenant=None)))
+    assert [*core.budget_keys(called(charges=charge("1")))] == [KEY]
+
+
+def test_a_window_is_the_sum_of_its_calls_and_counts_a_repeated_one_once() -> None:
+    window = core.Window()
+    for call in (called(1), called(2, outcome="provider_timeout", usage=None, latency_ms=90), called(1), called(2)):
+        window = core.with_call(window, call)
+    published = core.usage_window("tenant/a/b", 60_000, window)
+    assert (published.by, published.name, published.start, published.end) == ("tenant", "a/b", 60_000, 120_000)
+    assert (published.calls, published.errors, published.input_tokens, published.cached_tokens) == (2, 1, 10, 4)
+    assert published.costs == {"USD": "0.01"}
+    assert (published.latency_ms, published.slowest_ms) == (97, 90)
+
+
+@given(st.lists(st.integers(0, 40), max_size=60))
+def test_no_call_of_the_last_64_counts_twice(numbers: list[int]) -> None:
+    window = core.Window()
+    for number in numbers:
+        window = core.with_call(window, called(number))
+    assert window.calls == len(set(numbers))
+
+
+def failing(failed: int, calls: int) -> core.Window:
+    return core.Window(calls=calls, errors=failed)
+
+
+def test_a_model_that_fails_half_of_ten_calls_is_told_of_once() -> None:
+    (alert,) = core.error_alerts("model/large", failing(5, 10), 9)
+    assert (alert.kind, alert.about, alert.value, alert.threshold) == ("errors", "large", "0.50", "0.5")
+    assert [*core.error_alerts("model/large", core.Window(calls=10, errors=9, told=True), 9)] == []
+    for key, window in (("model/large", failing(4, 10)), ("model/large", failing(9, 9)), ("tenant/x", failing(9, 10))):
+        assert [*core.error_alerts(key, window, 9)] == []
+
+
+def test_a_budget_is_told_of_once_at_each_threshold() -> None:
+    # given charges that come to 7.9, to 8 and to 10 of 10, one of them repeated, and one of another budget
+    charges = [charge("7.9"), charge("9", budget="other"), charge("0.1"), charge("2")]
+    spending, told = core.Spending(), list[tuple[str, str]]()
+    for number, one in enumerate([*charges, charges[-1]]):
+        spending = core.with_charges(KEY, spending, called(min(number, 3), charges=one))
+        alerts = [*core.budget_alerts(KEY, spending, 9)]
+        told += [(alert.threshold, alert.value) for alert in alerts]
+        spending = core.Spending(
+            spending.spent, spending.limit, (*spending.told, *(alert.threshold for alert in alerts)), spending.recent
+        )
+    # then
+    assert told == [("0.8", "0.8000"), ("1.0", "1.0000")]
+    assert Decimal(spending.spent) == 10
