@@ -1,9 +1,12 @@
 """What the commands about resources say: given an event, then words."""
 
+from pathlib import Path
+
 import pytest
 
 from headrace.changes import Changed
 from headrace.cli.history import WHAT
+from headrace.cli.resources import apply_files
 from headrace.cli.telling import tell
 from headrace.event import Event
 from headrace.events import resource
@@ -75,3 +78,26 @@ def test_what_the_history_says(event: Event, words: str) -> None:
 def test_what_a_change_led_to(event: Event, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     tell("prompt", "greet", Changed(event, 2, 12.3), as_json=False)
     assert words in capsys.readouterr().out
+
+
+DEPRECATED = """
+apiVersion: headrace/v1
+kind: Model
+metadata: { name: old-model }
+spec:
+  provider: openai
+  endpoint: { env: MODEL_BASE_URL }
+  model: old
+  limits: { context_window: 4096, max_output_tokens: 512 }
+  costs: free
+  status: deprecated
+  sunset: 2020-01-31
+"""
+
+
+def test_who_applies_a_model_that_is_deprecated_is_warned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.yaml").write_text(DEPRECATED, encoding="utf-8")
+    apply_files([tmp_path], dry_run=True)
+    said = capsys.readouterr().err
+    assert "warning: model old-model is deprecated: its provider ended it on 2020-01-31" in said
+    assert "no fault" in said

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -11,12 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from headrace.changes import Standing
-from headrace.cli.resources import entries_of
+from headrace.cli.resources import entries_of, warnings
 from headrace.cli.session import Json, print_json
 from headrace.cli.text import print_value, quoted
 from headrace.errors import HeadraceError
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.fault import did_you_mean
+from headrace.resource.catalog import DEFAULT_POINTER
 from headrace.resource.state import ACTIVE
 from headrace.topics import DOMAINS, Topic
 
@@ -90,9 +91,17 @@ def _show(name: str, head: ResourceHead, entries: Mapping[str, Any], *, as_json:
         return
     console = Console()
     console.print(f"{head.kind} {name}  {_pointers(head)}")
+    for warning in _warnings(name, head, versions):
+        console.print(f"[yellow]{quoted(warning)}[/]")
     for one in versions:
         console.rule(_title(one), align="left")
         print_value(console, json.loads(one.spec))
+
+
+def _warnings(name: str, head: ResourceHead, versions: Sequence[ResourceVersion]) -> list[str]:
+    """What should be known of the version that runs get."""
+    active = (one for one in versions if one.version == head.pointers.get(DEFAULT_POINTER))
+    return warnings((head.kind, name, json.loads(one.spec)) for one in active)
 
 
 def _title(one: ResourceVersion) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,6 +26,7 @@ from headrace.prompting import misused
 from headrace.resource.catalog import DEFAULT_POINTER, Catalog, Resolved
 from headrace.resource.documents import read_documents
 from headrace.resource.files import FileFault, Resource, load
+from headrace.resource.model import ModelSpec, life_cycle_warning
 from headrace.resource.specs import references
 from headrace.topics import DOMAINS, Domain, Topic
 
@@ -50,6 +52,8 @@ def apply_files(
 ) -> None:
     """Create what YAML files describe; if there are faults in them, all are shown and nothing is sent."""
     resources, documents = read(file)
+    for warning in warnings((one.kind, one.name, one.spec) for one in resources):
+        sys.stderr.write(f"warning: {warning}\n")
     if dry_run:
         Console(stderr=True).print(f"{len(resources)} resources and {len(documents)} documents, no fault")
         return
@@ -75,6 +79,14 @@ def read(files: Iterable[Path]) -> tuple[list[Resource], list[IngestDocument]]:
         sys.stderr.write(f"headrace: {len(faults)} fault{'s' * (len(faults) > 1)}; nothing was sent\n")
         sys.exit(1)
     return resources, documents
+
+
+def warnings(specs: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[str]:
+    """What is no fault of a kind, name and spec, and should be known: models that will not be there for ever."""
+    today = datetime.now(UTC).date()
+    models = ((name, ModelSpec.model_validate(spec)) for kind, name, spec in specs if kind == "Model")
+    found = (life_cycle_warning(name, spec, today) for name, spec in models)
+    return [warning for warning in found if warning]
 
 
 async def _apply(
