@@ -2,15 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import Any
 
 import boto3
 
 from headrace.bodies import LOCAL_SECRET, BodyStore, StoreSettings
 from tests.conftest import Stack
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
 
 
 def settings(stack: Stack, **fields: str) -> StoreSettings:
@@ -25,7 +22,7 @@ def body_store(stack: Stack, **fields: str) -> BodyStore:
 
 
 @contextmanager
-def s3_of(stack: Stack) -> Iterator["S3Client"]:
+def s3_of(stack: Stack) -> Iterator[Any]:
     """A stock client."""
     client = boto3.client(
         "s3",

@@ -4,7 +4,7 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -17,22 +17,19 @@ from headrace.resource.prompt import StoredBody
 from tests.conftest import Stack
 from tests.integration.object_store import body_store, s3_of
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
 MARKER = "the-planted-marker"
 DATA = body_of({"text": f"Never say {MARKER}."}) or b""
 WRITERS = 8
 
 
 @pytest.fixture
-def s3(stack: Stack) -> "Iterator[S3Client]":
+def s3(stack: Stack) -> Iterator[Any]:
     with s3_of(stack) as client:
         yield client
 
 
 @pytest.fixture
-def bucket(s3: "S3Client") -> str:
+def bucket(s3: Any) -> str:
     name = f"test-{uuid.uuid4().hex[:12]}"
     s3.create_bucket(Bucket=name)
     return name
@@ -63,21 +60,21 @@ def pinned(body: StoredBody, *, sensitive: bool) -> PinnedPrompt:
 
 class TestPut:
     async def test_a_body_is_encrypted_with_the_key_and_read_as_it_was(
-        self, s3: "S3Client", bucket: str, store: BodyStore, body: StoredBody
+        self, s3: Any, bucket: str, store: BodyStore, body: StoredBody
     ) -> None:
         head = s3.head_object(Bucket=bucket, Key=key_of("greeting", body.sha256))
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", "alias/headrace")
         assert await store.get("greeting", body) == DATA
 
     async def test_put_twice_it_is_the_same_object(
-        self, s3: "S3Client", bucket: str, store: BodyStore, body: StoredBody
+        self, s3: Any, bucket: str, store: BodyStore, body: StoredBody
     ) -> None:
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         assert await store.put("greeting", DATA) == body
         assert len(s3.list_object_versions(Bucket=bucket)["Versions"]) == 1
 
     async def test_of_writers_at_once_one_writes_and_all_are_content(
-        self, s3: "S3Client", bucket: str, store: BodyStore
+        self, s3: Any, bucket: str, store: BodyStore
     ) -> None:
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         bodies = await asyncio.gather(*(store.put("greeting", DATA) for _ in range(WRITERS)))
@@ -85,7 +82,7 @@ class TestPut:
         assert len(s3.list_object_versions(Bucket=bucket)["Versions"]) == 1
 
     async def test_what_somebody_else_has_put_there_is_no_success(
-        self, s3: "S3Client", bucket: str, store: BodyStore, body: StoredBody
+        self, s3: Any, bucket: str, store: BodyStore, body: StoredBody
     ) -> None:
         s3.put_object(Bucket=bucket, Key=key_of("greeting", body.sha256), Body=b"other", ServerSideEncryption="aws:kms")
         with pytest.raises(BodyFault) as caught:
@@ -96,13 +93,13 @@ class TestPut:
 class TestGet:
     @pytest.mark.parametrize("data", [b"x" * len(DATA), DATA[:-1], DATA + b" ", b""])
     async def test_other_bytes_are_noticed(
-        self, s3: "S3Client", bucket: str, store: BodyStore, body: StoredBody, data: bytes
+        self, s3: Any, bucket: str, store: BodyStore, body: StoredBody, data: bytes
     ) -> None:
         s3.put_object(Bucket=bucket, Key=key_of("greeting", body.sha256), Body=data, ServerSideEncryption="aws:kms")
         assert (await fault_of(store, body)).code == "body_tampered"
 
     async def test_the_same_bytes_without_encryption_are_noticed(
-        self, s3: "S3Client", bucket: str, store: BodyStore, body: StoredBody
+        self, s3: Any, bucket: str, store: BodyStore, body: StoredBody
     ) -> None:
         s3.put_object(Bucket=bucket, Key=key_of("greeting", body.sha256), Body=DATA)
         fault = await fault_of(store, body)
@@ -110,15 +107,13 @@ class TestGet:
         assert "not encrypted with KMS" in str(fault)
 
     async def test_a_version_of_the_object_is_named(
-        self, s3: "S3Client", bucket: str, store: BodyStore, body: StoredBody
+        self, s3: Any, bucket: str, store: BodyStore, body: StoredBody
     ) -> None:
         s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
         put = s3.put_object(Bucket=bucket, Key=key_of("greeting", body.sha256), Body=b"[]")
         assert f"version {put['VersionId']}" in str(await fault_of(store, body))
 
-    async def test_what_was_removed_is_missing(
-        self, s3: "S3Client", bucket: str, store: BodyStore, body: StoredBody
-    ) -> None:
+    async def test_what_was_removed_is_missing(self, s3: Any, bucket: str, store: BodyStore, body: StoredBody) -> None:
         s3.delete_object(Bucket=bucket, Key=key_of("greeting", body.sha256))
         assert (await fault_of(store, body)).code == "body_missing"
 
@@ -189,7 +184,7 @@ class TestRefusals:
 class TestDestroy:
     @pytest.mark.parametrize("versioned", [True, False])
     async def test_every_version_goes_and_a_second_time_changes_nothing(
-        self, s3: "S3Client", bucket: str, store: BodyStore, body: StoredBody, versioned: bool
+        self, s3: Any, bucket: str, store: BodyStore, body: StoredBody, versioned: bool
     ) -> None:
         key = key_of("greeting", body.sha256)
         if versioned:
@@ -217,7 +212,7 @@ class TestLoading:
         assert [message.template for message in loaded.messages] == [f"Never say {MARKER}."]
 
     async def test_a_sensitive_one_is_read_each_time_others_are_kept(
-        self, s3: "S3Client", bucket: str, store: BodyStore, body: StoredBody
+        self, s3: Any, bucket: str, store: BodyStore, body: StoredBody
     ) -> None:
         bodies = Bodies(store)
         await bodies.load(pinned(body, sensitive=False))
