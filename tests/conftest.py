@@ -44,6 +44,11 @@ class Stack:
         return running
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--write: make the pages that tests make."""
+    parser.addoption("--write", action="store_true", help="Write the pages of docs/ that tests make.")
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """All parts and all services. HEADRACE_HOME says where to look for one that runs already."""

@@ -1,26 +1,105 @@
 """Where the parts meet."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any
 
+from headrace.announcer import Announcer
+from headrace.bodies import Bodies, BodyStore, StoreSettings
+from headrace.budgets.active import active_budgets
+from headrace.codec import Codec
+from headrace.event import Event
 from headrace.journal import Journal
+from headrace.resource.catalog import Catalog
 from headrace.service import Service, open_codec
-from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS
+from headrace.table import Table
+from headrace.topics import (
+    BUDGET_STATE,
+    CONTROL_POSITIONS,
+    MODEL_CALLS,
+    MODEL_HEALTH,
+    MODEL_STATE,
+    NODE_OUTCOMES,
+    NODE_REQUESTS,
+    PROMPT_FINDINGS,
+    RUN_TOKENS,
+    Topic,
+)
 from headrace.worker import Worker, run_worker
 from model_invoke.adapters import HttpChat, http_client
+from model_invoke.breakers import Breakers
+from model_invoke.calling import Providers
 from model_invoke.job import ModelInvokeJob
+from model_invoke.ledger import Ledger
+from model_invoke.paying import Patient
+from model_invoke.rates import Rates
 from model_invoke.settings import ModelInvokeSettings
 
+REQUESTS = NODE_REQUESTS["model_invoke"]
+TOLD = (MODEL_CALLS, MODEL_HEALTH, RUN_TOKENS, PROMPT_FINDINGS)
 
-async def start(service: Service, settings: ModelInvokeSettings, environment: Mapping[str, str]) -> None:
-    """One worker, its journal, and the connections to providers. `environment`: what models may refer to."""
-    requests = NODE_REQUESTS["model_invoke"]
-    codec = await open_codec(service, settings, (requests, NODE_OUTCOMES))
+
+async def start(
+    service: Service,
+    settings: ModelInvokeSettings,
+    environment: Mapping[str, str],
+    requests: Topic = REQUESTS,
+    outcomes: Topic = NODE_OUTCOMES,
+) -> None:
+    """One worker, and what its calls go through. `environment`: what models may refer to."""
+    codec = await open_codec(service, settings, (requests, outcomes, *TOLD, CONTROL_POSITIONS))
     journal = Journal(settings.database_url)
     service.on_stop(journal.close)
     service.ready_when("journal", lambda: journal.held)
     service.spawn(journal.hold(service.stopping))
     http = http_client(settings.concurrency)
     service.on_stop(http.aclose)
-    job = ModelInvokeJob(HttpChat(http, environment))
-    worker = Worker("model_invoke", requests, NODE_OUTCOMES, job, settings.concurrency, journal)
-    service.spawn(run_worker(worker, codec, settings.kafka, service))
+    announcer = await _announcer(service, settings, codec)
+    breakers = Breakers(settings.breaker, service.instance, announcer.tell)
+    models, budgets = (_table(service, settings, codec, topic) for topic in (MODEL_STATE, BUDGET_STATE))
+    health = _table(service, settings, codec, MODEL_HEALTH, breakers.follow)
+    ledger = Ledger(settings.database_url, lambda: active_budgets(budgets.entries))
+    service.on_stop(ledger.close)
+    providers = Providers(HttpChat(http, environment), breakers, Rates(), Patient(ledger), announcer)
+    bodies = Bodies(BodyStore(StoreSettings()))
+    job = ModelInvokeJob(providers, bodies, Catalog({"Model": models.entries, "ModelAlias": models.entries}))
+    worker = Worker(service.name, requests, outcomes, job, settings.concurrency, journal)
+    _work(service, (health, models, budgets), run_worker(worker, codec, settings.kafka, service))
+
+
+async def _announcer(service: Service, settings: ModelInvokeSettings, codec: Codec) -> Announcer:
+    announcer = Announcer(service.name, TOLD, codec, settings.kafka)
+    await announcer.start()
+    service.on_stop(announcer.stop)
+    service.spawn(announcer.watch(service.stopping))
+    service.ready_when("announcements", lambda: not announcer.is_away)
+    return announcer
+
+
+def _table(
+    service: Service,
+    settings: ModelInvokeSettings,
+    codec: Codec,
+    topic: Topic,
+    follow: Callable[[Mapping[str, Event]], None] | None = None,
+) -> Table:
+    """A table that is read from now on. follow: is given the entries that changed."""
+
+    def changed(names: Iterable[str]) -> None:
+        if follow is not None:
+            follow({name: table.entries[name] for name in names if name in table.entries})
+
+    table = Table(topic, codec, settings.kafka, service=service.name, instance=service.instance, on_change=changed)
+    service.ready_when(topic.name, lambda: table.is_ready)
+    service.spawn(table.run(service.stopping))
+    return table
+
+
+def _work(service: Service, tables: Sequence[Table], worker: Coroutine[Any, Any, None]) -> None:
+    """Work once the tables are whole: a breaker that others have opened is open from the first call on."""
+
+    async def begin() -> None:
+        for table in tables:
+            await table.ready()
+        await worker
+
+    service.spawn(begin())

@@ -1,73 +1,63 @@
-"""The job: both halves around the port, and what is measured of a call."""
+"""The job: both halves around the ports."""
 
 import time
 from typing import Any
 
 import msgspec
-import structlog
-from prometheus_client import Counter, Histogram
 
+from headrace.bodies import BodyUnusable
 from headrace.errors import NodeError
 from headrace.events.node import ExecuteNode
+from headrace.prompting import Loaded, render_prompt
+from headrace.resource.catalog import Resolver
 from headrace.worker import Done, NodeJob
-from model_invoke import core
+from model_invoke.calling import Providers
+from model_invoke.chain import Chain
+from model_invoke.core import outcome, request
 from model_invoke.model import Answered, Plan
-from model_invoke.ports import Chat, ProviderFault
-
-TOKENS = Counter("headrace_model_tokens_total", "Tokens of answered calls.", ("model", "direction"))
-SECONDS = Histogram(
-    "headrace_model_seconds",
-    "One call of a provider.",
-    ("model", "outcome"),
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120),
-)
-
-_log = structlog.get_logger(__name__)
+from model_invoke.ports import Bodies
 
 
 class ModelInvokeJob(NodeJob[Plan]):
     """Calls models. Paid, so it is journaled: what `perform` returns is JSON, and is read again after a repetition."""
 
-    def __init__(self, chat: Chat) -> None:
-        self._chat = chat
+    def __init__(self, providers: Providers, bodies: Bodies, resolver: Resolver) -> None:
+        self._providers = providers
+        self._bodies = bodies
+        self._resolver = resolver
 
-    def plan(self, request: ExecuteNode) -> Plan:
-        """The call. Raises NodeError for what is wrong before anything is sent."""
-        return core.plan(request.config, request.input, request.deadline)
+    def plan(self, request_: ExecuteNode) -> Plan:
+        """The attempt. Raises NodeError for what is wrong before anything is loaded or sent."""
+        return request.plan(request_)
 
     async def perform(self, call: Plan) -> Any:
-        """The answer. Raises NodeError, with the failed call in it."""
-        timeout_s = call.timeout_s(time.time_ns() // 1_000_000)
-        if timeout_s <= 0:
-            raise NodeError("timeout", "too little is left until the deadline; no call was made", retryable=True)
-        began = time.perf_counter()
+        """The output and the calls. Raises NodeError, with the calls in it.
+
+        Either way every call that was made has been told of, so that none is lost once the journal has the attempt.
+        """
         try:
-            completion = await self._chat.complete(call.request, timeout_s)
-        except ProviderFault as fault:
-            raise core.failure(call, fault, _measured(call, fault.code, began)) from fault
-        answered = Answered(completion, _measured(call, "ok", began))
-        _count(call, answered)
+            loaded = await self._loaded(call)
+            messages = render_prompt(loaded, call.given)
+            answered = await Chain(self._providers, self._resolver, call, loaded).answered(messages)
+        except NodeError:
+            await self._providers.announcer.told()
+            raise
+        await self._providers.announcer.told()
         return msgspec.to_builtins(answered)
 
+    async def _loaded(self, call: Plan) -> Loaded:
+        """The prompt with its body. A body that can't be used is told of, too, for the prompt's audit trail."""
+        try:
+            return await self._bodies.load(call.config.prompt)
+        except BodyUnusable as error:
+            found = outcome.finding(call, error.pinned, error.code, str(error), time.time_ns() // 1_000_000)
+            self._providers.announcer.tell(error.pinned.name, found, correlation=call.work.run)
+            raise
+
     def interpret(self, call: Plan, answer: Any) -> Done:
-        """The output and what it cost. Raises NodeError output_invalid."""
-        return core.interpret(call, msgspec.convert(answer, Answered))
+        """The output and what it cost."""
+        return outcome.interpret(msgspec.convert(answer, Answered))
 
     def repeat_ambiguous(self, call: Plan) -> bool:
         """As the node says: to be charged twice, or to fail."""
-        return call.repeat_ambiguous
-
-
-def _measured(call: Plan, outcome: str, began: float) -> int:
-    """Milliseconds since a call began, noted."""
-    seconds = time.perf_counter() - began
-    SECONDS.labels(call.provider, outcome).observe(seconds)
-    return round(seconds * 1000)
-
-
-def _count(call: Plan, answered: Answered) -> None:
-    usage = core.usage_of(call, answered.completion)
-    TOKENS.labels(call.provider, "input").inc(usage.input_tokens)
-    TOKENS.labels(call.provider, "output").inc(usage.output_tokens)
-    if answered.completion.tokens is None:
-        _log.warning("the provider does not count tokens; they are estimated", model=call.provider)
+        return call.config.on_ambiguous == "retry"

@@ -1,14 +1,18 @@
 """What a node asks of a model, and what a provider answers: provider-neutral, frozen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Literal
 
 import msgspec
 from pydantic import BaseModel, ConfigDict
 
-from headrace.prompting import ChatMessage
-from headrace.resource.model import Costs, Endpoint, ModelSpec, Secret
-from headrace.resource.prompt import PromptSpec, Tool
+from headrace.events.node import ExecuteNode
+from headrace.events.run import Call
+from headrace.prompting import ChatMessage, PinnedPrompt
+from headrace.resource.model import Endpoint, ModelSpec, Secret
+from headrace.resource.prompt import Tool
 
 ARRIVAL_MS = 100
 """Kept back from what is left until the deadline: an outcome that comes later finds nobody, and its cost is lost."""
@@ -27,16 +31,11 @@ class Pinned(BaseModel):
         return f"{self.name}@{self.version}"
 
 
-class PinnedPrompt(Pinned):
-    """The prompt."""
-
-    spec: PromptSpec
-
-
 class PinnedModel(Pinned):
-    """The model."""
+    """A model; `alias`: through which it was reached, if through one."""
 
     spec: ModelSpec
+    alias: Pinned | None = None
 
 
 class InvokeConfig(BaseModel):
@@ -46,7 +45,19 @@ class InvokeConfig(BaseModel):
 
     prompt: PinnedPrompt
     model: PinnedModel
+    fallbacks: tuple[PinnedModel, ...] = ()
     on_ambiguous: Literal["retry", "fail"] = "retry"
+    on_overflow: Literal["fail", "drop_oldest_messages", "drop_lowest_documents"] = "fail"
+    documents: str = "documents"
+    stream: bool = False
+
+    @property
+    def candidates(self) -> tuple[PinnedModel, ...]:
+        """The model and its fallbacks in their order, each once; all were reached as the first was."""
+        first: dict[str, PinnedModel] = {}
+        for model in (self.model, *self.fallbacks):
+            first.setdefault(str(model), model.model_copy(update={"alias": self.model.alias}))
+        return tuple(first.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,30 +114,31 @@ class Completion(msgspec.Struct, frozen=True):
 
 
 class Answered(msgspec.Struct, frozen=True):
-    """What the journal keeps of a call. latency_ms: from request to last byte."""
+    """What the journal keeps of an attempt that went well: the node's output, and what each candidate did."""
 
-    completion: Completion
-    latency_ms: int
+    output: dict[str, Any]
+    calls: tuple[Call, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One call to make, and how to read its answer.
+    """An attempt: what to ask which models, and how to read their answers.
 
-    provider: the model's name@version. deadline: when the router gives the attempt up, epoch milliseconds.
-    output: validator of the response schema, if one was asked for.
+    given: the prompt's variables. output: validator of the response schema, if one is asked for. tools: validators of
+    functions' arguments, by the function's name.
     """
 
-    request: ChatRequest
-    provider: str
-    costs: Costs
-    timeout_ms: int
-    deadline: int | None
+    work: ExecuteNode
+    config: InvokeConfig
+    given: Mapping[str, Any]
     output: Any
-    repeat_ambiguous: bool
+    tools: Mapping[str, Any]
 
-    def timeout_s(self, now: int) -> float:
-        """Seconds that the call may take when it starts now; none are left when it is not above 0."""
-        if self.deadline is None:
-            return self.timeout_ms / 1000
-        return min(self.timeout_ms, self.deadline - ARRIVAL_MS - now) / 1000
+    def left_s(self, now: int) -> float:
+        """Seconds that the attempt has at this time, epoch milliseconds; none are left when it is not above 0."""
+        return inf if self.work.deadline is None else (self.work.deadline - ARRIVAL_MS - now) / 1000
+
+    def call_id(self, number: int) -> str:
+        """What a call of this attempt is known by: the same when the request comes again."""
+        work = self.work
+        return f"{work.run}/{work.node}/{work.iteration}/{work.attempt}/{number}"

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from headrace.errors import HeadraceError
 from headrace.event import Event
 from headrace.events.run import Charge
+from headrace.prompting import Loaded, PinnedPrompt
 from model_invoke.model import ChatRequest, Completion, Tokens
 
 
@@ -36,6 +37,19 @@ class ProviderFault(HeadraceError):
         self.worked = worked
         self.tokens = tokens
         self.retry_after_s = retry_after_s
+
+
+class Rejected(HeadraceError):
+    """A candidate is not called.
+
+    code: model_retired, capability_missing, context_window_exceeded, breaker_open, retry_after, rate_limited_locally
+    or provider_unconfigured. retryable: whether it may be called in a while.
+    """
+
+    def __init__(self, code: str, message: str, *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retryable = retryable
 
 
 Heard = Callable[[str], None]
@@ -102,8 +116,18 @@ class Budgets(Protocol):
 class Announcer(Protocol):
     """Events beside the outcome: health, calls, tokens, findings."""
 
-    def tell(self, key: str, event: Event, partition: int | None = None) -> None:
+    def tell(self, key: str, event: Event, *, correlation: str | None = None) -> None:
         """Send an event to its topic in the background, soon; at least once while the process lives.
 
-        partition: where; None is the key's home.
+        correlation: what it belongs to, such as a run; the key, unless it is given.
         """
+
+    async def told(self) -> None:
+        """Wait until everything so far has arrived."""
+
+
+class Bodies(Protocol):
+    """Bodies of prompts."""
+
+    async def load(self, prompt: PinnedPrompt) -> Loaded:
+        """A prompt with its messages, wherever they are stored. Raises NodeError, which names what is unusable."""

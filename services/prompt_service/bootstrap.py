@@ -1,18 +1,16 @@
 """Where the parts meet."""
 
+from headrace.bodies import BodyStore, StoreSettings
 from headrace.machine import run_machine
-from headrace.resource import specs
-from headrace.resource.machine import ResourceMachine
 from headrace.service import Service, open_codec
 from headrace.settings import ServiceSettings
-from headrace.topics import PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_STATE
-
-TOPICS = (PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_STATE)
-KINDS = ("Prompt",)
+from headrace.topics import DOMAINS, PROMPT_FINDINGS
+from prompt_service.machine import PromptMachine
 
 
-async def start(service: Service, settings: ServiceSettings) -> None:
+async def start(service: Service, settings: ServiceSettings, store: StoreSettings) -> None:
     """One machine."""
-    codec = await open_codec(service, settings, TOPICS)
-    machine = ResourceMachine(service.name, TOPICS, lambda kind, spec: specs.check(kind, spec, KINDS))
+    topics = DOMAINS["prompt"]
+    codec = await open_codec(service, settings, (*topics, PROMPT_FINDINGS))
+    machine = PromptMachine(service.name, topics, PROMPT_FINDINGS, BodyStore(store))
     service.spawn(run_machine(machine, codec, settings.kafka, service))

@@ -1,16 +1,19 @@
-"""Send resources and documents as commands, and tell what became of each."""
+"""Send resources and documents as commands, bodies of prompts to the object store, and tell what became of each."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
+from headrace.bodies import BodyStore
 from headrace.changes import ROUTER
 from headrace.client import Client, Seen
 from headrace.errors import Unanswered
 from headrace.event import Event
 from headrace.events import document, resource
 from headrace.events.document import IngestDocument
+from headrace.resource.body import body_of, must_be_stored, with_stored
 from headrace.resource.files import Resource
 from headrace.topics import DOCUMENT_COMMANDS, DOCUMENT_EVENTS, DOMAINS
 
@@ -38,6 +41,14 @@ class Applied(NamedTuple):
     outcome: str
     version: int | None = None
     message: str = ""
+
+
+async def store_bodies(store: BodyStore, resources: Iterable[Resource]) -> list[Resource]:
+    """Store the bodies of prompts that are large or sensitive; the resources as they are sent then.
+
+    Raises BodyFault and StoreUnavailable; nothing has been sent then.
+    """
+    return [await _stored(store, one) for one in resources]
 
 
 async def apply(
@@ -72,6 +83,14 @@ async def await_routers(client: Client, timeout_s: float) -> int:
     """Wait until all routers know everything that is deployed; how many there are. Raises Unanswered."""
     acknowledged = await client.await_applied([DOMAINS[name].state for name in READ_BY_ROUTERS], timeout_s)
     return len({applied.instance for applied in acknowledged if applied.service == ROUTER})
+
+
+async def _stored(store: BodyStore, one: Resource) -> Resource:
+    body = body_of(one.spec) if one.kind == "Prompt" else None
+    if body is None or not must_be_stored(one.spec, body):
+        return one
+    await store.put(one.name, body)
+    return replace(one, spec=with_stored(one.spec, body))
 
 
 async def _send(client: Client, one: Resource, pointer: str | None, actor: str, reason: str | None) -> Sent:

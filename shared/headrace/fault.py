@@ -16,7 +16,7 @@ MOST_COMPARED = 100
 MOST_SHOWN = 20
 LONGEST_WORD = 100
 
-CONFIDENTIAL = {"credential", "endpoint"}
+CONFIDENTIAL = {"credential", "endpoint", "body"}
 """Keys below which a value is never repeated: someone may have written a secret there, and faults reach the log."""
 
 

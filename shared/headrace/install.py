@@ -13,15 +13,12 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field
 
+from headrace.bodies import BUCKET, KMS_ALIAS, LOCAL_SECRET
 from headrace.contracts import publish
 from headrace.errors import HeadraceError, StackError
 from headrace.kafka import create_topics
 from headrace.settings import ServiceSettings
 from headrace.topics import ALL
-
-BUCKET = "headrace"
-KMS_ALIAS = "alias/headrace"
-LOCAL_SECRET = "local"  # noqa: S105  # a local S3 takes any
 
 
 class InstallSettings(ServiceSettings):

@@ -20,14 +20,15 @@ ROOMS = sorted(path.parent for path in (TOP_LEVEL / "services").glob("*/__init__
 Rule = Callable[[str, str], list[str]]
 
 LOOPS = re.compile(
-    r"headrace\.(machine|worker|projection)(\..+)?|headrace\.(table|client|outbox|kafka|group|delivery|raw_records)"
+    r"headrace\.(machine|worker|projection)(\..+)?|headrace\.(table|client|outbox|kafka|group|delivery|announcer|raw_records)"
 )
-"""The three loops, and what they are built of."""
+"""The three loops, what they are built of, and what is told beside them."""
 
 PURE = re.compile(
-    r"\w+\.core(\..+)?|(model_invoke|projector|vector_search|workflow_router)\.(model|ports)|model_invoke\.wire(\..+)?|model_invoke\.redaction"
+    r"\w+\.core(\..+)?|(model_invoke|projector|vector_search|workflow_router)\.(model|ports)|model_invoke\.(wire(\..+)?|redaction)"
     r"|headrace\.(workflow|expression|prompting|templating)(\..+)?"
-    r"|headrace\.resource\.(aggregate|approvals|catalog|content|erasure|model|naming|pointers|prompt|source|specs|splits|state|versions)"
+    r"|headrace\.resource\.(aggregate|approvals|body|catalog|content|erasure|model|naming|pointers|prompt|prompt_faults)"
+    r"|headrace\.resource\.(source|specs|splits|state|versions)"
     r"|headrace\.budgets\.(active|holds|log)|headrace\.usage\..+"
     r"|headrace\.(fault|nodes|json_schema|event|cloudevents|topics)|headrace\.machine\.model|headrace\.worker\.watermark"
 )

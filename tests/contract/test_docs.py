@@ -21,6 +21,7 @@ from headrace.codec import EVENTS, subject
 from headrace.nodes import NODE_TYPES
 from headrace.resource.files import load
 from headrace.resource.specs import KINDS
+from headrace.resource.state import ERASED, ERASING, RETIRED
 from headrace.stack.home import DEFAULT_BASE, OFFSETS
 from headrace.topics import ALL, CONSUMED, DAY_MS, HOUR_MS, Topic
 from headrace.workflow.spec import EdgeSpec, NodeSpec, Retry, WorkflowSpec
@@ -260,7 +261,8 @@ def test_every_code_of_a_failed_run_is_described() -> None:
 def test_error_codes_exist(page: Path) -> None:
     domains = ("prompt", "model", "workflow")
     missing = {f"{domain}{what}_not_found" for domain in domains for what in ("", "_version", "_pointer")}
-    composed = missing | {"version_retired", *(f"{domain}_version_retired" for domain in domains)}
+    statuses = {f"version_{status}" for status in (RETIRED, ERASING, ERASED)}
+    composed = missing | statuses | {f"{domain}_{status}" for domain in domains for status in statuses}
     for header, rows in tables(page):
         said = {name for row in rows for name in code(row[0])} if header[0] == "code" else set()
         assert {name for name in said - composed if f'"{name}"' not in source()} == set()

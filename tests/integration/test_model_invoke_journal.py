@@ -11,16 +11,23 @@ import httpx
 import msgspec
 import pytest
 
+from headrace.bodies import Bodies, BodyStore, StoreSettings
 from headrace.event import Event
 from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded
 from headrace.events.run import Usage
 from headrace.journal import Journal
+from headrace.resource.catalog import Catalog
 from headrace.worker.attempt import Attempt
 from model_invoke.adapters import HttpChat, http_client
+from model_invoke.breakers import Breakers
+from model_invoke.calling import Providers
+from model_invoke.core.window import Threshold
 from model_invoke.job import ModelInvokeJob
+from model_invoke.rates import Rates
 from tests.conftest import Stack
 from tests.providers import behaviours as providers
 from tests.providers.loopback import loopback
+from tests.unit.asking import Purse, Told
 
 DEADLINE_S = 20.0
 
@@ -77,7 +84,11 @@ class Process:
 
     def __init__(self, database: str, http: httpx.AsyncClient) -> None:
         self.journal = Journal(database)
-        self._attempt = Attempt(ModelInvokeJob(HttpChat(http, {})), self.journal)
+        told = Told()
+        breakers = Breakers(Threshold(), "one", told.tell)
+        providers = Providers(HttpChat(http, {}), breakers, Rates(), Purse(), told)
+        job = ModelInvokeJob(providers, Bodies(BodyStore(StoreSettings())), Catalog({}))
+        self._attempt = Attempt(job, self.journal)
 
     async def outcome(self, request: ExecuteNode) -> Event:
         async with asyncio.timeout(DEADLINE_S):

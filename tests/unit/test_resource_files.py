@@ -7,6 +7,7 @@ import pytest
 
 from headrace.resource.content import LARGEST_SPEC
 from headrace.resource.files import LARGEST_FILE, FileFault, Loaded, load
+from headrace.resource.prompt import LARGEST_BODY
 from headrace.resource.specs import KINDS
 
 PROMPT = """\
@@ -180,7 +181,8 @@ def test_a_name_that_is_no_text_file_is_a_fault(tmp_path: Path) -> None:
         (WORKFLOW.replace("input.name", "inptu.name").encode(), "9:16 expression_invalid"),
         (WORKFLOW.replace("prompt: greeting, ", "").encode(), "8:7 missing_key"),
         (DOCUMENTS.replace('["*.md"]', "[]").encode(), "4:27 invalid_value"),
-        (PROMPT.replace("Hello", "x" * LARGEST_SPEC).encode(), "5:1 spec_too_large"),
+        (PROMPT.replace("Hello", "x" * LARGEST_BODY).encode(), "5:1 body_too_large"),
+        (f"{PROMPT}  description: {'x' * LARGEST_SPEC}\n".encode(), "5:1 spec_too_large"),
     ],
 )  # fmt: skip
 def test_a_fault_has_a_line_and_a_column(write: Write, data: bytes, told: str) -> None:

@@ -1,12 +1,10 @@
-"""The two pure halves of a call.
+"""The pure part of an attempt.
 
-request.py  from a node's configuration and input to the call
-usage.py    tokens and money, said or estimated
-outcome.py  from the provider's answer, or fault, to the node's outcome
+request.py     from a node's configuration and input to the question
+candidates.py  which models may be asked
+fitting.py     messages that fit a model's window
+answer.py      whether an answer is what was asked for, and how to ask again
+usage.py       tokens and money, said or estimated
+outcome.py     from what all candidates did to the node's outcome
+window.py      when a circuit breaker opens
 """
-
-from model_invoke.core.outcome import failure, interpret
-from model_invoke.core.request import plan
-from model_invoke.core.usage import usage_of
-
-__all__ = ["failure", "interpret", "plan", "usage_of"]

@@ -1,60 +1,98 @@
-"""From what a provider answered, or did not, to the node's outcome."""
+"""From what the candidates did to the node's outcome, and to the event of each call."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import msgspec
-
-from headrace.errors import NodeError
-from headrace.events.run import Call, Usage
-from headrace.prompting import FORMULA, estimated_input, why_not
+from headrace.errors import LONGEST_REASON, NodeError
+from headrace.events.model import ModelCalled
+from headrace.events.resource import BodyUnusable
+from headrace.events.run import Call
+from headrace.prompting import FORMULA, PinnedPrompt
 from headrace.worker import Done
-from model_invoke.core.usage import priced, usage_of
-from model_invoke.model import Answered, Plan, Tokens
-from model_invoke.ports import ProviderFault
+from model_invoke.core.usage import total
+from model_invoke.model import Answered, PinnedModel, Plan
+from model_invoke.ports import ProviderFault, Rejected
+
+LONGEST_ONE = 300
+"""Characters of one candidate's reason where several are named."""
 
 
-def interpret(plan: Plan, answered: Answered) -> Done:
-    """The output: `text`, `finish_reason`, and `json` when a schema was asked for.
+class Refusal(NamedTuple):
+    """Why a candidate gave no answer. called: whether it was asked at all."""
 
-    `usage_estimated` is in it, and true, when the provider did not say what the call consumed. An answer that was cut
-    off (finish_reason length) is an answer. Raises NodeError output_invalid, with what was paid for it.
+    code: str
+    reason: str
+    retryable: bool
+    called: bool
+
+
+def interpret(answered: Answered) -> Done:
+    """The output, and what all calls of the attempt cost together."""
+    return Done(answered.output, total(answered.calls), answered.calls)
+
+
+def refusal(fault: ProviderFault | Rejected, *, sensitive: bool, charged: bool = False) -> Refusal:
+    """What is said of a candidate. Of a sensitive prompt nothing that a provider says, for it may repeat the prompt.
+
+    charged: whether a cost was estimated.
     """
-    completion = answered.completion
-    usage = usage_of(plan, completion)
-    output: dict[str, Any] = {"text": completion.text, "finish_reason": completion.finish_reason}
-    if completion.tokens is None:
-        output["usage_estimated"] = True
-    if plan.output is not None:
-        output["json"], fault = _parsed(plan.output, completion.text)
-        if fault:
-            cut = " (it was cut off: raise max_output_tokens)" if completion.finish_reason == "length" else ""
-            call = _call(plan, "output_invalid", answered.latency_ms, usage)
-            raise NodeError(
-                "output_invalid", f"the model's answer {fault}{cut}", retryable=True, usage=usage, calls=(call,)
-            )
-    return Done(output, usage, (_call(plan, "ok", answered.latency_ms, usage),))
+    called = isinstance(fault, ProviderFault)
+    hidden = f"{fault.code}; the prompt is sensitive, so the provider's words are not repeated"
+    reason = hidden if called and sensitive else str(fault)
+    if charged:
+        reason += f" (it may be charged; the input is estimated: {FORMULA})"
+    return Refusal(fault.code, reason[:LONGEST_REASON], fault.retryable, called)
 
 
-def failure(plan: Plan, fault: ProviderFault, latency_ms: int) -> NodeError:
-    """The error of a failed call. It costs what the provider says; else, if it may have worked, what was sent."""
-    tokens, message = fault.tokens, str(fault)
-    if tokens is None and fault.worked:
-        tokens = Tokens(estimated_input(plan.request.messages), 0)
-        message += f" (it may be charged; the input is estimated: {FORMULA})"
-    usage = priced(tokens, plan.costs) if tokens else None
-    calls = (_call(plan, fault.code, latency_ms, usage),)
-    return NodeError(fault.code, message, retryable=fault.retryable, usage=usage, calls=calls)
+def exhausted(refusals: Sequence[tuple[str, Refusal]], calls: Sequence[Call]) -> NodeError:
+    """The error when no candidate has answered, given each one's name and reason.
+
+    Its code is that of the last one that was called, or of the first if none was. Another attempt may help if it may
+    help any of them.
+    """
+    asked = [refusal for _, refusal in refusals if refusal.called]
+    decisive = asked[-1] if asked else refusals[0][1]
+    message = decisive.reason
+    if len(refusals) > 1:
+        each = "; ".join(f"{name}: {refusal.code}: {refusal.reason:.{LONGEST_ONE}}" for name, refusal in refusals)
+        message = f"no model answered: {each}"
+    retryable = any(refusal.retryable for _, refusal in refusals)
+    return failed(decisive.code, message[:LONGEST_REASON], calls, retryable=retryable)
 
 
-def _call(plan: Plan, outcome: str, latency_ms: int, usage: Usage | None) -> Call:
-    return Call(provider=plan.provider, outcome=outcome, latency_ms=latency_ms, usage=usage)
+def failed(code: str, message: str, calls: Sequence[Call], *, retryable: bool = False) -> NodeError:
+    """An error with what the attempt's calls cost all the same."""
+    return NodeError(code, message, retryable=retryable, usage=total(calls), calls=tuple(calls))
 
 
-def _parsed(validator: Any, text: str) -> tuple[Any, str]:
-    """The value in a text, and why it is not what was asked for."""
-    try:
-        value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
-        return None, f"is no JSON: {error!s:.200}"
-    fault = why_not(validator, value)
-    return value, f"does not meet the response_schema: {fault}" if fault else ""
+def called(plan: Plan, model: PinnedModel, number: int, call: Call, at: int) -> ModelCalled:
+    """The event of a call that was made; at: when it ended, epoch milliseconds."""
+    return ModelCalled(
+        id=plan.call_id(number),
+        at=at,
+        model=str(model),
+        alias=None if model.alias is None else str(model.alias),
+        prompt=str(plan.config.prompt),
+        workflow=plan.work.workflow,
+        tenant=plan.work.tenant,
+        run_id=plan.work.run,
+        node=plan.work.node,
+        outcome=call.outcome,
+        latency_ms=call.latency_ms,
+        usage=call.usage,
+        charges=call.charges,
+    )
+
+
+def finding(plan: Plan, prompt: PinnedPrompt, code: str, message: str, at: int) -> BodyUnusable:
+    """The event of a stored body that could not be used, of this prompt or of one that it uses."""
+    digest = prompt.spec.body.sha256 if prompt.spec.body else ""
+    return BodyUnusable(
+        at=at,
+        version=prompt.version,
+        digest=digest,
+        code=code,
+        message=message,
+        run=plan.work.run,
+        node=plan.work.node,
+    )

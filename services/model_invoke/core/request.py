@@ -1,5 +1,6 @@
-"""From a node's configuration and input to the call of a model."""
+"""From a node's configuration and input to what models are asked."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -8,65 +9,75 @@ import msgspec
 from pydantic import ValidationError
 
 from headrace.errors import NodeError
+from headrace.events.node import ExecuteNode
 from headrace.json_schema import SchemaFault, compile_schema
-from headrace.prompting import FORMULA, ChatMessage, Variables, compile_variables, estimated_input, rendered
-from headrace.resource.model import Limits
+from headrace.prompting import ChatMessage, estimated_input, estimated_tokens
+from headrace.resource.prompt import Parameters
 from model_invoke.model import ChatRequest, InvokeConfig, PinnedModel, Plan, ResponseSchema
 
 MOST_CONFIGS = 128
-"""Kept ready; a configuration holds a prompt and a model in full."""
+"""Kept ready; a configuration holds a prompt and its models in full."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A configuration, compiled. output: validator of the response schema, None without one."""
+    """A configuration with the compiled schemas of what models answer: of their JSON, and of functions' arguments."""
 
     config: InvokeConfig
-    variables: Variables
     output: Any
+    tools: Mapping[str, Any]
 
 
-def plan(config: str, given: str, deadline: int | None) -> Plan:
-    """The call. Raises NodeError: config_invalid, input_invalid, variables_invalid, template_failed, capability_missing
-    or context_window_exceeded; nothing has been sent then.
-    """
-    prepared = _prepared(config)
-    prompt, model = prepared.config.prompt, prepared.config.model
-    _check_capabilities(model, schema_asked=prepared.output is not None)
-    values = prepared.variables.values(_object(given))
-    messages = rendered(prompt.spec.inline or (), values)
-    parameters, limits = prompt.spec.parameters, model.spec.limits
-    max_tokens = min(parameters.max_output_tokens, limits.max_output_tokens)
-    _check_room(messages, max_tokens, limits)
+def plan(work: ExecuteNode) -> Plan:
+    """The attempt. Raises NodeError config_invalid or input_invalid."""
+    prepared = _prepared(work.config)
+    return Plan(work, prepared.config, _object(work.input), prepared.output, prepared.tools)
+
+
+def chat_request(plan: Plan, model: PinnedModel, messages: tuple[ChatMessage, ...]) -> ChatRequest:
+    """The question to one model."""
+    prompt, parameters, spec = plan.config.prompt, plan.config.prompt.spec.parameters, model.spec
     schema = parameters.response_schema
-    request = ChatRequest(
-        endpoint=model.spec.endpoint,
-        credential=model.spec.credential,
-        model=model.spec.model,
+    return ChatRequest(
+        endpoint=spec.endpoint,
+        credential=spec.credential,
+        model=spec.model,
         messages=messages,
         temperature=parameters.temperature,
-        max_tokens=max_tokens,
+        max_tokens=max_tokens(plan, model),
         stop=tuple(parameters.stop),
         response=None if schema is None else ResponseSchema(prompt.name, schema),
+        provider=spec.provider,
+        tools=tuple(parameters.tools),
+        tool_choice=parameters.tool_choice,
     )
-    return Plan(
-        request=request,
-        provider=str(model),
-        costs=model.spec.costs[0],
-        timeout_ms=limits.timeout_ms,
-        deadline=deadline,
-        output=prepared.output,
-        repeat_ambiguous=prepared.config.on_ambiguous == "retry",
-    )
+
+
+def max_tokens(plan: Plan, model: PinnedModel) -> int:
+    """Tokens that this model may answer with."""
+    return min(plan.config.prompt.spec.parameters.max_output_tokens, model.spec.limits.max_output_tokens)
+
+
+def estimated_question(messages: tuple[ChatMessage, ...], parameters: Parameters) -> int:
+    """Tokens of everything that is sent, about: the messages, the functions and the schema of the answer."""
+    return estimated_input(messages) + _estimated_schemas(parameters)
+
+
+def _estimated_schemas(parameters: Parameters) -> int:
+    schemas = [tool.model_dump_json() for tool in parameters.tools]
+    if parameters.response_schema is not None:
+        schemas.append(msgspec.json.encode(parameters.response_schema).decode())
+    return sum(map(estimated_tokens, schemas))
 
 
 @lru_cache(maxsize=MOST_CONFIGS)
 def _prepared(config: str) -> Prepared:
     try:
         parsed = InvokeConfig.model_validate_json(config)
-        schema = parsed.prompt.spec.parameters.response_schema
+        parameters = parsed.prompt.spec.parameters
+        schema = parameters.response_schema
         output = None if schema is None else compile_schema(schema)
-        return Prepared(parsed, compile_variables(parsed.prompt.spec.variables), output)
+        return Prepared(parsed, output, {tool.name: compile_schema(tool.parameters) for tool in parameters.tools})
     except ValidationError as error:
         raise NodeError("config_invalid", f"the node's configuration: {_faults(error):.500}") from error
     except SchemaFault as error:
@@ -79,30 +90,8 @@ def _faults(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(str(step) for step in detail['loc'])}: {detail['msg']}" for detail in details)
 
 
-def _check_capabilities(model: PinnedModel, *, schema_asked: bool) -> None:
-    if model.spec.kind != "chat":
-        raise NodeError("capability_missing", f"model {model} is an {model.spec.kind} model; it does not chat")
-    if schema_asked and "json_schema" not in model.spec.capabilities:
-        raise NodeError(
-            "capability_missing",
-            f"the prompt has a response_schema, and model {model} has not the capability json_schema",
-        )
-
-
 def _object(text: str) -> dict[str, Any]:
     try:
         return msgspec.json.decode(text, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError) as error:
         raise NodeError("input_invalid", f"the node's input is no JSON object: {error!s:.200}") from error
-
-
-def _check_room(messages: tuple[ChatMessage, ...], max_tokens: int, limits: Limits) -> None:
-    """A rough check that saves a call bound to fail."""
-    about = estimated_input(messages)
-    room = limits.context_window - limits.reserved_tokens - max_tokens
-    if about > room:
-        raise NodeError(
-            "context_window_exceeded",
-            f"the messages have about {about} tokens ({FORMULA}), and there is room for {room}: context_window "
-            f"{limits.context_window} less reserved_tokens {limits.reserved_tokens} less {max_tokens} for the answer",
-        )

@@ -1,29 +1,79 @@
-"""Tokens and money of a call. What a provider does not say is estimated, never taken for nothing."""
+"""Tokens and money of calls. What a provider does not say is estimated, never taken for nothing."""
 
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context
+from collections.abc import Iterable
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from functools import reduce
 
-from headrace.events.run import Usage
-from headrace.prompting import estimated_input, estimated_tokens
+from headrace.events.run import Call, Usage
+from headrace.prompting import estimated_tokens
 from headrace.resource.model import Costs
-from model_invoke.model import Completion, Plan, Tokens
+from headrace.resource.prompt import Parameters
+from model_invoke.core.request import estimated_question
+from model_invoke.model import ChatRequest, Completion, Tokens
+from model_invoke.ports import ProviderFault
 
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
-def tokens_of(plan: Plan, completion: Completion) -> Tokens:
-    """As the provider counts them, else estimated from both texts."""
-    return completion.tokens or Tokens(estimated_input(plan.request.messages), estimated_tokens(completion.text))
-
-
-def priced(tokens: Tokens, costs: Costs) -> Usage:
-    """Tokens with their price: tokens / 1000 * price, exact, in text without exponent or idle zeros."""
-    money = _EXACT.add(
-        _EXACT.multiply(tokens.input, costs.input_per_1k), _EXACT.multiply(tokens.output, costs.output_per_1k)
+def answered(request: ChatRequest, parameters: Parameters, completion: Completion, costs: Costs) -> Usage:
+    """What an answer cost: by the provider's count, else estimated from both texts."""
+    if completion.tokens is not None:
+        return priced(completion.tokens, costs)
+    received = estimated_tokens(completion.text) + sum(
+        estimated_tokens(call.arguments) for call in completion.tool_calls
     )
-    cost = _EXACT.normalize(_EXACT.scaleb(money, -3))
-    return Usage(input_tokens=tokens.input, output_tokens=tokens.output, cost=f"{cost:f}", currency=costs.currency)
+    return priced(Tokens(estimated_question(request.messages, parameters), received), costs, estimated=True)
 
 
-def usage_of(plan: Plan, completion: Completion) -> Usage:
-    """What a call that was answered consumed."""
-    return priced(tokens_of(plan, completion), plan.costs)
+def failed(request: ChatRequest, parameters: Parameters, fault: ProviderFault, costs: Costs) -> Usage | None:
+    """What a failed call cost: what the provider says; else, if it may have worked, what was sent; else nothing."""
+    if fault.tokens is not None:
+        return priced(fault.tokens, costs)
+    if not fault.worked:
+        return None
+    return priced(Tokens(estimated_question(request.messages, parameters), 0), costs, estimated=True)
+
+
+def priced(tokens: Tokens, costs: Costs, *, estimated: bool = False) -> Usage:
+    """Tokens with their price: tokens / 1000 * price, exact, in text without exponent or idle zeros."""
+    return Usage(
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        cost=f"{_cost(tokens, costs):f}",
+        currency=costs.currency,
+        cached_tokens=tokens.cached,
+        estimated=estimated,
+    )
+
+
+def worst(request: ChatRequest, parameters: Parameters, costs: Costs) -> Decimal:
+    """The most that a call can cost, as far as its input can be told before: nothing of it is cached."""
+    return _cost(Tokens(estimated_question(request.messages, parameters), request.max_tokens), costs)
+
+
+def total(calls: Iterable[Call]) -> Usage | None:
+    """The sum of calls, None if nothing was consumed. Costs in another currency than the first don't add up."""
+    usages = [call.usage for call in calls if call.usage is not None]
+    return reduce(_sum, usages) if usages else None
+
+
+def _cost(tokens: Tokens, costs: Costs) -> Decimal:
+    cached_price = costs.input_per_1k if costs.cached_per_1k is None else costs.cached_per_1k
+    cached = min(tokens.cached, tokens.input)
+    parts = ((tokens.input - cached, costs.input_per_1k), (cached, cached_price), (tokens.output, costs.output_per_1k))
+    money = reduce(_EXACT.add, (_EXACT.multiply(number, price) for number, price in parts))
+    return _EXACT.normalize(_EXACT.scaleb(money, -3))
+
+
+def _sum(first: Usage, second: Usage) -> Usage:
+    paid = [usage for usage in (first, second) if Decimal(usage.cost)]
+    currency = paid[0].currency if paid else first.currency
+    amounts = [Decimal(usage.cost) for usage in paid if usage.currency == currency]
+    return Usage(
+        input_tokens=first.input_tokens + second.input_tokens,
+        output_tokens=first.output_tokens + second.output_tokens,
+        cost=f"{_EXACT.normalize(reduce(_EXACT.add, amounts, Decimal(0))):f}",
+        currency=currency,
+        cached_tokens=first.cached_tokens + second.cached_tokens,
+        estimated=first.estimated or second.estimated,
+    )

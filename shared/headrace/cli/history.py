@@ -65,6 +65,12 @@ def _listed(versions: tuple[int, ...]) -> str:
     return f"version{'s' * (len(versions) > 1)} {', '.join(map(str, versions))}"
 
 
+def _unusable(event: resource.BodyUnusable) -> str:
+    where = f" in run {quoted(event.run)}, node {quoted(event.node)}" if event.run else ""
+    message = f"{quoted(event.message)} ({quoted(event.code)})"
+    return f"[red]unusable[/]{where}: the body of version {event.version}: {message}"
+
+
 WHAT: Mapping[type[Event], Callable[[Any], str]] = {
     resource.VersionCreated: lambda event: f"version {event.version} of this {quoted(event.kind)} created",
     resource.VersionReused: lambda event: f"the same content as version {event.version}; no version made",
@@ -74,9 +80,7 @@ WHAT: Mapping[type[Event], Callable[[Any], str]] = {
     resource.ChangeProposed: _proposed,
     resource.ErasureOrdered: lambda event: f"the body of {_listed(event.versions)} is to be erased",
     resource.BodyErased: lambda event: f"the body of {_listed(event.versions)} erased",
-    resource.BodyUnusable: lambda event: (
-        f"[red]unusable[/]: the body of version {event.version}: {quoted(event.message)} ({quoted(event.code)})"
-    ),
+    resource.BodyUnusable: _unusable,
     resource.ChangeRefused: lambda event: (
         f"[red]refused[/]: {quoted(event.command)}: {quoted(event.message)} ({quoted(event.code)})"
     ),

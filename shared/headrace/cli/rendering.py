@@ -9,13 +9,14 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from headrace.cli.resources import resolve
-from headrace.cli.session import Json, print_json
+from headrace.bodies import Bodies
+from headrace.cli.resources import catalog_of
+from headrace.cli.session import Json, body_store, connected, print_json
 from headrace.cli.text import printable
 from headrace.errors import HeadraceError
-from headrace.prompting import FORMULA, compile_variables, estimated_input, rendered
-from headrace.resource.prompt import PromptSpec, Variable
-from headrace.topics import DOMAINS
+from headrace.prompting import FORMULA, Loaded, PinnedPrompt, estimated_input, render_prompt
+from headrace.resource.catalog import Resolved, Resolver
+from headrace.resource.prompt import Variable
 
 
 def render(
@@ -24,22 +25,47 @@ def render(
     var: Annotated[list[str] | None, typer.Option(help="name=value; JSON unless the variable is text.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show exactly what a model would get, and about how many tokens it is."""
-    (found,) = asyncio.run(resolve(DOMAINS["prompt"], ("Prompt",), (reference,)))
-    spec = PromptSpec.model_validate(found.spec)
-    values = compile_variables(spec.variables).values(given_values(var or (), spec.variables))
-    messages = rendered(spec.inline or (), values)
+    """Show exactly what a model would get, and about how many tokens it is.
+
+    A stored body is read with your own rights in the object store.
+    """
+    found, loaded = asyncio.run(_loaded(reference))
+    messages = render_prompt(loaded, given_values(var or (), loaded.spec.variables))
     tokens = estimated_input(messages)
     if as_json:
-        listed = [{"role": message.role, "content": message.content} for message in messages]
+        listed = [
+            {"role": message.role, "content": message.content, "images": [*message.images]} for message in messages
+        ]
         print_json({"prompt": str(found), "digest": found.digest, "messages": listed, "estimated_tokens": tokens})
         return
     console = Console(highlight=False)
     for message in messages:
         console.rule(message.role, align="left")
         console.print(Text(printable(message.content)))
+        for url in message.images:
+            console.print(Text(f"image {printable(url)}"), overflow="ellipsis", no_wrap=True)
     console.rule(align="left")
     console.print(f"{found}, about {tokens} tokens ({FORMULA})")
+
+
+async def _loaded(reference: str) -> tuple[Resolved, Loaded]:
+    """A prompt as a run that started now would be bound to it, retired or not. Raises NotFound, and NodeError."""
+    async with connected() as client:
+        catalog = await catalog_of(client)
+    found = catalog.find(("Prompt",), reference)
+    return found, await Bodies(body_store()).load(pinned(catalog, found))
+
+
+def pinned(resolver: Resolver, prompt: Resolved, above: tuple[str, ...] = ()) -> PinnedPrompt:
+    """A version, and those that it uses as they are now. Raises NotFound, and HeadraceError for a circle."""
+    here = (*above, str(prompt))
+    if str(prompt) in above:
+        raise HeadraceError(f"prompts use each other in a circle: {' → '.join(here)}")
+    uses = {
+        name: pinned(resolver, resolver.resolve(("Prompt",), ref), here)
+        for name, ref in prompt.spec.get("uses", {}).items()
+    }
+    return PinnedPrompt(name=prompt.name, version=prompt.version, spec=prompt.spec, uses=uses)
 
 
 def given_values(pairs: Iterable[str], declared: Mapping[str, Variable]) -> dict[str, Any]:

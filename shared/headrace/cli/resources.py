@@ -13,15 +13,16 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from headrace.apply import Applied, apply, await_routers
+from headrace.apply import Applied, apply, await_routers, store_bodies
 from headrace.cli.families import FAMILIES
-from headrace.cli.session import Json, actor, connected, print_json
+from headrace.cli.session import Json, actor, body_store, connected, print_json
 from headrace.cli.telling import waiting
 from headrace.cli.text import quoted
 from headrace.client import Client, Seen
 from headrace.errors import NotFound
 from headrace.events.document import IngestDocument
 from headrace.events.resource import ChangeProposed, ResourceHead, ResourceVersion
+from headrace.prompting import misused
 from headrace.resource.catalog import DEFAULT_POINTER, Catalog, Resolved
 from headrace.resource.documents import read_documents
 from headrace.resource.files import FileFault, Resource, load
@@ -122,7 +123,10 @@ async def _missing(client: Client, resources: Sequence[Resource], pointer: str |
     return [
         f"{one.file}: {one.kind} {one.name}: {why}"
         for one in resources
-        for why in dangling(catalog, one.kind, one.spec)
+        for why in (
+            *dangling(catalog, one.kind, one.spec),
+            *(misused(catalog, one.name, one.spec) if one.kind == "Prompt" else ()),
+        )
     ]
 
 
@@ -174,6 +178,7 @@ async def send(
 ) -> list[Applied]:
     """Apply with a progress bar, and a line for each resource and refusal."""
     answers: list[Applied] = []
+    resources = await store_bodies(body_store(), resources)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("applying", total=len(resources) + len(documents))
         async for one in apply(

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from headrace.bodies import LOCAL_SECRET, BodyStore, StoreSettings
 from headrace.client import Client
 from headrace.errors import KafkaUnavailable, RegistryUnavailable, StackError
 from headrace.event import Event
@@ -66,6 +67,20 @@ def _named(variable: str) -> str:
     if not os.environ.get(variable):
         return ""
     return f" ({variable} in the environment names it; `unset {variable}` to use the stack of this folder)"
+
+
+def body_store() -> BodyStore:
+    """Bodies of prompts, where the environment says, or the stack; with the caller's own credentials there.
+
+    The local stack's store takes any: who has none is lent some.
+    """
+    running = Home.default().running()
+    local = {name: value for name, value in running.env.items() if not os.environ.get(name)} if running else {}
+    found = StoreSettings(**local)  # type: ignore[arg-type]  # pydantic reads text
+    ours = running is not None and "s3" in running.parts and found.endpoint_url == running.env["S3_ENDPOINT_URL"]
+    if ours and not os.environ.get("AWS_ACCESS_KEY_ID"):
+        found = found.model_copy(update={"access_key_id": LOCAL_SECRET, "secret_access_key": LOCAL_SECRET})
+    return BodyStore(found)
 
 
 def program() -> str:

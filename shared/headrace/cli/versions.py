@@ -16,7 +16,9 @@ from headrace import changes
 from headrace.changes import Changed
 from headrace.cli import budgets
 from headrace.cli.approvals import approve_of, protect_of, unprotect_of
+from headrace.cli.erasure import erase
 from headrace.cli.families import FAMILIES, WAIT_S, Family, Name, Version
+from headrace.cli.health import health
 from headrace.cli.history import history_of
 from headrace.cli.pointers import move_of, rollback_of, split_of
 from headrace.cli.rendering import render
@@ -41,7 +43,10 @@ def register(app: typer.Typer) -> None:
             group.command()(command(family))
         if name == "prompt":
             group.command()(render)
+            group.command()(erase)
             group.command("try")(try_out)
+        if name == "model":
+            group.command()(health)
         if name == "budget":
             budgets.register(group)
         app.add_typer(group, name=name)

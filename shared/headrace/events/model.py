@@ -53,7 +53,7 @@ class ModelHealthChanged(Event, frozen=True, gc=False, kw_only=True):
 
     at: When it changed.
     state: closed (calls are made), open (none is), half_open (one probe is under way).
-    retry_at: When an open breaker lets the next probe through.
+    retry_at: When the next probe may be made; of a half-open breaker: if nothing is heard of the one under way.
     reason: Why.
     calls: Calls in the window that led to it.
     failures: Those of them that failed.
@@ -61,7 +61,7 @@ class ModelHealthChanged(Event, frozen=True, gc=False, kw_only=True):
     """
 
     NAME: ClassVar[str] = "headrace.model.ModelHealthChanged"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ModelHealthChanged", "namespace": "headrace.model", "doc": "A model\'s circuit breaker changed its state. Key: the model\'s name@version.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it changed."}, {"name": "state", "type": "string", "doc": "closed (calls are made), open (none is), half_open (one probe is under way)."}, {"name": "retry_at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "doc": "When an open breaker lets the next probe through.", "default": null}, {"name": "reason", "type": "string", "doc": "Why."}, {"name": "calls", "type": "int", "doc": "Calls in the window that led to it.", "default": 0}, {"name": "failures", "type": "int", "doc": "Those of them that failed.", "default": 0}, {"name": "instance", "type": "string", "doc": "The worker that saw it."}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ModelHealthChanged", "namespace": "headrace.model", "doc": "A model\'s circuit breaker changed its state. Key: the model\'s name@version.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it changed."}, {"name": "state", "type": "string", "doc": "closed (calls are made), open (none is), half_open (one probe is under way)."}, {"name": "retry_at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "doc": "When the next probe may be made; of a half-open breaker: if nothing is heard of the one under way.", "default": null}, {"name": "reason", "type": "string", "doc": "Why."}, {"name": "calls", "type": "int", "doc": "Calls in the window that led to it.", "default": 0}, {"name": "failures", "type": "int", "doc": "Those of them that failed.", "default": 0}, {"name": "instance", "type": "string", "doc": "The worker that saw it."}]}'
 
     at: int
     state: str

@@ -10,6 +10,6 @@ are ours, fencing, recovery, batches, transactions, timers, dead letters. See do
 """
 
 from headrace.machine.loop import run_machine
-from headrace.machine.model import Context, Machine, Output, Received, Tick, Unreadable
+from headrace.machine.model import Context, Machine, Message, Output, Preparation, Received, Tick, Unreadable
 
-__all__ = ["Context", "Machine", "Output", "Received", "Tick", "Unreadable", "run_machine"]
+__all__ = ["Context", "Machine", "Message", "Output", "Preparation", "Received", "Tick", "Unreadable", "run_machine"]

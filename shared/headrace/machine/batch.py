@@ -3,7 +3,7 @@
 import hashlib
 import heapq
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Generic
 
 from aiokafka import ConsumerRecord
@@ -15,7 +15,7 @@ from headrace.errors import Undecodable
 from headrace.event import Event
 from headrace.events.control import Position
 from headrace.kafka import ORIGIN_HEADER, dead_letter, partition_of, place_of
-from headrace.machine.model import POSITION_KEY, Context, Machine, Message, Received, S, Tick, Unreadable
+from headrace.machine.model import POSITION_KEY, Context, Machine, Message, Preparation, Received, S, Tick, Unreadable
 from headrace.outbox import Outbox
 from headrace.topics import LARGEST_MESSAGE, Topic
 
@@ -120,21 +120,23 @@ class Batch(Generic[S]):
 
     def consume(self, records: Iterable[ConsumerRecord]) -> None:
         """Handle records in order, until the batch is full, and remember the position behind them."""
-        for record in records:
-            if self.full:
-                return
-            self._consume(record)
-            self._memory.position[record.topic] = record.offset + 1
-            self.consumed += 1
+        for message, context in self._messages(records):
+            self._decide(message, context)
 
     def tick(self) -> None:
         """Handle what is due by now, until the batch is full."""
-        if self.full:
-            return
-        for key in self._memory.pop_due(self._now):
-            self._decide(key, Tick(self._now), Context(self._now, key, None))
-            if self.full:
-                return
+        for message, context in self._ticks():
+            self._decide(message, context)
+
+    async def consume_prepared(self, records: Iterable[ConsumerRecord], preparation: Preparation[S]) -> None:
+        """As `consume`, with a preparation before each decision."""
+        for message, context in self._messages(records):
+            await self._decide_prepared(message, context, preparation)
+
+    async def tick_prepared(self, preparation: Preparation[S]) -> None:
+        """As `tick`, with a preparation before each decision."""
+        for message, context in self._ticks():
+            await self._decide_prepared(message, context, preparation)
 
     def close(self) -> None:
         """Put the changed state entries and the position into the outbox."""
@@ -144,14 +146,27 @@ class Batch(Generic[S]):
             value = None if entry is None else self._codec.encode(state, entry)
             self.outbox.add(state.name, self._partition, (key.encode(), value, []))
 
-    def _consume(self, record: ConsumerRecord) -> None:
-        received = _received(record)
-        key = self._machine.key(received)
-        if record.topic in self._commands and self._send_home(record, key, received):
+    def _messages(self, records: Iterable[ConsumerRecord]) -> Iterator[tuple[Message, Context]]:
+        """What is to be decided, one after the other: the next is looked at when the last one is decided."""
+        for record in records:
+            if self.full:
+                return
+            received = _received(record)
+            key = self._machine.key(received)
+            if record.topic not in self._commands or not self._send_home(record, key, received):
+                message = self._read(record)
+                if key not in self._memory.finished:
+                    yield message, Context(self._now, key, received)
+            self._memory.position[record.topic] = record.offset + 1
+            self.consumed += 1
+
+    def _ticks(self) -> Iterator[tuple[Tick, Context]]:
+        if self.full:
             return
-        message = self._read(record)
-        if key not in self._memory.finished:
-            self._decide(key, message, Context(self._now, key, received))
+        for key in self._memory.pop_due(self._now):
+            yield Tick(self._now), Context(self._now, key, None)
+            if self.full:
+                return
 
     def _send_home(self, record: ConsumerRecord, key: str, received: Received) -> bool:
         """Send a command that is not on its key's home partition there, as it is."""
@@ -180,9 +195,16 @@ class Batch(Generic[S]):
         self.outbox.add(*letter)
         self.poisoned += 1
 
-    def _decide(self, key: str, message: Message, context: Context) -> None:
-        machine = self._machine
-        before = state = self._memory.states.get(key) or machine.initial(key)
+    async def _decide_prepared(self, message: Message, context: Context, preparation: Preparation[S]) -> None:
+        prepared = await preparation.prepare(self._state(context.key), message)
+        self._decide(message, context._replace(prepared=prepared))
+
+    def _state(self, key: str) -> S:
+        return self._memory.states.get(key) or self._machine.initial(key)
+
+    def _decide(self, message: Message, context: Context) -> None:
+        machine, key = self._machine, context.key
+        before = state = self._state(key)
         for number, event in enumerate(machine.decide(state, message, context)):
             state = self._apply(state, event, context, number)
         if state is not before:

@@ -2,13 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from headrace.cloudevents import Attributes
 from headrace.event import Event
 from headrace.topics import Topic
 
 S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
 
 POSITION_KEY = "@position"
 """Key under which a state topic holds the machine's place in its inputs."""
@@ -41,11 +42,13 @@ class Context(NamedTuple):
     """Everything from outside that a decision may use.
 
     now: epoch milliseconds, the same for a whole batch. key: the aggregate's key. received: None for a Tick.
+    prepared: what the machine's preparation has found.
     """
 
     now: int
     key: str
     received: Received | None
+    prepared: Any = None
 
 
 class Output(NamedTuple):
@@ -59,6 +62,17 @@ class Output(NamedTuple):
 Message = Event | Tick | Unreadable
 
 
+class Preparation(Protocol, Generic[S_contra]):
+    """What a machine needs to know from outside, or to have done there, before it can decide."""
+
+    async def prepare(self, state: S_contra, message: Message) -> Any:
+        """What the decision on a message is given as `context.prepared`; asked just before each decision, in order.
+
+        No transaction is open meanwhile. It may be asked again for the same message, so what it does must bear
+        repetition. Raises StoreUnavailable: the partition is then not ready, and tries again.
+        """
+
+
 class Machine(ABC, Generic[S]):
     """A state machine for each key. Every method is pure: no clock, no ids, no I/O.
 
@@ -66,6 +80,7 @@ class Machine(ABC, Generic[S]):
     inputs: topics with equal partition counts; partition p of each belongs to the same owner.
     commands: those of the inputs that callers write, with a partitioner of their own.
     log: where events go. state: the compacted topic of the current state.
+    preparation: what looks outside before each decision; None where nothing has to be waited for.
     """
 
     name: str
@@ -73,6 +88,7 @@ class Machine(ABC, Generic[S]):
     commands: tuple[Topic, ...]
     log: Topic
     state: Topic
+    preparation: Preparation[S] | None = None
 
     @abstractmethod
     def initial(self, key: str) -> S:

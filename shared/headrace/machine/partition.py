@@ -4,7 +4,8 @@ The order that keeps it exact, as the numbers in the code:
 
  1. the consumer's `getmany` has given a batch of one partition (loop.py)
  2. decode; what can't be decoded goes to the dead letters, in the same transaction
- 3. decide and evolve in memory, which is ahead of the log from here on
+ 3. decide and evolve in memory, which is ahead of the log from here on; before each decision wait for the machine's
+    preparation, if it has one
  4. begin the transaction
  5. send events, requests, results, changed state and the position, as few batches
  6. await every acknowledgement; on any failure leave it open and close: whoever opens next aborts it
@@ -103,8 +104,12 @@ class Partition(Generic[S]):
         batch = Batch(
             self._machine, self._codec, self._memory, self.number, self._kafka.partitions, time.time_ns() // 1_000_000
         )
-        batch.consume(records)  # 2, 3
-        batch.tick()
+        if preparation := self._machine.preparation:
+            await batch.consume_prepared(records, preparation)  # 2, 3
+            await batch.tick_prepared(preparation)
+        else:
+            batch.consume(records)  # 2, 3
+            batch.tick()
         if batch.empty:
             return ()
         await self._probe("after_poll")

@@ -38,7 +38,7 @@ class Variables:
 
     def _missing(self, given: Mapping[str, Any]) -> Iterator[str]:
         for name, variable in self.declared.items():
-            if name not in given and variable.required and "default" not in variable.model_fields_set:
+            if name not in given and variable.mandatory:
                 yield f"variable {name:.80} is missing"
 
     def _mistyped(self, given: Mapping[str, Any]) -> Iterator[str]:

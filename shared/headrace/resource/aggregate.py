@@ -3,13 +3,15 @@
 versions.py   a version is made, or retired
 pointers.py   a pointer moves, or splits its traffic
 approvals.py  a protected pointer waits for a second actor
+erasure.py    a stored body is destroyed
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from headrace.event import Event
 from headrace.events import resource
-from headrace.resource import approvals, pointers, versions
+from headrace.resource import approvals, erasure, pointers, versions
 from headrace.resource.content import Check
 from headrace.resource.state import State
 
@@ -27,20 +29,24 @@ def decide(state: State, command: Event, now: int, check: Check) -> Sequence[Eve
             return approvals.protect(state, command, now)
         case resource.ApproveChange():
             return approvals.approve(state, command, now)
+        case resource.EraseBody():
+            return erasure.order(state, command, now)
     raise TypeError(f"{type(command).__name__} is no command for a resource")
+
+
+_EVOLVE: Mapping[type[Event], Callable[[State, Any], State]] = {
+    resource.VersionCreated: versions.created,
+    resource.VersionRetired: versions.retired,
+    resource.PointerMoved: pointers.moved,
+    resource.PointerProtected: approvals.protected,
+    resource.ChangeProposed: approvals.proposed,
+    resource.ErasureOrdered: erasure.ordered,
+    resource.BodyErased: erasure.erased,
+    resource.BodyUnusable: erasure.delayed,
+}
 
 
 def evolve(state: State, event: Event) -> State:
     """The state after an event."""
-    match event:
-        case resource.VersionCreated():
-            return versions.created(state, event)
-        case resource.VersionRetired():
-            return versions.retired(state, event)
-        case resource.PointerMoved():
-            return pointers.moved(state, event)
-        case resource.PointerProtected():
-            return approvals.protected(state, event)
-        case resource.ChangeProposed():
-            return approvals.proposed(state, event)
-    return state
+    after = _EVOLVE.get(type(event))
+    return after(state, event) if after else state

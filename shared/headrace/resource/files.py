@@ -8,9 +8,10 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from headrace.fault import Fault, did_you_mean, from_pydantic
+from headrace.resource.body import body_of, must_be_stored, with_stored
 from headrace.resource.content import LARGEST_SPEC, canonical
 from headrace.resource.naming import NAME
-from headrace.resource.prompt import Spec
+from headrace.resource.prompt import LARGEST_BODY, Spec
 from headrace.resource.source import Document, Found, parse
 from headrace.resource.specs import KINDS, check
 
@@ -158,11 +159,17 @@ def _faults(value: Any) -> Iterator[Fault]:
     if isinstance(kind, str) and kind not in KINDS:
         yield Fault("unknown_kind", ("kind",), f"no kind {kind!r:.80}", did_you_mean(kind, KINDS))
     elif isinstance(kind, str) and isinstance(spec, dict):
-        yield from (fault.below("spec") for fault in (*check(kind, spec), *_size_faults(spec)))
+        yield from (fault.below("spec") for fault in (*check(kind, spec), *_size_faults(kind, spec)))
 
 
-def _size_faults(spec: dict[str, Any]) -> Iterator[Fault]:
-    size = len(canonical(spec).encode(errors="replace"))
+def _size_faults(kind: str, spec: dict[str, Any]) -> Iterator[Fault]:
+    """What is too large, in the spec as it is sent: large bodies of prompts are stored apart."""
+    body = body_of(spec) if kind == "Prompt" else None
+    if body is not None and len(body) > LARGEST_BODY:
+        message = f"the messages have {len(body)} bytes as JSON, at most {LARGEST_BODY} are allowed"
+        yield Fault("body_too_large", (), message, "split the prompt")
+    sent = with_stored(spec, body) if body is not None and must_be_stored(spec, body) else spec
+    size = len(canonical(sent).encode(errors="replace"))
     if size > LARGEST_SPEC:
         yield Fault("spec_too_large", (), f"a spec has at most {LARGEST_SPEC} bytes, this one has {size}", "split it")
 

@@ -7,7 +7,7 @@ from headrace.events import resource
 from headrace.machine import Context, Machine, Tick, Unreadable
 from headrace.resource import aggregate
 from headrace.resource.content import Check
-from headrace.resource.state import State
+from headrace.resource.state import ERASING, State
 from headrace.topics import Topic
 
 OF_POINTERS = resource.PointerMoved | resource.PointerProtected | resource.ChangeProposed
@@ -31,7 +31,8 @@ class ResourceMachine(Machine[State]):
         head = parts[""]
         assert isinstance(head, resource.ResourceHead)
         versions = {part.version: part for part in parts.values() if isinstance(part, resource.ResourceVersion)}
-        return State(key, head.kind, versions, head.pointers, head.splits, head.protected, head.proposals)
+        due = 0 if any(version.status == ERASING for version in versions.values()) else None
+        return State(key, head.kind, versions, head.pointers, head.splits, head.protected, head.proposals, due)
 
     def decide(self, state: State, message: Event | Tick | Unreadable, context: Context) -> Sequence[Event]:
         """Commands are carried out or refused; what can't be read is refused too, for its sender waits."""
@@ -50,6 +51,8 @@ class ResourceMachine(Machine[State]):
         """A version when it is made or its status changes, and the head when anything else does."""
         if isinstance(event, resource.VersionCreated | resource.VersionRetired):
             yield str(event.version), state.versions[event.version]
+        if isinstance(event, resource.ErasureOrdered | resource.BodyErased):
+            yield from ((str(version), state.versions[version]) for version in event.versions)
         if isinstance(event, resource.VersionCreated | OF_POINTERS):
             yield "", _head(state)
 

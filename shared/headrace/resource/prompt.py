@@ -1,16 +1,13 @@
-"""The shape of a prompt, and what else must hold in it."""
+"""The shape of a prompt."""
 
-from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from headrace.fault import Fault, did_you_mean
-from headrace.json_schema import SchemaFault, compile_schema
-from headrace.templating import TemplateFault, variables_of
-
 Role = Literal["system", "user", "assistant"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+LARGEST_BODY = 1_048_576
+"""Bytes of the largest body."""
 
 
 class Spec(BaseModel):
@@ -37,6 +34,16 @@ class Variable(Spec):
     required: bool = True
     default: Any = None
 
+    @property
+    def has_default(self) -> bool:
+        """Whether a default is written; null may be one."""
+        return "default" in self.model_fields_set
+
+    @property
+    def mandatory(self) -> bool:
+        """Whether nothing can be rendered without a value."""
+        return self.required and not self.has_default
+
 
 class Tool(Spec):
     """A function that the model may ask for; `parameters` is the JSON Schema of its arguments."""
@@ -61,7 +68,7 @@ class StoredBody(Spec):
     """A body in the object store: the SHA-256 (hexadecimal) and size in bytes of its canonical JSON."""
 
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    size: int = Field(ge=2)
+    size: int = Field(ge=2, le=LARGEST_BODY)
 
 
 class PromptSpec(Spec):
@@ -80,7 +87,7 @@ class PromptSpec(Spec):
     text: str | None = Field(default=None, min_length=1)
     messages: list[Message] | None = Field(default=None, min_length=1)
     body: StoredBody | None = None
-    sensitive: bool = False
+    sensitive: bool = Field(default=False, strict=True)
     uses: dict[Name, str] = {}
     variables: dict[Name, Variable] = {}
     parameters: Parameters = Parameters()
@@ -97,40 +104,3 @@ class PromptSpec(Spec):
         if self.text is not None:
             return (Message(role="user", template=self.text),)
         return tuple(self.messages) if self.messages is not None else None
-
-
-def prompt_faults(spec: PromptSpec) -> Iterator[Fault]:
-    """Templates that don't compile or use what is not declared, and schemas that are none."""
-    for index, message in enumerate(spec.messages or ()):
-        yield from _template_faults(("messages", index, "template"), message.template, spec)
-    for name, variable in spec.variables.items():
-        yield from _variable_faults(name, variable)
-    if spec.parameters.response_schema is not None:
-        yield from _schema_faults(("parameters", "response_schema"), spec.parameters.response_schema)
-
-
-def _template_faults(path: tuple[str | int, ...], template: str, spec: PromptSpec) -> Iterator[Fault]:
-    try:
-        used = variables_of(template)
-    except TemplateFault as error:
-        yield Fault("template_invalid", path, str(error))
-        return
-    for name in sorted(used - spec.variables.keys()):
-        hint = did_you_mean(name, spec.variables) or "add it under variables"
-        yield Fault("undeclared_variable", path, f"the variable {name} is not declared", hint)
-
-
-def _variable_faults(name: str, variable: Variable) -> Iterator[Fault]:
-    path = ("variables", name)
-    faults = list(_schema_faults((*path, "schema"), variable.json_schema))
-    yield from faults
-    if "default" in variable.model_fields_set and not faults:
-        for error in compile_schema(variable.json_schema).iter_errors(variable.default):
-            yield Fault("default_invalid", (*path, "default"), f"the default does not meet the schema: {error.message}")
-
-
-def _schema_faults(path: tuple[str | int, ...], schema: dict[str, Any]) -> Iterator[Fault]:
-    try:
-        compile_schema(schema)
-    except SchemaFault as error:
-        yield Fault("schema_invalid", path, str(error))

@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field, ValidationError
 from headrace.fault import Fault, Path, did_you_mean, from_pydantic
 from headrace.resource.budget import BudgetSpec, budget_faults
 from headrace.resource.model import ModelAliasSpec, ModelSpec, alias_faults, model_faults
-from headrace.resource.prompt import PromptSpec, Spec, prompt_faults
+from headrace.resource.prompt import PromptSpec, Spec
+from headrace.resource.prompt_faults import prompt_faults
 from headrace.workflow import InvalidWorkflow, WorkflowSpec, compile_workflow
 
 

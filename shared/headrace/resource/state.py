@@ -18,7 +18,8 @@ class State(msgspec.Struct, frozen=True):
     """What exists under one name. `kind` is empty until the first version.
 
     versions: by number. pointers: the version on which each stands; splits: those that several versions share.
-    proposals: what waits for a second actor, by protected pointer.
+    proposals: what waits for a second actor, by protected pointer. due: when a body that is to be erased is destroyed,
+    epoch milliseconds.
     """
 
     name: str
@@ -28,6 +29,7 @@ class State(msgspec.Struct, frozen=True):
     splits: Mapping[str, tuple[Share, ...]] = {}
     protected: tuple[str, ...] = ()
     proposals: Mapping[str, Proposal] = {}
+    due: int | None = None
 
     @property
     def latest(self) -> int:

@@ -1,0 +1,227 @@
+"""Circuit breakers: a model that keeps failing is left alone for a while, by all workers.
+
+`aiobreaker` has the states and their order (closed, open, half-open). Behind it stands a window of ours, before it the
+rule that one probe is made at a time, and every change of state is told to the other workers.
+"""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from aiobreaker import CircuitBreaker, CircuitBreakerError, CircuitBreakerListener, CircuitBreakerState
+from aiobreaker.storage.base import CircuitBreakerStorage
+
+from headrace.events.model import ModelHealthChanged
+from model_invoke.core.window import Threshold, Window
+from model_invoke.ports import ProviderFault, Rejected
+
+T = TypeVar("T")
+Tell = Callable[[str, ModelHealthChanged], None]
+
+COUNTED = frozenset({"provider_unavailable", "provider_timeout", "provider_rate_limited", "provider_answer_invalid"})
+"""Faults that are a provider's own. A refusal is an answer: it shows that somebody is there."""
+FAIR_S = 1.0
+"""A call that had less time than this, and less than its model's, says nothing about the provider by being late."""
+PROBE_GRACE_S = 1.0
+"""How much longer than it may take others wait for a probe of which nothing is heard."""
+NAMES = {
+    CircuitBreakerState.CLOSED: "closed",
+    CircuitBreakerState.OPEN: "open",
+    CircuitBreakerState.HALF_OPEN: "half_open",
+}
+STATES = {name: state for state, name in NAMES.items()}
+
+
+class _Unjudged(BaseException):
+    """Carries what says nothing about the provider past aiobreaker, which takes every Exception for an outcome."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+
+class _Storage(CircuitBreakerStorage):  # type: ignore[misc]  # aiobreaker has no types
+    """The state, and a window in the place of aiobreaker's count of failures in a row.
+
+    What is noted while the breaker is not closed is of calls that began before, and changes nothing.
+    """
+
+    def __init__(self, name: str, threshold: Threshold) -> None:
+        super().__init__(name)
+        self.window = Window(threshold)
+        self._state = CircuitBreakerState.CLOSED
+        self._opened_at: datetime | None = None
+
+    @property
+    def state(self) -> Any:
+        """The state, as aiobreaker has it."""
+        return self._state
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        self._state = state
+        self.window.clear()
+
+    @property
+    def counter(self) -> int:
+        """1 when the breaker must open: compared with fail_max, which is 1."""
+        return int(self._state is CircuitBreakerState.CLOSED and self.window.is_over(time.monotonic()))
+
+    def increment_counter(self) -> None:
+        """A call failed."""
+        self._note(failed=True)
+
+    def reset_counter(self) -> None:
+        """A call was answered."""
+        self._note(failed=False)
+
+    @property
+    def opened_at(self) -> datetime | None:
+        """UTC without a time zone, as aiobreaker compares it."""
+        return self._opened_at
+
+    @opened_at.setter
+    def opened_at(self, opened_at: datetime) -> None:
+        self._opened_at = opened_at
+
+    def _note(self, *, failed: bool) -> None:
+        if self._state is CircuitBreakerState.CLOSED:
+            self.window.add(time.monotonic(), failed=failed)
+
+
+class Breaker(CircuitBreakerListener):  # type: ignore[misc]  # aiobreaker has no types
+    """One model's circuit breaker."""
+
+    def __init__(self, name: str, threshold: Threshold, instance: str, tell: Tell) -> None:
+        self._name = name
+        self._threshold = threshold
+        self._instance = instance
+        self._tell = tell
+        self._storage = _Storage(name, threshold)
+        self._breaker = CircuitBreaker(
+            fail_max=1,
+            timeout_duration=timedelta(seconds=threshold.open_s),
+            exclude=[lambda error: not (isinstance(error, ProviderFault) and error.code in COUNTED)],
+            listeners=[self],
+            state_storage=self._storage,
+        )
+        self._probing = False
+        self._probe_until = 0
+        self._probe_s = 0.0
+        self._fault = ""
+        self._following = False
+        self._known = ModelHealthChanged(at=0, state="closed", reason="nothing is known", instance=instance)
+
+    def check(self) -> None:
+        """Raise Rejected, breaker_open, if no call would be made now."""
+        state, now = self._storage.state, _now()
+        if state is CircuitBreakerState.OPEN and now < (self._known.retry_at or 0):
+            raise self._rejected()
+        if state is CircuitBreakerState.HALF_OPEN and (self._probing or now < self._probe_until):
+            raise self._rejected()
+
+    async def call(self, made: Callable[[], Awaitable[T]], timeout_s: float, model_timeout_s: float) -> T:
+        """Make a call, if the breaker lets it through. Raises what the call raises, and Rejected breaker_open."""
+        self.check()
+        self._probe_s = timeout_s
+        is_fair = timeout_s >= min(FAIR_S, model_timeout_s)
+        try:
+            return await self._breaker.call_async(self._judged, made, is_fair)  # type: ignore[no-any-return]
+        except CircuitBreakerError as error:
+            if isinstance(error.__cause__, ProviderFault):
+                raise error.__cause__ from None
+            raise self._rejected() from error
+        except _Unjudged as unjudged:
+            raise unjudged.error from None
+
+    async def _judged(self, made: Callable[[], Awaitable[T]], is_fair: bool) -> T:
+        is_probe = self._storage.state is CircuitBreakerState.HALF_OPEN
+        self._probing = self._probing or is_probe
+        try:
+            return await made()
+        except ProviderFault as fault:
+            self._fault = fault.code
+            if fault.code == "provider_timeout" and not is_fair:
+                raise _Unjudged(fault) from fault
+            raise
+        except Exception as error:
+            raise _Unjudged(error) from error
+        finally:
+            self._probing = self._probing and not is_probe
+
+    def state_change(self, _: CircuitBreaker, __: object, new: Any) -> None:
+        """Called by aiobreaker on every change, before the storage has it."""
+        self._probe_until = 0
+        if not self._following:
+            self._known = self._changed(NAMES[new.state])
+            self._tell(self._name, self._known)
+
+    def follow(self, health: ModelHealthChanged) -> None:
+        """Take over what another worker saw, or this one before a restart, unless it is older than what is known."""
+        if health == self._known or health.at < self._known.at or health.state not in STATES:
+            return
+        self._known, self._following = health, True
+        if health.retry_at is not None:
+            self._storage.opened_at = _utc(health.retry_at - round(self._threshold.open_s * 1000))
+        self._storage.state = STATES[health.state]
+        self._breaker.state  # noqa: B018  # makes aiobreaker take it over now
+        self._following = False
+        self._probe_until = (health.retry_at or 0) if health.state == "half_open" else 0
+
+    def _changed(self, state: str) -> ModelHealthChanged:
+        now, (calls, failures) = _now(), self._storage.window.counts(time.monotonic())
+        reasons = {
+            "closed": "the probe was answered",
+            "half_open": "one probe is under way",
+            "open": f"{failures} of {calls} calls within {self._threshold.window_s:g} s failed, "
+            f"the last with {self._fault}"
+            if calls
+            else f"the probe failed with {self._fault}",
+        }
+        waits_s = {"open": self._threshold.open_s, "half_open": self._probe_s + PROBE_GRACE_S}
+        retry_at = now + round(waits_s[state] * 1000) if state in waits_s else None
+        return ModelHealthChanged(
+            at=now,
+            state=state,
+            retry_at=retry_at,
+            reason=reasons[state],
+            calls=calls,
+            failures=failures,
+            instance=self._instance,
+        )
+
+    def _rejected(self) -> Rejected:
+        known = self._known
+        until = datetime.fromtimestamp((known.retry_at or 0) / 1000, UTC).isoformat(timespec="seconds")
+        message = f"the circuit breaker of model {self._name} is {known.state} until {until}: {known.reason}"
+        return Rejected("breaker_open", message, retryable=True)
+
+
+class Breakers:
+    """All models' breakers in this process."""
+
+    def __init__(self, threshold: Threshold, instance: str, tell: Tell) -> None:
+        self._threshold = threshold
+        self._instance = instance
+        self._tell = tell
+        self._breakers: dict[str, Breaker] = {}
+
+    def of(self, name: str) -> Breaker:
+        """One model's, by its name@version."""
+        if name not in self._breakers:
+            self._breakers[name] = Breaker(name, self._threshold, self._instance, self._tell)
+        return self._breakers[name]
+
+    def follow(self, changes: Mapping[str, object]) -> None:
+        """Take over what other workers saw, by name@version."""
+        for name, health in changes.items():
+            if isinstance(health, ModelHealthChanged):
+                self.of(name).follow(health)
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _utc(at: int) -> datetime:
+    return datetime.fromtimestamp(at / 1000, UTC).replace(tzinfo=None)

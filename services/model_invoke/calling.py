@@ -1,0 +1,163 @@
+"""One call of one model, through everything that may keep it from being made."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from math import inf
+
+from headrace.errors import NodeError
+from headrace.events.run import Usage
+from headrace.resource.model import Costs, price_at
+from model_invoke.breakers import Breakers
+from model_invoke.core import answer, outcome, usage
+from model_invoke.core.answer import Judged
+from model_invoke.core.candidates import is_streamed
+from model_invoke.core.outcome import Refusal
+from model_invoke.core.request import estimated_question
+from model_invoke.model import ChatRequest, Completion, PinnedModel, Plan
+from model_invoke.pieces import Pieces
+from model_invoke.ports import Announcer, Budgets, Chat, Facts, ProviderFault, Rejected, Reservation
+from model_invoke.rates import Rates
+from model_invoke.trail import Trail
+
+PATIENCE = 0.5
+"""Share of the time left that a call waits for its turn: the rest is for the call, or for the next candidate."""
+
+
+@dataclass(frozen=True)
+class Providers:
+    """What stands between an attempt and the providers, the same for all attempts of this process."""
+
+    chat: Chat
+    breakers: Breakers
+    rates: Rates
+    budgets: Budgets
+    announcer: Announcer
+
+
+class Caller:
+    """Makes the calls of one attempt.
+
+    sensitive: whether the prompt is, so that nothing a provider says is repeated.
+    """
+
+    def __init__(self, providers: Providers, plan: Plan, trail: Trail, *, sensitive: bool) -> None:
+        self._providers = providers
+        self._plan = plan
+        self._trail = trail
+        self._sensitive = sensitive
+        self._parameters = plan.config.prompt.spec.parameters
+        self._streamed = 0
+        self.warnings: list[str] = []
+        """Of budgets, in words."""
+
+    async def call(self, model: PinnedModel, request: ChatRequest, number: int) -> tuple[Completion, Judged]:
+        """An answer, and whether it is what was asked for; number: the call's own in the attempt.
+
+        Raises ProviderFault after it has been noted; Rejected and OverBudget, which have to be; NodeError timeout.
+        """
+        name, limits = str(model), model.spec.limits
+        breaker, rate = self._providers.breakers.of(name), self._providers.rates.of(name, limits)
+        breaker.check()
+        patience_s = min(self._left_s(), limits.timeout_ms / 1000) * PATIENCE
+        tokens = estimated_question(request.messages, self._parameters) + request.max_tokens
+        async with rate.turn(tokens, patience_s):
+            breaker.check()
+            costs = price_at(model.spec.costs, datetime.now(UTC).date())
+            reservation = await self._reserve(model, request, costs, number)
+            return await self._made(model, request, costs, reservation, number)
+
+    async def _reserve(self, model: PinnedModel, request: ChatRequest, costs: Costs, number: int) -> Reservation:
+        worst = usage.worst(request, self._parameters, costs)
+        work = self._plan.work
+        facts = Facts(
+            self._plan.call_id(number),
+            work.workflow.partition("@")[0],
+            work.tenant,
+            model.name,
+            self._plan.config.prompt.name,
+        )
+        left = self._left_s()
+        try:
+            async with asyncio.timeout(None if left == inf else left):
+                reservation = await self._providers.budgets.reserve(facts, worst, costs.currency, _now())
+        except TimeoutError as error:
+            message = "the ledger of budgets did not answer until the deadline; the call was not made"
+            raise self._trail.failed("timeout", message, retryable=True) from error
+        self.warnings += [warning for warning in reservation.warnings if warning not in self.warnings]
+        return reservation
+
+    async def _made(
+        self, model: PinnedModel, request: ChatRequest, costs: Costs, reservation: Reservation, number: int
+    ) -> tuple[Completion, Judged]:
+        began = time.perf_counter()
+        try:
+            completion = await self._heard(model, request)
+        except (Rejected, NodeError) as error:
+            await self._providers.budgets.settle(reservation, Decimal(0))
+            if error.code == "provider_unconfigured":
+                raise Rejected(error.code, str(error)) from error
+            raise
+        except ProviderFault as fault:
+            spent = usage.failed(request, self._parameters, fault, costs)
+            refusal = outcome.refusal(fault, sensitive=self._sensitive, charged=bool(spent and spent.estimated))
+            await self._note(model, number, time.perf_counter() - began, spent, reservation, refusal)
+            if fault.retry_after_s:
+                self._providers.rates.of(str(model), model.spec.limits).leave_alone(fault.retry_after_s)
+            raise
+        seconds, judged = time.perf_counter() - began, answer.judged(self._plan, completion)
+        spent = usage.answered(request, self._parameters, completion, costs)
+        await self._note(model, number, seconds, spent, reservation, self._invalid(judged))
+        return completion, judged
+
+    async def _heard(self, model: PinnedModel, request: ChatRequest) -> Completion:
+        """The provider's answer, streamed if it is to be."""
+        model_s, left_s = model.spec.limits.timeout_ms / 1000, self._left_s()
+        timeout_s = min(model_s, left_s)
+        pieces = self._pieces(model)
+        heard = pieces.heard if pieces else None
+        made = partial(self._providers.chat.complete, request, timeout_s, heard)
+        try:
+            return await self._providers.breakers.of(str(model)).call(made, timeout_s, model_s)
+        finally:
+            if pieces:
+                pieces.send()
+
+    def _pieces(self, model: PinnedModel) -> Pieces | None:
+        if not is_streamed(self._plan, model):
+            return None
+        self._streamed += 1
+        return Pieces(self._providers.announcer, self._plan, model, self._streamed - 1)
+
+    def _invalid(self, judged: Judged) -> Refusal | None:
+        if not judged.fault:
+            return None
+        said = "is not what was asked for" if self._sensitive else judged.fault
+        return Refusal("output_invalid", f"the model's answer {said}", retryable=True, called=True)
+
+    async def _note(
+        self,
+        model: PinnedModel,
+        number: int,
+        seconds: float,
+        spent: Usage | None,
+        reservation: Reservation,
+        refusal: Refusal | None,
+    ) -> None:
+        charges = await self._providers.budgets.settle(reservation, Decimal(spent.cost if spent else 0))
+        self._trail.called(model, number, seconds=seconds, usage=spent, charges=charges, refusal=refusal)
+
+    def _left_s(self) -> float:
+        """Seconds that are left for the attempt. Raises NodeError timeout when none are."""
+        left = self._plan.left_s(_now())
+        if left <= 0:
+            none = "" if self._trail.calls else "; no call was made"
+            raise self._trail.failed("timeout", f"too little is left until the deadline{none}", retryable=True)
+        return left
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

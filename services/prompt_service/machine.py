@@ -1,0 +1,43 @@
+"""The machine of prompts: as that of every resource, and it looks at stored bodies."""
+
+from collections.abc import Sequence
+
+from headrace.event import Event
+from headrace.events import resource
+from headrace.machine import Context, Tick, Unreadable
+from headrace.resource.machine import ResourceMachine
+from headrace.resource.state import State, refuse
+from headrace.topics import Domain, Topic
+from prompt_service import core
+from prompt_service.ports import Store
+from prompt_service.preparation import BodyPreparation
+
+
+class PromptMachine(ResourceMachine):
+    """Versions, pointers, and bodies: read before a version is made of one, destroyed after it was ordered.
+
+    findings: where workers tell which bodies they could not use.
+    """
+
+    def __init__(self, name: str, topics: Domain, findings: Topic, store: Store) -> None:
+        super().__init__(name, topics, core.check)
+        self.inputs = (topics.commands, findings)
+        self._findings = findings
+        self.preparation = BodyPreparation(store)
+
+    def decide(self, state: State, message: Event | Tick | Unreadable, context: Context) -> Sequence[Event]:
+        """As every resource; findings are noted as they are."""
+        match message:
+            case Tick():
+                return core.destroyed(state, context.prepared, context.now)
+            case resource.BodyUnusable():
+                return [message]
+            case Unreadable() if context.received and context.received.topic == self._findings.name:
+                return []
+            case resource.CreateVersion() if refusal := core.body_refusal(state, message, context.prepared):
+                return [refuse(message, context.now, *refusal)]
+        return super().decide(state, message, context)
+
+    def due(self, state: State) -> int | None:
+        """When the next body is to be destroyed."""
+        return state.due

@@ -1,0 +1,115 @@
+"""Events that a service tells beside its answers: in the background, in batches, in their order."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import Iterable
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from headrace import cloudevents
+from headrace.codec import Codec
+from headrace.delivery import Delivery
+from headrace.event import Event
+from headrace.kafka import KafkaSettings, partition_of
+from headrace.outbox import Outbox
+from headrace.topics import Topic
+from headrace.waiting import RETRY_S
+
+FAREWELL_S = 3.0
+"""Seconds for what is left at a stop: a broker that is away does not hold it up."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Announcer:
+    """Sends each event to the topic that carries its kind; at least once while the process lives.
+
+    Whoever needs to know that something has arrived awaits `told`.
+    """
+
+    def __init__(self, name: str, topics: Iterable[Topic], codec: Codec, kafka: KafkaSettings) -> None:
+        self._topics = {record: topic for topic in topics for record in topic.records}
+        self._codec = codec
+        self._kafka = kafka
+        self._source = f"/headrace/{name}".encode()
+        self._outbox = Outbox()
+        self._arrived: asyncio.Future[None] | None = None
+        self._filled = asyncio.Event()
+        self._delivery = Delivery(kafka)
+        self._sending: asyncio.Task[None] | None = None
+        self.is_away = False
+        """Whether Kafka takes nothing just now."""
+
+    async def start(self) -> None:
+        """Connect. Raises KafkaError."""
+        await self._delivery.start()
+        self._sending = asyncio.create_task(self._send_all())
+
+    async def watch(self, stopping: asyncio.Event) -> None:
+        """A loop for the life of the service. Raises what ended the sending, which ends for nothing but a bug."""
+        assert self._sending is not None
+        told_to = asyncio.create_task(stopping.wait())
+        await asyncio.wait({self._sending, told_to}, return_when=asyncio.FIRST_COMPLETED)
+        if not stopping.is_set():
+            told_to.cancel()
+            self._sending.result()
+
+    async def stop(self) -> None:
+        """Send what is left, unless Kafka is away, and disconnect."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_S):
+                await self.told()
+        if self._sending is not None:
+            self._sending.cancel()
+            await self._delivery.stop()
+
+    def tell(self, key: str, event: Event, *, correlation: str | None = None) -> None:
+        """Send an event, soon. correlation: what it belongs to; the key, unless it is given.
+
+        An event that has an `id` keeps it, so that a repetition can be told.
+        """
+        topic, name = self._topics[type(event)], key.encode()
+        headers = cloudevents.headers(
+            event.NAME,
+            getattr(event, "id", None) or str(uuid.uuid4()),
+            source=self._source,
+            time=cloudevents.timestamp(time.time_ns() // 1_000_000),
+            subject=name,
+            correlation=correlation or key,
+        )
+        record = (name, self._codec.encode(topic, event), headers)
+        self._outbox.add(topic.name, partition_of(name, self._kafka.partitions), record)
+        if not self._filled.is_set():
+            self._arrived = asyncio.get_running_loop().create_future()
+            self._filled.set()
+
+    async def told(self) -> None:
+        """Wait until everything so far has arrived."""
+        if self._arrived is not None:
+            await asyncio.shield(self._arrived)
+
+    async def _send_all(self) -> None:
+        while True:
+            await self._filled.wait()
+            outbox, arrived = self._outbox, self._arrived
+            self._outbox = Outbox()
+            self._filled.clear()
+            await self._send(outbox)
+            if arrived is not None:
+                arrived.set_result(None)
+
+    async def _send(self, outbox: Outbox) -> None:
+        """Send until it has arrived."""
+        while True:
+            try:
+                await self._delivery.send(outbox)
+            except (KafkaError, OSError) as error:
+                self.is_away = True
+                _log.warning("waiting", what="kafka", error=str(error) or type(error).__name__)
+                await asyncio.sleep(RETRY_S)
+            else:
+                self.is_away = False
+                return

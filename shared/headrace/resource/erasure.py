@@ -1,0 +1,74 @@
+"""The rules for erasing a stored body: it is ordered, then destroyed; digest and history stay. Pure."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from headrace.event import Event
+from headrace.events import resource
+from headrace.resource.state import ERASED, ERASING, Refusal, State, refuse
+from headrace.resource.versions import holders
+
+RETRY_MS = 300_000
+"""Until a body is tried again that the store has refused to destroy."""
+
+
+def order(state: State, command: resource.EraseBody, now: int) -> Sequence[Event]:
+    """ErasureOrdered for every version with that body, unless something holds one of them."""
+    digest = body_digest(state, command.version)
+    versions = tuple(sharing(state, digest)) if digest else ()
+    if refusal := _refusal(state, command.version, versions):
+        return [refuse(command, now, *refusal)]
+    assert digest is not None
+    who = {"actor": command.actor, "reason": command.reason}
+    return [resource.ErasureOrdered(at=now, versions=versions, digest=digest, **who)]
+
+
+def ordered(state: State, event: resource.ErasureOrdered) -> State:
+    """No new run may use those versions; the body is destroyed when this is in the log: not in the same batch."""
+    return msgspec.structs.replace(state.with_status(event.versions, ERASING), due=event.at + 1)
+
+
+def erased(state: State, event: resource.BodyErased) -> State:
+    """The body of those versions is gone; another one may be waiting."""
+    after = state.with_status(event.versions, ERASED)
+    return msgspec.structs.replace(after, due=event.at + 1 if next_digest(after) else None)
+
+
+def delayed(state: State, event: resource.BodyUnusable) -> State:
+    """The same, to be tried later, if what could not be used is a body that is to be destroyed."""
+    if event.run or not next_digest(state):
+        return state
+    return msgspec.structs.replace(state, due=event.at + RETRY_MS)
+
+
+def next_digest(state: State) -> str | None:
+    """The body that is to be destroyed next."""
+    found = (number for number, version in state.versions.items() if version.status == ERASING)
+    return body_digest(state, next(found, 0))
+
+
+def body_digest(state: State, version: int) -> str | None:
+    """SHA-256 of a version's stored body; None if it has none, or does not exist."""
+    found = state.versions.get(version)
+    body = json.loads(found.spec).get("body") if found else None
+    return body["sha256"] if body else None
+
+
+def sharing(state: State, digest: str) -> Iterator[int]:
+    """The versions that have this body."""
+    return (number for number in state.versions if body_digest(state, number) == digest)
+
+
+def _refusal(state: State, version: int, versions: Sequence[int]) -> Refusal | None:
+    found = state.versions.get(version)
+    if found is None:
+        return "version_not_found", f"{state.name} has versions 1 to {state.latest}, no {version}"
+    if found.status in {ERASING, ERASED}:
+        return f"version_{found.status}", f"{state.name}@{version} is {found.status} already"
+    if not versions:
+        return "not_stored", f"the body of {state.name}@{version} stands in its spec, which stays in the log for ever"
+    if held := "; ".join(f"{state.name}@{one}: {held}" for one in versions for held in holders(state, one)):
+        return "version_in_use", f"this body is in use ({held}); move the pointer first"
+    return None

@@ -1,0 +1,274 @@
+"""Circuit breakers: when they open, whom they let through, and how workers share what they see."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headrace.errors import NodeError
+from headrace.events.model import ModelHealthChanged
+from model_invoke.breakers import COUNTED, Breakers
+from model_invoke.core.window import Threshold, Window
+from model_invoke.ports import ProviderFault, Rejected
+from tests.integration.waiting import until
+from tests.unit.asking import Told, answering, down, pinned, work
+
+QUICK = Threshold(share=0.5, calls=4, window_s=30.0, open_s=0.05)
+SLOW = Threshold(share=0.5, calls=4, window_s=30.0, open_s=60.0)
+ANSWERED_FAULTS = ["provider_refused", "model_refused"]
+
+
+class Worker:
+    """One process: its breakers, and its model m@1 that does as it is told."""
+
+    def __init__(self, instance: str, threshold: Threshold = QUICK) -> None:
+        self.told = Told()
+        self.breakers = Breakers(threshold, instance, self.told.tell)
+        self.breaker = self.breakers.of("m@1")
+        self.calls = 0
+        self.probe: asyncio.Task[str] | None = None
+
+    async def call(self, fault: Exception | None = None, *, timeout_s: float = 60.0) -> str:
+        """What became of a call: ok, or a code."""
+
+        async def made() -> str:
+            self.calls += 1
+            if fault:
+                raise fault
+            return "ok"
+
+        try:
+            return await self.breaker.call(made, timeout_s, 60.0)
+        except (ProviderFault, Rejected, NodeError) as error:
+            return error.code
+
+    async def trip(self) -> None:
+        for _ in range(4):
+            await self.call(down())
+
+    @property
+    def states(self) -> list[str]:
+        return [health.state for health in self.told.of(ModelHealthChanged)]
+
+    @property
+    def newest(self) -> ModelHealthChanged:
+        return self.told.of(ModelHealthChanged)[-1]
+
+    async def closes(self) -> None:
+        """Wait until the breaker lets a call through."""
+
+        async def look() -> bool:
+            return await self.call() == "ok"
+
+        await until(look, every_s=0.005)
+
+    async def probes(self, fault: Exception) -> None:
+        """Wait until the breaker has let a call through that fails."""
+
+        async def look() -> bool:
+            return await self.call(fault) != "breaker_open"
+
+        await until(look, every_s=0.005)
+
+
+@pytest.fixture
+def worker() -> Worker:
+    return Worker("one")
+
+
+class TestOpening:
+    async def test_at_a_share_of_enough_calls(self) -> None:
+        worker = Worker("one", SLOW)
+
+        codes = [await worker.call(fault) for fault in (down(), None, None, down(), None, down())]
+
+        assert codes == ["provider_unavailable", "ok", "ok", "provider_unavailable", "breaker_open", "breaker_open"]
+        assert (worker.newest.state, worker.newest.calls, worker.newest.failures) == ("open", 4, 2)
+        assert worker.newest.reason == "2 of 4 calls within 30 s failed, the last with provider_unavailable"
+        assert worker.newest.retry_at == worker.newest.at + 60_000
+
+    @pytest.mark.parametrize("code", sorted(COUNTED))
+    async def test_for_faults_of_the_providers_own(self, worker: Worker, code: str) -> None:
+        assert [await worker.call(down(code)) for _ in range(5)] == [code] * 4 + ["breaker_open"]
+
+    @pytest.mark.parametrize("code", ANSWERED_FAULTS)
+    async def test_never_for_what_the_caller_did_wrong(self, worker: Worker, code: str) -> None:
+        assert [await worker.call(down(code)) for _ in range(20)] == [code] * 20
+        assert worker.states == []
+
+    async def test_never_for_calls_that_had_no_time(self, worker: Worker) -> None:
+        late = [await worker.call(down("provider_timeout"), timeout_s=0.2) for _ in range(20)]
+
+        assert (late, worker.states) == (["provider_timeout"] * 20, [])
+
+    async def test_never_for_calls_that_are_not_made(self, worker: Worker) -> None:
+        unset = [await worker.call(NodeError("provider_unconfigured", "no key")) for _ in range(20)]
+
+        assert (unset, worker.states) == (["provider_unconfigured"] * 20, [])
+
+    async def test_once_however_many_calls_were_under_way(self) -> None:
+        worker = Worker("one", SLOW)
+        ready = asyncio.Event()
+
+        async def made() -> str:
+            await ready.wait()
+            raise down()
+
+        calls = [asyncio.create_task(worker.breaker.call(made, 60.0, 60.0)) for _ in range(20)]
+        await asyncio.sleep(0)
+        ready.set()
+        await asyncio.gather(*calls, return_exceptions=True)
+
+        assert worker.states == ["open"]
+        assert await worker.call() == "breaker_open"
+
+
+class TestHalfOpen:
+    async def test_one_probe_that_is_answered_closes_it(self, worker: Worker) -> None:
+        await worker.trip()
+
+        await worker.closes()
+
+        assert worker.states == ["open", "half_open", "closed"]
+        assert worker.newest.reason == "the probe was answered"
+
+    async def test_a_probe_that_fails_opens_it_again(self, worker: Worker) -> None:
+        await worker.trip()
+        await worker.probes(down())
+
+        assert worker.states == ["open", "half_open", "open"]
+        assert worker.newest.reason == "the probe failed with provider_unavailable"
+        assert worker.calls == 5
+
+    async def test_all_others_are_rejected_while_a_probe_is_under_way(self, worker: Worker) -> None:
+        await worker.trip()
+        probing = await under_way(worker)
+
+        assert {await worker.call() for _ in range(5)} == {"breaker_open"}
+        probing.set()
+        await worker.closes()
+
+    async def test_a_probe_that_is_given_up_leaves_room_for_another(self, worker: Worker) -> None:
+        await worker.trip()
+        await under_way(worker)
+        assert worker.probe
+        worker.probe.cancel()
+        await worker.closes()
+
+        assert worker.states == ["open", "half_open", "closed"]
+
+    async def test_a_probe_that_is_refused_was_answered(self, worker: Worker) -> None:
+        await worker.trip()
+        await worker.probes(down("provider_refused"))
+
+        assert worker.newest.state == "closed"
+
+
+async def under_way(worker: Worker) -> asyncio.Event:
+    """A probe that waits for the event."""
+    probing, began = asyncio.Event(), asyncio.Event()
+
+    async def made() -> str:
+        began.set()
+        await probing.wait()
+        return "ok"
+
+    async def is_through() -> bool:
+        try:
+            worker.breaker.check()
+        except Rejected:
+            return False
+        return True
+
+    await until(is_through, every_s=0.005)
+    worker.probe = asyncio.create_task(worker.breaker.call(made, 60.0, 60.0))
+    await asyncio.wait_for(began.wait(), 10)
+    return probing
+
+
+class TestSharing:
+    async def test_what_one_worker_opens_is_open_for_all(self) -> None:
+        one, two = Worker("one", SLOW), Worker("two", SLOW)
+        await one.trip()
+
+        two.breakers.follow({"m@1": one.newest})
+
+        assert await two.call() == "breaker_open"
+        assert two.calls == 0
+        assert two.states == [], "what others told is not told again"
+
+    async def test_who_hears_of_an_open_one_probes_when_it_is_time(self) -> None:
+        one, two = Worker("one"), Worker("two")
+        await one.trip()
+        two.breakers.follow({"m@1": one.newest})
+
+        await two.closes()
+
+        assert two.states == ["half_open", "closed"]
+
+    async def test_nobody_probes_while_another_does(self) -> None:
+        one, two = Worker("one"), Worker("two")
+        await one.trip()
+        await one.closes()
+        _, half_open, closed = one.told.of(ModelHealthChanged)
+
+        two.breakers.follow({"m@1": half_open})
+        assert await two.call() == "breaker_open"
+
+        two.breakers.follow({"m@1": closed})
+        assert await two.call() == "ok"
+
+    async def test_a_probe_of_which_nothing_is_heard_is_made_by_another(self) -> None:
+        two = Worker("two")
+        lost = ModelHealthChanged(at=1, state="half_open", retry_at=2, reason="one probe is under way", instance="dead")
+
+        two.breakers.follow({"m@1": lost})
+
+        assert await two.call() == "ok"
+        assert two.states == ["closed"]
+
+    async def test_a_worker_that_starts_again_knows_what_it_had_seen(self) -> None:
+        before, again = Worker("one", SLOW), Worker("one", SLOW)
+        await before.trip()
+
+        again.breakers.follow({"m@1": before.newest})
+
+        assert await again.call() == "breaker_open"
+
+    async def test_what_is_older_than_what_is_known_changes_nothing(self) -> None:
+        worker = Worker("one", SLOW)
+        await worker.trip()
+
+        worker.breakers.follow({"m@1": ModelHealthChanged(at=1, state="closed", reason="then", instance="two")})
+
+        assert await worker.call() == "breaker_open"
+
+
+class TestChain:
+    async def test_a_model_whose_breaker_is_open_is_passed_over(self) -> None:
+        world = answering({"a": down()}, threshold=SLOW)
+        for _ in range(4):
+            await world.done(work(pinned("a"), pinned("b")))
+
+        done = await world.done(work(pinned("a"), pinned("b")))
+
+        assert [(call.provider, call.outcome) for call in done.calls] == [("a@1", "breaker_open"), ("b@1", "ok")]
+        assert "is open until" in (done.calls[0].reason or "")
+        assert world.models.calls.count("a") == 4
+        assert world.made.count(("a@1", "provider_unavailable")) == 4
+
+
+class TestWindow:
+    @given(st.lists(st.tuples(st.floats(0, 20), st.booleans()), max_size=60), st.integers(1, 12))
+    def test_counts_what_is_in_it_and_nothing_else(self, calls: list[tuple[float, bool]], least: int) -> None:
+        threshold, now, kept = Threshold(share=0.5, calls=least, window_s=30.0), 0.0, []
+        window = Window(threshold)
+        for pause, failed in calls:
+            now += pause
+            window.add(now, failed=failed)
+            kept.append((now, failed))
+        within = [failed for at, failed in kept if at > now - 30.0]
+
+        assert window.counts(now) == (len(within), sum(within))
+        assert window.is_over(now) == (len(within) >= least and sum(within) * 2 >= len(within))
