@@ -42,6 +42,11 @@ def test_who_has_the_canary_keeps_it_while_its_weight_grows(weight: int, canary:
     assert all(after or not before for before, after in pairwise(has_it))
 
 
+def test_a_key_keeps_its_version_when_headrace_is_upgraded() -> None:
+    dealt = [chosen(split(5, 3, 2), "Prompt", "p", "production", str(number)) for number in range(12)]
+    assert dealt == [1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 3, 2]
+
+
 def test_pointers_split_independently_of_each_other() -> None:
     even = split(1, 1)
     same = sum(

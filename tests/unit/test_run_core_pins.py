@@ -192,3 +192,12 @@ def test_a_workflow_may_be_split_too() -> None:
     shelf.put("Workflow", "w", graph(other={}), pointer=None)
     shelf.change("w", MovePointer(pointer="production", version=1, split=EVEN))
     assert {started(shelf, f"r{number}").state.start.workflow for number in range(20)} == {"w@1", "w@2"}
+
+
+def test_each_prompt_that_a_node_names_has_its_own_measure() -> None:
+    shelf = a_shelf()
+    prompt(shelf, "tone")
+    for name in ("ask", "tell"):
+        prompt(shelf, name, **{f"u{number}": "tone" for number in range(MOST_USES - 1)})
+    shelf.put("Workflow", "w", graph(a=ASK, b={**ASK, "config": {"prompt": "tell", "model": "writer"}}))
+    assert pinned(started(shelf), "Prompt") == ["ask@1", "tone@1", "tell@1"]
