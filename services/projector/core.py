@@ -5,18 +5,31 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+import msgspec
+
 from headrace import cloudevents
 from headrace.errors import Undecodable
 from headrace.event import Event
 from headrace.events import resource, run
 from headrace.projection import Origin, Row
-from projector.model import RUN_KEY, RUN_NODE_KEY, ResourceChange, Run, RunNode
+from projector.model import CHANGE_SAYS, RUN_KEY, RUN_NODE_KEY, ResourceChange, Run, RunNode
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RUNNING = "running"
 NO_ATTEMPT = 0
 """Attempt of a node that was skipped."""
-Change = resource.VersionCreated | resource.VersionReused | resource.PointerMoved | resource.ChangeRefused
+Change = (
+    resource.VersionCreated
+    | resource.VersionReused
+    | resource.VersionRetired
+    | resource.PointerMoved
+    | resource.PointerProtected
+    | resource.ChangeProposed
+    | resource.ErasureOrdered
+    | resource.BodyErased
+    | resource.BodyUnusable
+    | resource.ChangeRefused
+)
 LARGEST_EXPONENT = 30
 """Of a decimal amount; a currency that needs more than 10^30 is a mistake."""
 
@@ -24,8 +37,6 @@ LARGEST_EXPONENT = 30
 def rows(event: Event, origin: Origin) -> Iterator[Row]:
     """The rows that an event writes. Raises Undecodable for a time or an amount that makes no sense."""
     match event:
-        case resource.VersionCreated() | resource.VersionReused() | resource.PointerMoved() | resource.ChangeRefused():
-            yield Row("resource_changes", _change(event, origin))
         case run.RunCompleted() | run.RunFailed() | run.RunCancelled():
             yield Row("runs", _ended(event, origin.key), RUN_KEY)
         case run.RunStarted():
@@ -35,6 +46,8 @@ def rows(event: Event, origin: Origin) -> Iterator[Row]:
         case run.NodeScheduled() | run.NodeSucceeded() | run.NodeFailed() | run.NodeSkipped():
             yield Row("runs", Run(origin.key, event.seq, RUNNING), RUN_KEY)
             yield Row("run_nodes", _node(event, origin.key), RUN_NODE_KEY)
+        case _ if isinstance(event, Change):
+            yield Row("resource_changes", _change(event, origin))
 
 
 def _started(event: run.RunStarted, key: str) -> Run:
@@ -96,26 +109,27 @@ def _node(event: run.NodeScheduled | run.NodeSucceeded | run.NodeFailed | run.No
 
 
 def _change(event: Change, origin: Origin) -> ResourceChange:
-    change = ResourceChange(
+    """The columns that are named as the event's fields hold what these say."""
+    said = {name: _column(getattr(event, name)) for name in CHANGE_SAYS if hasattr(event, name)}
+    return ResourceChange(
         origin.topic,
         origin.partition,
         origin.offset,
         origin.key,
         type(event).__name__,
         _time(event.at),
-        actor=event.actor,
-        reason=event.reason,
         caused_by=cloudevents.attributes(origin.headers, "").causation,
+        **said,
     )
-    match event:
-        case resource.VersionCreated():
-            return change._replace(kind=event.kind, version=event.version, digest=event.digest)
-        case resource.VersionReused():
-            return change._replace(version=event.version, digest=event.digest)
-        case resource.PointerMoved():
-            return change._replace(pointer=event.pointer, version=event.version, previous=event.previous)
-        case resource.ChangeRefused():
-            return change._replace(command=event.command, code=event.code, message=event.message)
+
+
+def _column(value: Any) -> Any:
+    """Lists of numbers as arrays, of records as JSON; an empty one says nothing."""
+    if not isinstance(value, tuple):
+        return value
+    if all(isinstance(item, int) for item in value):
+        return list(value) or None
+    return msgspec.json.encode(value).decode()
 
 
 def _usage(usage: run.Usage | None) -> dict[str, Any]:

@@ -51,7 +51,10 @@ class RunNode(NamedTuple):
 
 
 class ResourceChange(NamedTuple):
-    """One record of the audit trail of prompts, models, aliases and workflows."""
+    """One record of the audit trail of prompts, models, aliases, workflows and budgets; None says nothing.
+
+    split: JSON, a list of versions with their weights.
+    """
 
     topic: str
     partition: int
@@ -70,3 +73,13 @@ class ResourceChange(NamedTuple):
     command: str | None = None
     code: str | None = None
     message: str | None = None
+    split: str | None = None
+    protected: bool | None = None
+    approved_by: str | None = None
+    versions: list[int] | None = None
+    run: str | None = None
+    node: str | None = None
+
+
+CHANGE_SAYS = tuple(ResourceChange._field_defaults)
+"""Columns that hold what an event's field of the same name says."""

@@ -56,11 +56,11 @@ group by run, currency;
 
 -- One row a record of the audit trail: who changed what, when and why, and what was refused.
 create table if not exists resource_changes (
-    topic text not null,                 -- prompt.events, model.events, workflow.events
+    topic text not null,                 -- prompt.events, model.events, workflow.events, budget.events
     partition int not null,
     log_offset bigint not null,
     name text not null,
-    change text not null,                -- VersionCreated, VersionReused, PointerMoved, ChangeRefused
+    change text not null,                -- the event: VersionCreated, PointerMoved, ChangeRefused, ...
     at timestamptz not null,
     actor text,                          -- as the caller states it
     reason text,
@@ -73,6 +73,12 @@ create table if not exists resource_changes (
     command text,                        -- what was refused
     code text,
     message text,
+    split jsonb,                         -- [{"version": 3, "weight": 90}, ...]: who shares the pointer's traffic
+    protected boolean,                   -- whether the pointer is protected from now on
+    approved_by text,                    -- second actor, as that caller states it
+    versions int[],                      -- those whose body is or was to be erased
+    run text,                            -- whose node found a body that can't be used
+    node text,
     primary key (topic, partition, log_offset)
 );
 -- A hash, because a refused name may be longer than an entry of a B-tree.
@@ -132,7 +138,7 @@ on conflict (run, node, iteration, attempt) do update set
 -- The columns in order; a record has one row, which never changes.
 insert into resource_changes (
     topic, partition, log_offset, name, change, at, actor, reason, caused_by, kind, version, digest, pointer, previous,
-    command, code, message
+    command, code, message, split, protected, approved_by, versions, run, node
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)
 on conflict (topic, partition, log_offset) do nothing;

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from headrace.bodies import BodyStore
+from headrace.changes import ROUTER
 from headrace.client import Client, Seen
 from headrace.errors import Unanswered
 from headrace.event import Event
@@ -29,9 +30,10 @@ class Sent(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What became of a resource or document. `outcome`: created, moved, unchanged, ingested or refused.
+    """What became of a resource or document. `outcome`: created, moved, proposed, unchanged, ingested or refused.
 
-    moved: the version was there already, and the pointer stands on it again.
+    moved: the version was there already, and the pointer stands on it again. proposed: the version is there, and the
+    pointer, which is protected, waits for a second actor.
     """
 
     kind: str
@@ -80,7 +82,7 @@ async def apply(
 async def await_routers(client: Client, timeout_s: float) -> int:
     """Wait until all routers know everything that is deployed; how many there are. Raises Unanswered."""
     acknowledged = await client.await_applied([DOMAINS[name].state for name in READ_BY_ROUTERS], timeout_s)
-    return len({applied.instance for applied in acknowledged})
+    return len({applied.instance for applied in acknowledged if applied.service == ROUTER})
 
 
 async def _stored(store: BodyStore, one: Resource) -> Resource:
@@ -124,13 +126,20 @@ def _outcome(command: Sent, event: Event, halves: dict[str, Event], pointer: str
     match event:
         case resource.VersionCreated(version=version) if pointer is None:
             return Applied(kind, name, "created", version)
-        case resource.PointerMoved(version=version) if first is not None:
-            return Applied(kind, name, "created", version)
+        case resource.PointerMoved(version=version) | resource.ChangeProposed(version=version) if first is not None:
+            return Applied(kind, name, "created" if isinstance(event, resource.PointerMoved) else "proposed", version)
         case resource.VersionReused(version=version):
-            return Applied(kind, name, "unchanged" if first is None else "moved", version)
+            return Applied(kind, name, _again(first), version)
         case document.DocumentIngested(chunks=chunks):
             return Applied(kind, name, "ingested", message=f"{chunks} chunks")
         case resource.ChangeRefused(message=message) | document.DocumentRefused(message=message):
             return Applied(kind, name, "refused", message=message)
     halves[command.id] = event
     return None
+
+
+def _again(first: Event | None) -> str:
+    """What became of content that was known, from what the answer followed."""
+    if first is None:
+        return "unchanged"
+    return "proposed" if isinstance(first, resource.ChangeProposed) else "moved"

@@ -1,4 +1,4 @@
-"""Move pointers, wait until it is so everywhere, and read from the log who changed what."""
+"""Change a resource, wait until it is so everywhere, and read from the log who changed what."""
 
 import asyncio
 import time
@@ -9,50 +9,68 @@ from typing import NamedTuple
 from headrace.client import Client, Seen
 from headrace.errors import NotFound, Refused, Unanswered
 from headrace.event import Event
-from headrace.events.resource import ChangeRefused, MovePointer, PointerMoved
-from headrace.topics import Domain
+from headrace.events.resource import ChangeProposed, ChangeRefused, PointerMoved, PointerProtected, Share
+from headrace.topics import WORKFLOW_STATE, Domain
+
+ROUTER = WORKFLOW_STATE.writer
+"""The service whose instances are counted: it starts runs."""
+RULED_AT_HOME = ChangeProposed | PointerProtected
+"""What only the service that owns the resource looks at: nobody else has to apply it."""
 
 
-class Moved(NamedTuple):
-    """A pointer that stands elsewhere.
+class Changed(NamedTuple):
+    """A change that was made, or proposed.
 
-    routers: how many have applied it. ms: milliseconds from the command to the last one's acknowledgement.
+    routers: how many have applied it; all other readers of the table have, too. ms: milliseconds from the command to
+    the last one's acknowledgement.
     """
 
-    event: PointerMoved
+    event: Event
     routers: int
     ms: float
 
 
-Move = Callable[[MovePointer, float], Awaitable[Moved]]
+Change = Callable[[Event, float], Awaitable[Changed]]
 
 
-async def move(client: Client, domain: Domain, name: str, command: MovePointer, timeout_s: float) -> Moved:
-    """Move a pointer, and wait until every router has applied it. Raises Refused and Unanswered."""
-    async with moving(client, domain, name) as moved:
-        return await moved(command, timeout_s)
+class Standing(NamedTuple):
+    """Where a pointer stands: on a version, which may share its traffic with others."""
+
+    version: int
+    split: tuple[Share, ...] = ()
+
+    def __str__(self) -> str:
+        """`3`, or `90:v3 10:v4`, as the command line takes it."""
+        return " ".join(f"{share.weight}:v{share.version}" for share in self.split) or str(self.version)
+
+
+async def change(client: Client, domain: Domain, name: str, command: Event, timeout_s: float) -> Changed:
+    """Carry out a command, and wait until every reader has applied it. Raises Refused and Unanswered."""
+    async with changing(client, domain, name) as changed:
+        return await changed(command, timeout_s)
 
 
 @asynccontextmanager
-async def moving(client: Client, domain: Domain, name: str) -> AsyncIterator[Move]:
-    """Connect to what answers; what is yielded is `move` with a command and a time in seconds."""
+async def changing(client: Client, domain: Domain, name: str) -> AsyncIterator[Change]:
+    """Connect to what answers; what is yielded is `change` with a command and a time in seconds."""
     async with (
         client.follow(domain.events, key=name) as answers,
         client.acknowledgements(domain.state) as acknowledged,
     ):
 
-        async def moved(command: MovePointer, timeout_s: float) -> Moved:
+        async def changed(command: Event, timeout_s: float) -> Changed:
             began = time.perf_counter()
-            sent = await client.send(domain.commands, name, command, actor=command.actor)
+            sent = await client.send(domain.commands, name, command, actor=getattr(command, "actor", None))
             event = await _answer(answers, sent, timeout_s)
             if isinstance(event, ChangeRefused):
                 raise Refused(f"{name} was not changed: {event.message} ({event.code})")
-            if not isinstance(event, PointerMoved):
+            if event is None:
                 raise Unanswered(f"what {domain.events.name} says of {name} can't be read by this version")
-            routers = {applied.instance for applied in await acknowledged(timeout_s)}
-            return Moved(event, len(routers), (time.perf_counter() - began) * 1000)
+            applied = () if isinstance(event, RULED_AT_HOME) else await acknowledged(timeout_s)
+            routers = {one.instance for one in applied if one.service == ROUTER}
+            return Changed(event, len(routers), (time.perf_counter() - began) * 1000)
 
-        yield moved
+        yield changed
 
 
 async def history(client: Client, domain: Domain, name: str) -> list[Seen]:
@@ -63,19 +81,19 @@ async def history(client: Client, domain: Domain, name: str) -> list[Seen]:
     return found
 
 
-def way_of(changes: Iterable[Seen], pointer: str) -> list[int]:
-    """The versions on which a pointer came to where it stands, which is the last one. Raises NotFound.
+def way_of(changes: Iterable[Seen], pointer: str) -> list[Standing]:
+    """The standings over which a pointer came to where it stands, which is the last one. Raises NotFound.
 
     A move back to the one before is a step back on the way, and a move to where it stands is none.
     """
-    way: list[int] = []
+    way: list[Standing] = []
     for seen in changes:
         if isinstance(seen.event, PointerMoved) and seen.event.pointer == pointer:
-            version = seen.event.version
-            if way[-2:-1] == [version]:
+            here = Standing(seen.event.version, seen.event.split)
+            if way[-2:-1] == [here]:
                 way.pop()
-            elif way[-1:] != [version]:
-                way.append(version)
+            elif way[-1:] != [here]:
+                way.append(here)
     if not way:
         raise NotFound("pointer_not_found", f"there is no pointer {pointer!r:.80}; it was never moved")
     return way

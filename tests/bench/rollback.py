@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from headrace.changes import Move, moving
+from headrace.changes import Change, changing
 from headrace.client import Client
 from headrace.events.resource import CreateVersion, MovePointer
 from headrace.kafka import KafkaSettings
@@ -28,16 +28,16 @@ async def milliseconds(kafka: KafkaSettings, env: Mapping[str, str]) -> list[flo
             command = CreateVersion(kind="Prompt", spec=spec, pointer="production", actor="benchmark")
             await client.send(DOMAINS["prompt"].commands, NAME, command)
         with _more_routers(env):
-            async with asyncio.timeout(120), moving(client, DOMAINS["prompt"], NAME) as moved:
-                while await _move(moved, 1) is None:
+            async with asyncio.timeout(120), changing(client, DOMAINS["prompt"], NAME) as changed:
+                while await _move(changed, 1) is None:
                     pass
-                times = [await _move(moved, 1 + number % 2) for number in range(WARM_MOVES + MOVES)]
+                times = [await _move(changed, 1 + number % 2) for number in range(WARM_MOVES + MOVES)]
     return [time for time in times[WARM_MOVES:] if time is not None]
 
 
-async def _move(moved: Move, version: int) -> float | None:
+async def _move(changed: Change, version: int) -> float | None:
     """Milliseconds; None while not all routers are there."""
-    done = await moved(MovePointer(pointer="production", version=version, actor="benchmark"), WAIT_S)
+    done = await changed(MovePointer(pointer="production", version=version, actor="benchmark"), WAIT_S)
     return done.ms if done.routers == ROUTERS else None
 
 

@@ -21,6 +21,7 @@ from headrace.codec import EVENTS, subject
 from headrace.nodes import NODE_TYPES
 from headrace.resource.files import load
 from headrace.resource.specs import KINDS
+from headrace.resource.state import ERASED, ERASING, RETIRED
 from headrace.stack.home import DEFAULT_BASE, OFFSETS
 from headrace.topics import ALL, CONSUMED, DAY_MS, HOUR_MS, Topic
 from headrace.workflow.spec import EdgeSpec, NodeSpec, Retry, WorkflowSpec
@@ -250,7 +251,7 @@ def test_every_metric_is_described_and_exists() -> None:
 
 def test_every_code_of_a_failed_run_is_described() -> None:
     core = "\n".join(file.read_text(encoding="utf-8") for file in (TOP / "services/workflow_router/core").glob("*.py"))
-    codes = set(re.findall(r'(?:_Refused\(|_fail\(|code=|refuse\([^"\n]*"", )"(\w+)"', core))
+    codes = set(re.findall(r'(?:Refused\(|_fail\(|code=|refuse\([^"\n]*"", )"(\w+)"', core))
     assert len(codes) > 5
     said = {name for row in table(TOP / "docs/outside.md", "code", "when") for name in code(row[0])}
     assert codes - said == set()
@@ -258,11 +259,10 @@ def test_every_code_of_a_failed_run_is_described() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))
 def test_error_codes_exist(page: Path) -> None:
-    composed = {
-        f"{domain}{what}_not_found"
-        for domain in ("prompt", "model", "workflow")
-        for what in ("", "_version", "_pointer")
-    }
+    domains = ("prompt", "model", "workflow")
+    missing = {f"{domain}{what}_not_found" for domain in domains for what in ("", "_version", "_pointer")}
+    statuses = {f"version_{status}" for status in (RETIRED, ERASING, ERASED)}
+    composed = missing | statuses | {f"{domain}_{status}" for domain in domains for status in statuses}
     for header, rows in tables(page):
         said = {name for row in rows for name in code(row[0])} if header[0] == "code" else set()
         assert {name for name in said - composed if f'"{name}"' not in source()} == set()

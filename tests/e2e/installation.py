@@ -45,8 +45,11 @@ class Installation:
         assert not refused, refused
         await await_routers(self.client, WAIT_S)
 
-    async def start(self, workflow: str, given: dict[str, Any] | None = None, run_id: str | None = None) -> str:
-        return await self.client.start_run(StartRun(workflow=workflow, input=json.dumps(given or {})), run_id)
+    async def start(
+        self, workflow: str, given: dict[str, Any] | None = None, run_id: str | None = None, sticky: str | None = None
+    ) -> str:
+        request = StartRun(workflow=workflow, input=json.dumps(given or {}), sticky=sticky)
+        return await self.client.start_run(request, run_id)
 
     async def result(self, run_id: str) -> Result:
         return await self.client.await_result(run_id, WAIT_S)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from headrace import changes
 from headrace.errors import Refused
-from headrace.events.resource import MovePointer
+from headrace.events.resource import MovePointer, PointerMoved
 from headrace.events.run import RunCompleted
 from headrace.topics import DOMAINS
 from tests.e2e.commands import Run, printed
@@ -125,15 +125,16 @@ async def test_of_two_who_move_a_pointer_at_once_one_wins_and_the_other_is_told(
     for text in ("one", "two", "three"):
         await installation.deploy(prompt(name, text))
     moves = (
-        changes.move(
+        changes.change(
             installation.client, PROMPTS, name, MovePointer(pointer="production", version=to, expected=3), WAIT_S
         )
         for to in (1, 2)
     )
     first, second = await asyncio.gather(*moves, return_exceptions=True)
     won, lost = (first, second) if isinstance(second, Refused) else (second, first)
-    assert isinstance(won, changes.Moved)
+    assert isinstance(won, changes.Changed)
     assert isinstance(lost, Refused)
+    assert isinstance(won.event, PointerMoved)
     assert f"production stands at {won.event.version}, not at 3" in str(lost)
 
 
@@ -146,7 +147,7 @@ async def test_after_a_rollback_new_runs_use_the_old_version_and_runs_in_flight_
     before = await installation.start(name)
     result = await installation.result(before)
     back = MovePointer(pointer="production", version=1, expected=2)
-    await changes.move(installation.client, WORKFLOWS, name, back, WAIT_S)
+    await changes.change(installation.client, WORKFLOWS, name, back, WAIT_S)
     after, _ = await installation.run(name)
     told = [json.loads(one.output)["text"] for one in (result, after) if isinstance(one, RunCompleted)]
     assert told == ["new", "old"]

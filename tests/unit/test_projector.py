@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
@@ -19,9 +19,9 @@ from headrace.events import resource, run
 from headrace.projection import LogReplaced, Origin
 from headrace.projection.batch import Batch
 from headrace.testing import MemoryRegistry
-from headrace.topics import PROMPT_EVENTS, RUN_EVENTS
+from headrace.topics import CHANGES, PROMPT_EVENTS, RUN_EVENTS
 from projector.bootstrap import PROJECTION
-from projector.core import rows
+from projector.core import Change, rows
 from projector.model import RUN_KEY, RUN_NODE_KEY, ResourceChange, Run, RunNode
 from projector.settings import ProjectorSettings
 
@@ -32,6 +32,7 @@ LATER = datetime(2023, 11, 14, 22, 13, 21, 123_000, tzinfo=UTC)
 USAGE = run.Usage(input_tokens=7, output_tokens=11, cost="0.0030", currency="EUR")
 MONEY: dict[str, Any] = {"input_tokens": 7, "output_tokens": 11, "cost": Decimal("0.0030"), "currency": "EUR"}
 ENDED: dict[str, Any] = {**PLACE, "workflow": "w@1", "started_at": AT, "finished_at": AT + 1_000, "usage": USAGE}
+SPLIT = (resource.Share(version=1, weight=9), resource.Share(version=2, weight=1))
 HOME = TopicPartition(RUN_EVENTS.name, 0)
 
 
@@ -116,6 +117,57 @@ def test_a_node_that_is_skipped_was_never_attempted() -> None:
             },
         ),
         (
+            resource.PointerMoved(at=AT, pointer="production", version=1, previous=1, split=SPLIT, approved_by="bob"),
+            {
+                "change": "PointerMoved",
+                "pointer": "production",
+                "version": 1,
+                "previous": 1,
+                "split": '[{"version":1,"weight":9},{"version":2,"weight":1}]',
+                "approved_by": "bob",
+            },
+        ),
+        (
+            resource.ChangeProposed(at=AT, pointer="production", version=2, previous=1, actor="ann"),
+            {"change": "ChangeProposed", "pointer": "production", "version": 2, "previous": 1, "actor": "ann"},
+        ),
+        (
+            resource.PointerProtected(at=AT, pointer="production", protected=False, actor="ann", approved_by="bob"),
+            {
+                "change": "PointerProtected",
+                "pointer": "production",
+                "protected": False,
+                "actor": "ann",
+                "approved_by": "bob",
+            },
+        ),
+        (
+            resource.VersionRetired(at=AT, version=2, actor="ann", reason="wrong"),
+            {"change": "VersionRetired", "version": 2, "actor": "ann", "reason": "wrong"},
+        ),
+        (
+            resource.ErasureOrdered(at=AT, versions=(1, 3), digest="d", actor="ann"),
+            {"change": "ErasureOrdered", "versions": [1, 3], "digest": "d", "actor": "ann"},
+        ),
+        (
+            resource.BodyErased(at=AT, versions=(1, 3), digest="d"),
+            {"change": "BodyErased", "versions": [1, 3], "digest": "d"},
+        ),
+        (
+            resource.BodyUnusable(
+                at=AT, version=2, digest="d", code="body_missing", message="is gone", run="r", node="n"
+            ),
+            {
+                "change": "BodyUnusable",
+                "version": 2,
+                "digest": "d",
+                "code": "body_missing",
+                "message": "is gone",
+                "run": "r",
+                "node": "n",
+            },
+        ),
+        (
             resource.ChangeRefused(at=AT, command="MovePointer", code="not_found", message="nothing is named x"),
             {
                 "change": "ChangeRefused",
@@ -130,6 +182,10 @@ def test_each_record_of_an_audit_trail_is_a_row_with_its_place_and_cause(event: 
     place: dict[str, Any] = {"topic": "prompt.events", "partition": 1, "log_offset": 9, "name": "greeting"}
     expected = ResourceChange(**place, at=WHEN, caused_by="c", **says)
     assert when(event, "greeting", [("ce_causationid", b"c")]) == [expected]
+
+
+def test_no_event_of_an_audit_trail_is_passed_over() -> None:
+    assert {*get_args(Change)} == {*CHANGES}
 
 
 @pytest.mark.parametrize("cost", ["a lot", "", "NaN", "-Infinity", "1e999999999"])

@@ -121,7 +121,7 @@ class TestBodiesThatMustBeStored:
             {"text": {MARKER: MARKER}},
             {"body": MARKER},
             {"body": {"sha256": MARKER, "size": MARKER}},
-            {"sensitive": "yes", "text": MARKER},
+            {"sensitive": "yes", "text": {MARKER: MARKER}},
         ],
     )
     async def test_a_sensitive_body_in_the_wrong_shape_is_not_repeated_either(self, spec: dict[str, Any]) -> None:

@@ -3,7 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError  # noqa: A004  # its name
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    FlexibleChecksumError,
+    HTTPClientError,
+    IncompleteReadError,
+)
+from botocore.exceptions import ConnectionError as NoConnection
 
 from headrace.errors import BodyFault, StoreUnavailable
 
@@ -30,7 +37,10 @@ def understood(doing: str, place: str) -> Iterator[None]:
         yield
     except ClientError as error:
         raise _meaning(error, doing, place) from error
-    except (ConnectionError, HTTPClientError) as error:
+    except FlexibleChecksumError as error:
+        message = f"{doing} {place}: the bytes do not have the checksum that the object store says"
+        raise BodyFault("body_tampered", message) from error
+    except (NoConnection, HTTPClientError, IncompleteReadError) as error:
         message = f"{doing} {place}: the object store does not answer ({type(error).__name__})"
         raise StoreUnavailable(message) from error
     except BotoCoreError as error:  # no credentials, or no answer that can be read

@@ -2,8 +2,9 @@
 
 import asyncio
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import boto3
 from botocore.config import Config
@@ -13,10 +14,6 @@ from headrace.bodies.faults import understood
 from headrace.bodies.settings import StoreSettings
 from headrace.errors import BodyFault, StoreUnavailable
 from headrace.resource.prompt import StoredBody
-
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 CONNECT_S = 3
 READ_S = 10
@@ -53,7 +50,7 @@ class BodyStore:
         await asyncio.to_thread(self._destroy, key_of(prompt, sha256))
 
     @cached_property
-    def _s3(self) -> "S3Client":
+    def _s3(self) -> Any:
         settings = self._settings
         retries: Any = {"total_max_attempts": ATTEMPTS, "mode": "standard"}
         session = boto3.Session(settings.access_key_id, settings.secret_access_key)
@@ -90,7 +87,7 @@ class BodyStore:
         with understood("reading", place):
             answer = self._s3.get_object(Bucket=self._settings.bucket, Key=key)
             with answer["Body"] as stream:
-                data = stream.read(body.size + 1)
+                data: bytes = stream.read(body.size + 1)
         place = f"{place} version {answer['VersionId']}" if "VersionId" in answer else place
         if reason := _not_as_stored(answer, data, body):
             raise BodyFault("body_tampered", f"reading {place}: {reason}; somebody has changed the object")
@@ -109,7 +106,7 @@ class BodyStore:
         return f"s3://{self._settings.bucket}/{key}"
 
 
-def _not_as_stored(answer: "GetObjectOutputTypeDef", data: bytes, body: StoredBody) -> str:
+def _not_as_stored(answer: Mapping[str, Any], data: bytes, body: StoredBody) -> str:
     """How an object differs from what was stored, or nothing."""
     if answer.get("ServerSideEncryption") not in ENCRYPTIONS:
         return "the object is not encrypted with KMS"

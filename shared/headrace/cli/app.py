@@ -4,13 +4,14 @@ import sys
 
 import typer
 
-from headrace.cli import demo, resources, runs, stack, usage, versions
+from headrace.cli import demo, listing, resources, runs, stack, usage, versions
 from headrace.cli.text import printable
-from headrace.errors import HeadraceError, KafkaUnavailable, RegistryUnavailable, StackError
+from headrace.errors import HeadraceError, KafkaUnavailable, RegistryUnavailable, StackError, StoreUnavailable
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Prompts and models as infrastructure.")
-for commands in (stack, resources, versions, runs, usage, demo):
+for commands in (stack, resources, listing, versions, runs, usage, demo):
     commands.register(app)
+AWAY = StackError | RegistryUnavailable | KafkaUnavailable | StoreUnavailable
 
 
 def main() -> None:
@@ -19,4 +20,4 @@ def main() -> None:
         app()
     except HeadraceError as error:
         sys.stderr.write(f"headrace: {printable(str(error))}\n")
-        sys.exit(3 if isinstance(error, StackError | RegistryUnavailable | KafkaUnavailable) else 1)
+        sys.exit(3 if isinstance(error, AWAY) else 1)

@@ -1,47 +1,36 @@
-"""apply and get: prompts, models, workflows and documents."""
+"""apply: prompts, models, workflows, budgets and documents from YAML files; what they refer to."""
 
 import asyncio
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 from rich.progress import Progress
-from rich.table import Table
 
 from headrace.apply import Applied, apply, await_routers, store_bodies
+from headrace.cli.families import FAMILIES
 from headrace.cli.session import Json, actor, body_store, connected, print_json
-from headrace.cli.text import print_value, quoted
+from headrace.cli.telling import waiting
+from headrace.cli.text import quoted
 from headrace.client import Client, Seen
-from headrace.errors import HeadraceError, NotFound
+from headrace.errors import NotFound
 from headrace.events.document import IngestDocument
-from headrace.events.resource import ResourceHead, ResourceVersion
-from headrace.fault import did_you_mean
+from headrace.events.resource import ChangeProposed, ResourceHead, ResourceVersion
 from headrace.prompting import misused
 from headrace.resource.catalog import DEFAULT_POINTER, Catalog, Resolved
 from headrace.resource.documents import read_documents
 from headrace.resource.files import FileFault, Resource, load
+from headrace.resource.model import ModelSpec, life_cycle_warning
 from headrace.resource.specs import references
 from headrace.topics import DOMAINS, Domain, Topic
 
 WAIT_S = 60.0
-KINDS: Mapping[str, Topic] = {
-    "prompt": DOMAINS["prompt"].state,
-    "model": DOMAINS["model"].state,
-    "modelalias": DOMAINS["model"].state,
-    "workflow": DOMAINS["workflow"].state,
-    "budget": DOMAINS["budget"].state,
-}
-PLURALS = {
-    "prompts": "prompt",
-    "models": "model",
-    "modelaliases": "modelalias",
-    "workflows": "workflow",
-    "budgets": "budget",
-}
 AllowMissing = Annotated[
     bool, typer.Option("--allow-missing", help="Take also what refers to something that is not there yet.")
 ]
@@ -50,7 +39,6 @@ AllowMissing = Annotated[
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command("apply")(apply_files)
-    app.command()(get)
 
 
 def apply_files(
@@ -64,6 +52,8 @@ def apply_files(
 ) -> None:
     """Create what YAML files describe; if there are faults in them, all are shown and nothing is sent."""
     resources, documents = read(file)
+    for warning in warnings((one.kind, one.name, one.spec) for one in resources):
+        sys.stderr.write(f"warning: {warning}\n")
     if dry_run:
         Console(stderr=True).print(f"{len(resources)} resources and {len(documents)} documents, no fault")
         return
@@ -89,6 +79,14 @@ def read(files: Iterable[Path]) -> tuple[list[Resource], list[IngestDocument]]:
         sys.stderr.write(f"headrace: {len(faults)} fault{'s' * (len(faults) > 1)}; nothing was sent\n")
         sys.exit(1)
     return resources, documents
+
+
+def warnings(specs: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[str]:
+    """What is no fault of a kind, name and spec, and should be known: models that will not be there for ever."""
+    today = datetime.now(UTC).date()
+    models = ((name, ModelSpec.model_validate(spec)) for kind, name, spec in specs if kind == "Model")
+    found = (life_cycle_warning(name, spec, today) for name, spec in models)
+    return [warning for warning in found if warning]
 
 
 async def _apply(
@@ -159,11 +157,11 @@ def _catalog(entries: Mapping[str, Mapping[str, Any]]) -> Catalog:
 
 
 def _add(entries: dict[str, Any], one: Resource, pointer: str | None) -> None:
-    """The entries of a domain's state as they would be with this resource."""
+    """The entries of a domain's state as they would be with this resource, once its pointer has moved."""
     head = entries.get(one.name, ResourceHead(kind=one.kind, latest=0))
     version = head.latest + 1
     pointers = {**head.pointers, **({pointer: version} if pointer else {})}
-    entries[one.name] = ResourceHead(kind=one.kind, latest=version, pointers=pointers)
+    entries[one.name] = msgspec.structs.replace(head, latest=version, pointers=pointers)
     entries[f"{one.name}/{version}"] = ResourceVersion(
         kind=one.kind, version=version, digest=f"{one.name}/{version}", spec=json.dumps(one.spec), at=0
     )
@@ -189,49 +187,38 @@ async def send(
             answers.append(one)
             progress.advance(bar)
             if one.kind != "Document" or one.outcome == "refused":
-                console.print(_line(one), highlight=False)
+                console.print(_line(one, pointer), highlight=False, soft_wrap=True)
     ingested = sum(one.outcome == "ingested" for one in answers)
     if ingested:
         console.print(f"[green]✓[/] {ingested} documents are searchable", highlight=False)
     return answers
 
 
-def _line(one: Applied) -> str:
+def _line(one: Applied, pointer: str | None) -> str:
     if one.outcome == "refused":
         return f"[red]✗[/] {one.kind} {one.name} refused: {quoted(one.message)}"
+    if one.outcome == "proposed":
+        return _waits(one, pointer or "")
     back = ": the pointer stands on it again" if one.outcome == "moved" else ""
     return f"[green]✓[/] {one.kind} {one.name}@{one.version} {one.outcome}{back}"
 
 
-def get(
-    kind: Annotated[str, typer.Argument(help="prompt, model, modelalias, workflow or budget.")],
-    name: Annotated[str | None, typer.Argument(help="Show one, with its versions.")] = None,
-    *,
-    as_json: Json = False,
-) -> None:
-    """List resources, or show one with all its versions."""
-    wanted = PLURALS.get(kind.lower(), kind.lower())
-    if wanted not in KINDS:
-        raise typer.BadParameter(f"no kind {kind!r}: {did_you_mean(kind.lower(), KINDS)}")
-    entries = asyncio.run(_entries(KINDS[wanted]))
-    heads = {key: one for key, one in entries.items() if isinstance(one, ResourceHead) and one.kind.lower() == wanted}
-    if name is not None and name not in heads:
-        raise HeadraceError(f"no {wanted} is named {name!r:.80} ({did_you_mean(name, heads) or 'none exists yet'})")
-    if name is None:
-        _list(heads, as_json=as_json)
-    else:
-        _show(name, heads[name], entries, as_json=as_json)
+def _waits(one: Applied, pointer: str) -> str:
+    family = next(name for name, family in FAMILIES.items() if one.kind in family.kinds)
+    event = ChangeProposed(at=0, pointer=pointer, version=one.version, actor=actor())
+    return f"[green]✓[/] {one.kind} {one.name}@{one.version} is there\n{waiting(family, one.name, event)}"
 
 
-async def _entries(state: Topic) -> Mapping[str, Any]:
+async def entries_of(state: Topic) -> Mapping[str, Any]:
+    """The entries of a table by key."""
     async with connected() as client:
         return newest(await client.read_all(state))
 
 
 async def resolve(domain: Domain, kinds: tuple[str, ...], references: tuple[str, ...]) -> list[Resolved]:
-    """What references mean now. Raises NotFound."""
-    catalog = Catalog(dict.fromkeys(kinds, await _entries(domain.state)))
-    return [catalog.resolve(kinds, reference) for reference in references]
+    """What references mean now, retired versions too. Raises NotFound."""
+    catalog = Catalog(dict.fromkeys(kinds, await entries_of(domain.state)))
+    return [catalog.find(kinds, reference) for reference in references]
 
 
 def newest(seen: Iterable[Seen]) -> dict[str, Any]:
@@ -242,43 +229,3 @@ def newest(seen: Iterable[Seen]) -> dict[str, Any]:
         if one.event:
             entries[one.key] = one.event
     return entries
-
-
-def _list(heads: Mapping[str, ResourceHead], *, as_json: bool) -> None:
-    if as_json:
-        rows = ({"name": name, "latest": head.latest, "pointers": head.pointers} for name, head in heads.items())
-        print_json([*rows])
-        return
-    table = Table("name", "latest", "pointers")
-    for name, head in sorted(heads.items()):
-        table.add_row(name, str(head.latest), _pointers(head))
-    Console().print(table)
-
-
-def _show(name: str, head: ResourceHead, entries: Mapping[str, Any], *, as_json: bool) -> None:
-    found = [entries.get(f"{name}/{number}") for number in range(1, head.latest + 1)]
-    versions = [one for one in found if isinstance(one, ResourceVersion)]
-    if as_json:
-        listed = [
-            {
-                "version": one.version,
-                "digest": one.digest,
-                "actor": one.actor,
-                "at": one.at,
-                "spec": json.loads(one.spec),
-            }
-            for one in versions
-        ]
-        print_json({"name": name, "kind": head.kind, "pointers": head.pointers, "versions": listed})
-        return
-    console = Console()
-    console.print(f"{head.kind} {name}  {_pointers(head)}")
-    for one in versions:
-        console.rule(
-            f"version {one.version}, by {quoted(one.actor or 'unknown')}, sha256 {one.digest[:12]}", align="left"
-        )
-        print_value(console, json.loads(one.spec))
-
-
-def _pointers(head: ResourceHead) -> str:
-    return ", ".join(f"{pointer} → {version}" for pointer, version in sorted(head.pointers.items()))

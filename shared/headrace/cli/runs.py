@@ -45,12 +45,15 @@ def start(
     run_id: Annotated[
         str | None, typer.Option("--id", help="The run's id; the same never starts a second run.")
     ] = None,
+    sticky: Annotated[
+        str | None, typer.Option(help="Equal ones get equal versions of pointers that split their traffic.")
+    ] = None,
     wait: Annotated[bool, typer.Option(help="Show the hops and wait for the end.")] = True,
     timeout: Timeout = WAIT_S,
     as_json: Json = False,
 ) -> None:
     """Start a run by producing a StartRun event. Exit code 1 when the run does not complete."""
-    request = StartRun(workflow=workflow, input=_input(given), actor=actor())
+    request = StartRun(workflow=workflow, input=_input(given), actor=actor(), sticky=sticky)
     completed = asyncio.run(_start(request, run_id, timeout if wait else None, as_json=as_json))
     if not completed:
         sys.exit(1)

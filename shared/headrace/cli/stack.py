@@ -60,7 +60,7 @@ def down(
     was = control.stop(home)
     if wipe:
         home.wipe()
-    told = ("stopped" if was else "no stack was running here") + (f"; {home.path} is gone" if wipe else "")
+    told = ("stopped" if was else "no stack was running here") + (f"; its data in {home.path} is gone" if wipe else "")
     Console(stderr=True).print(told, highlight=False)
 
 

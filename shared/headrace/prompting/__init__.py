@@ -10,7 +10,7 @@ messages.py   messages, and about how many tokens they are
 
 from headrace.prompting.images import MOST_IMAGES
 from headrace.prompting.loaded import Loaded, PinnedPrompt, assemble
-from headrace.prompting.messages import FORMULA, ChatMessage, estimated_input, estimated_tokens, rendered
+from headrace.prompting.messages import FORMULA, ChatMessage, estimated_input, estimated_tokens
 from headrace.prompting.rendering import render_prompt
 from headrace.prompting.uses import misused
 from headrace.prompting.variables import MOST_FAULTS, Variables, compile_variables, why_not
@@ -29,6 +29,5 @@ __all__ = [
     "estimated_tokens",
     "misused",
     "render_prompt",
-    "rendered",
     "why_not",
 ]

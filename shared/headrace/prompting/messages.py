@@ -1,12 +1,7 @@
-"""Templates to messages, and about how many tokens they are."""
+"""What a model gets, and about how many tokens it is."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-from headrace.errors import NodeError
-from headrace.resource.prompt import Message
-from headrace.templating import TemplateFault, render
 
 BYTES_PER_TOKEN = 4
 """Of UTF-8, about, in English prose. Code and digits have fewer, so that an estimate for them is low."""
@@ -24,18 +19,6 @@ class ChatMessage:
     role: str
     content: str
     images: tuple[str, ...] = ()
-
-
-def rendered(messages: Iterable[Message], values: Mapping[str, Any]) -> tuple[ChatMessage, ...]:
-    """The messages with these values. Raises NodeError template_failed, which says in which one."""
-    return tuple(_rendered(index, message, values) for index, message in enumerate(messages))
-
-
-def _rendered(index: int, message: Message, values: Mapping[str, Any]) -> ChatMessage:
-    try:
-        return ChatMessage(message.role, render(message.template, values))
-    except TemplateFault as error:
-        raise NodeError("template_failed", f"message {index} ({message.role}): {error!s:.500}") from error
 
 
 def estimated_tokens(text: str) -> int:

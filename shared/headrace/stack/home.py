@@ -1,5 +1,6 @@
 """Where a local stack lives: one folder with its data, its logs and a note of what is running."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -78,6 +79,7 @@ class Home:
         self.data = path / "data"
         self.logs = path / "logs"
         self._note = path / "stack.json"
+        self._lock = path / "lock"
 
     @classmethod
     def default(cls) -> "Home":
@@ -119,14 +121,19 @@ class Home:
         self._note.unlink(missing_ok=True)
 
     def wipe(self) -> None:
-        """Remove everything."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        """Remove everything of a stack; what else is in the folder stays, for HEADRACE_HOME may name any."""
+        for folder in (self.data, self.logs):
+            shutil.rmtree(folder, ignore_errors=True)
+        for file in (self._note, self._note.with_suffix(".new"), self._lock):
+            file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Be the only supervisor of this folder. Raises StackError if there is one."""
         self.make()
-        with (self.path / "lock").open("w") as lock:
+        with self._lock.open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:

@@ -1,0 +1,47 @@
+"""The machine of prompts in a process of its own: `python -m tests.integration.processes.prompts ORDERS`."""
+
+import sys
+
+from headrace.bodies import LOCAL_SECRET, BodyStore, StoreSettings
+from headrace.codec import Codec
+from headrace.contracts import SchemaRegistry
+from headrace.kafka import KafkaSettings
+from headrace.machine import run_machine
+from headrace.service import Service, run
+from headrace.topics import PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_FINDINGS, PROMPT_STATE, Domain, Topic
+from prompt_service.machine import PromptMachine
+from tests.integration import processes
+from tests.integration.processes import Trap
+from tests.integration.topics import renamed
+
+
+class Orders(processes.Orders):
+    """store: URL of the object store."""
+
+    store: str
+
+
+def topics(suffix: str) -> tuple[Domain, Topic]:
+    """Those of prompts, and that of findings."""
+    *domain, findings = renamed(suffix, PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_STATE, PROMPT_FINDINGS)
+    return Domain(*domain), findings
+
+
+async def start(service: Service, orders: Orders) -> None:
+    """As a service's bootstrap does it."""
+    registry = SchemaRegistry(orders.registry_url)
+    service.on_stop(registry.close)
+    codec = Codec(registry)
+    domain, findings = topics(orders.suffix)
+    await codec.register((*domain, findings))
+    kafka = KafkaSettings(bootstrap_servers=orders.kafka, session_timeout_ms=orders.session_timeout_ms)
+    store = BodyStore(
+        StoreSettings(endpoint_url=orders.store, access_key_id=LOCAL_SECRET, secret_access_key=LOCAL_SECRET)
+    )
+    machine = PromptMachine(f"prompts.{orders.suffix}", domain, findings, store)
+    service.spawn(run_machine(machine, codec, kafka, service, probe=Trap(orders)))
+
+
+if __name__ == "__main__":
+    given = Orders.model_validate_json(sys.argv[1])
+    run("prompts", given.settings, lambda service: start(service, given))

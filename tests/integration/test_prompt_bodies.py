@@ -1,0 +1,161 @@
+"""prompt_service and its object store: away for a while, and killed between an order to erase and its end."""
+
+import json
+import signal
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from headrace.bodies import BodyStore
+from headrace.codec import Codec
+from headrace.contracts import SchemaRegistry
+from headrace.errors import BodyFault
+from headrace.event import Event
+from headrace.events import resource
+from headrace.kafka import partition_of
+from headrace.resource.body import body_of, with_stored
+from headrace.resource.prompt import StoredBody
+from headrace.topics import Topic
+from tests.conftest import Stack
+from tests.integration import topics
+from tests.integration.object_store import body_store
+from tests.integration.processes import Processes, Started, processes
+from tests.integration.processes import prompts as process
+from tests.integration.proxy import Proxy, proxy
+from tests.integration.waiting import until
+
+SPEC = {"text": "Never say the-planted-marker.", "sensitive": True}
+DATA = body_of(SPEC) or b""
+AWAY = "the object store does not answer"
+
+
+@dataclass
+class World:
+    """A prompt_service with topics of its own, whose way to the store can be shut."""
+
+    stack: Stack
+    codec: Codec
+    caller: AIOKafkaProducer
+    processes: Processes
+    suffix: str
+    way: Proxy
+
+    def __post_init__(self) -> None:
+        self.topics, self.findings = process.topics(self.suffix)
+        self.store: BodyStore = body_store(self.stack)
+        self.name = f"greeting-{self.suffix}"
+
+    async def start(self, **trap: object) -> Started:
+        orders = process.Orders(
+            suffix=self.suffix,
+            kafka=self.stack.kafka.bootstrap_servers,
+            registry_url=self.stack.registry_url,
+            store=self.way.url,
+        )
+        return await self.processes.start("prompts", orders.model_copy(update=trap))
+
+    async def send(self, event: Event, topic: Topic | None = None) -> None:
+        topic = topic or self.topics.commands
+        home = partition_of(self.name.encode(), self.stack.kafka.partitions)
+        value = self.codec.encode(topic, event)
+        await self.caller.send_and_wait(topic.name, value, key=self.name.encode(), partition=home)
+
+    async def create(self) -> None:
+        await self.send(resource.CreateVersion(kind="Prompt", spec=json.dumps(with_stored(SPEC, DATA))))
+
+    async def happened(self) -> Sequence[Event]:
+        return (await topics.events(self.stack.kafka, self.codec, self.topics.events)).get(self.name, [])
+
+    async def has_happened(self, *kinds: type[Event]) -> None:
+        """Wait until just these events stand in the log."""
+
+        async def look() -> bool:
+            return [type(event) for event in await self.happened()] == list(kinds)
+
+        await until(look)
+
+    async def stored(self) -> bool:
+        body = StoredBody.model_validate(with_stored(SPEC, DATA)["body"])
+        try:
+            return await self.store.get(self.name, body) == DATA
+        except BodyFault as fault:
+            if fault.code != "body_missing":
+                raise
+            return False
+
+
+@pytest.fixture
+async def world(stack: Stack, tmp_path: Path) -> AsyncIterator[World]:
+    suffix = topics.suffix()
+    domain, findings = process.topics(suffix)
+    async with (
+        SchemaRegistry(stack.registry_url) as registry,
+        topics.created(stack.kafka, (*domain, findings)),
+        topics.producer(stack.kafka) as caller,
+        processes(tmp_path) as started,
+        proxy(stack.env["S3_ENDPOINT_URL"]) as way,
+    ):
+        codec = Codec(registry)
+        await codec.register((*domain, findings))
+        made = World(stack, codec, caller, started, suffix, way)
+        await made.store.put(made.name, DATA)
+        yield made
+
+
+async def test_while_the_store_is_away_a_command_waits_and_is_decided_once_when_it_is_back(world: World) -> None:
+    world.way.shut()
+    service = await world.start()
+    await world.create()
+    await service.says(AWAY, times=2)
+    assert await world.happened() == []
+    world.way.reopen()
+    await world.has_happened(resource.VersionCreated)
+
+
+async def test_told_to_stop_it_does_not_wait_for_the_store(world: World) -> None:
+    world.way.shut()
+    service = await world.start()
+    await world.create()
+    await service.says(AWAY)
+    service.send(signal.SIGTERM)
+    assert await service.ended() == 0
+
+
+async def test_an_erasure_survives_a_kill_after_its_order(world: World) -> None:
+    service = await world.start()
+    await world.create()
+    await world.has_happened(resource.VersionCreated)
+    world.way.shut()
+    await world.send(resource.EraseBody(version=1))
+    await world.has_happened(resource.VersionCreated, resource.ErasureOrdered)
+    await service.says(AWAY)
+    service.send(signal.SIGKILL)
+    await service.ended()
+    assert await world.stored()
+
+    world.way.reopen()
+    await world.start()
+    await world.has_happened(resource.VersionCreated, resource.ErasureOrdered, resource.BodyErased)
+    assert not await world.stored()
+
+
+async def test_an_erasure_survives_a_kill_after_the_body_was_destroyed(world: World) -> None:
+    service = await world.start(point="before_commit", hits=3)
+    await world.create()
+    await world.has_happened(resource.VersionCreated)
+    await world.send(resource.EraseBody(version=1))
+    assert await service.ended() == -signal.SIGKILL
+    assert not await world.stored()
+    await world.start()
+    await world.has_happened(resource.VersionCreated, resource.ErasureOrdered, resource.BodyErased)
+
+
+async def test_a_finding_of_a_worker_stands_in_the_prompts_history(world: World) -> None:
+    found = resource.BodyUnusable(at=1, version=1, digest="d", code="body_missing", message="m", run="r", node="n")
+    await world.start()
+    await world.send(found, world.findings)
+    await world.has_happened(resource.BodyUnusable)
+    assert await world.happened() == [found]

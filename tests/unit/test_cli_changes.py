@@ -1,0 +1,103 @@
+"""What the commands about resources say: given an event, then words."""
+
+from pathlib import Path
+
+import pytest
+
+from headrace.changes import Changed
+from headrace.cli.history import WHAT
+from headrace.cli.resources import apply_files
+from headrace.cli.telling import tell
+from headrace.event import Event
+from headrace.events import resource
+from headrace.topics import CHANGES
+
+TENTH = (resource.Share(version=3, weight=90), resource.Share(version=4, weight=10))
+
+
+def test_the_history_has_words_for_every_event() -> None:
+    assert {*WHAT} == {*CHANGES}
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (resource.PointerMoved(at=0, pointer="production", version=3), "production set to 3"),
+        (resource.PointerMoved(at=0, pointer="production", version=3, previous=2), "production 2 → 3"),
+        (
+            resource.PointerMoved(at=0, pointer="production", version=3, previous=3, split=TENTH),
+            "production 3 → 90:v3 10:v4",
+        ),
+        (
+            resource.ChangeProposed(at=0, pointer="production", version=4, previous=3),
+            "proposed: production 3 → 4",
+        ),
+        (resource.ChangeProposed(at=0, pointer="production"), "proposed: production no longer protected"),
+        (resource.PointerProtected(at=0, pointer="production", protected=True), "production protected"),
+        (resource.PointerProtected(at=0, pointer="production", protected=False), "production no longer protected"),
+        (resource.VersionRetired(at=0, version=2), "version 2 retired"),
+        (resource.ErasureOrdered(at=0, versions=(2, 3), digest="d"), "the body of versions 2, 3 is to be erased"),
+        (resource.BodyErased(at=0, versions=(2,), digest="d"), "the body of version 2 erased"),
+    ],
+)
+def test_what_the_history_says(event: Event, words: str) -> None:
+    assert WHAT[type(event)](event) == words
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (
+            resource.ChangeProposed(at=0, pointer="production", version=3, previous=3, split=TENTH, actor="ada"),
+            (
+                "before it moves to 90:v3 10:v4, somebody else than ada must approve:\n"
+                "  headrace prompt approve greet --pointer production --version 3\n"
+            ),
+        ),
+        (
+            resource.ChangeProposed(at=0, pointer="production", actor="ada"),
+            (
+                "before its protection is lifted, somebody else than ada must approve:\n"
+                "  headrace prompt approve greet --pointer production\n"
+            ),
+        ),
+        (
+            resource.PointerMoved(at=0, pointer="production", version=4, previous=3, approved_by="bob"),
+            "production 3 → 4, approved by bob\n2 routers switched in 12 ms",
+        ),
+        (resource.PointerMoved(at=0, pointer="production", version=4, previous=4), "stands at 4 already"),
+        (resource.PointerMoved(at=0, pointer="staging", version=4), "staging new → 4\n"),
+        (resource.PointerProtected(at=0, pointer="production", protected=True), "production is protected"),
+        (
+            resource.PointerProtected(at=0, pointer="production", protected=False, approved_by="bob"),
+            "production is not protected, approved by bob",
+        ),
+        (resource.VersionRetired(at=0, version=2), "greet@2 is retired: no new run uses it"),
+    ],
+)
+def test_what_a_change_led_to(event: Event, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    tell("prompt", "greet", Changed(event, 2, 12.3), as_json=False)
+    assert words in capsys.readouterr().out
+
+
+DEPRECATED = """
+apiVersion: headrace/v1
+kind: Model
+metadata: { name: old-model }
+spec:
+  provider: openai
+  endpoint: { env: MODEL_BASE_URL }
+  model: old
+  limits: { context_window: 4096, max_output_tokens: 512 }
+  costs: free
+  status: deprecated
+  sunset: 2020-01-31
+"""
+
+
+def test_who_applies_a_model_that_is_deprecated_is_warned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.yaml").write_text(DEPRECATED, encoding="utf-8")
+    apply_files([tmp_path], dry_run=True)
+    said = capsys.readouterr().err
+    assert "warning: model old-model is deprecated: its provider ended it on 2020-01-31" in said
+    assert "no fault" in said
