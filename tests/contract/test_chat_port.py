@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -12,17 +12,11 @@ import pytest
 from headrace.errors import NodeError
 from headrace.prompting import ChatMessage
 from headrace.resource.model import Endpoint, Secret
-from model_invoke.adapters import HttpChat, http_client
+from model_invoke.adapters import HttpChat
 from model_invoke.model import ChatRequest, Completion, ResponseSchema
 from model_invoke.ports import ProviderFault
 from tests.providers.loopback import loopback
 from tests.providers.question import KEY, PATIENCE_S, SCHEMA, TOOL, Provider, question
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with http_client(4) as client:
-        yield client
 
 
 @pytest.fixture
@@ -47,16 +41,6 @@ class Asked:
         answer = await chat.complete(request, timeout_s, self.heard.append if self.streamed else None)
         assert "".join(self.heard) == (answer.text if self.streamed else "")
         return answer
-
-
-@pytest.fixture(params=["whole", "streamed"])
-def streamed(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param == "streamed")
-
-
-@pytest.fixture(params=["openai", "anthropic"])
-def provider(request: pytest.FixtureRequest) -> Provider:
-    return cast("Provider", request.param)
 
 
 @pytest.fixture(params=["loopback", pytest.param("local model", marks=pytest.mark.stack)])

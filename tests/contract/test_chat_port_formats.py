@@ -5,14 +5,12 @@ The provider is the test server: what a format's own provider says in such a cas
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from typing import cast
 
 import httpx
 import pytest
 
-from model_invoke.adapters import HttpChat, http_client
+from model_invoke.adapters import HttpChat
 from model_invoke.exchange import LARGEST_STREAM
 from model_invoke.model import Completion, Tokens
 from model_invoke.ports import ProviderFault
@@ -43,23 +41,12 @@ class Way:
 
 
 @pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with http_client(4) as client:
-        yield client
-
-
-@pytest.fixture(params=["openai", "anthropic"])
-def provider(request: pytest.FixtureRequest) -> Provider:
-    return cast("Provider", request.param)
-
-
-@pytest.fixture(params=["whole", "streamed"])
-def way(request: pytest.FixtureRequest, http: httpx.AsyncClient, provider: Provider) -> Way:
-    return Way(HttpChat(http, {}), provider, request.param == "streamed")
+def way(http: httpx.AsyncClient, provider: Provider, streamed: bool) -> Way:
+    return Way(HttpChat(http, {}), provider, streamed)
 
 
 @pytest.fixture
-def streamed(http: httpx.AsyncClient, provider: Provider) -> Way:
+def stream(http: httpx.AsyncClient, provider: Provider) -> Way:
     return Way(HttpChat(http, {}), provider, streamed=True)
 
 
@@ -133,70 +120,70 @@ class TestBothWays:
 
 
 class TestStreams:
-    async def test_the_answer_is_the_same_as_in_one_piece(self, streamed: Way) -> None:
+    async def test_the_answer_is_the_same_as_in_one_piece(self, stream: Way) -> None:
         async with loopback(behaviours.cached(3)) as server:
-            whole = await replace(streamed, streamed=False).ask(server.url)
-            assert await streamed.ask(server.url) == whole
+            whole = await replace(stream, streamed=False).ask(server.url)
+            assert await stream.ask(server.url) == whole
 
-        assert len(streamed.heard) > 3
-        assert "".join(streamed.heard) == whole.text
+        assert len(stream.heard) > 3
+        assert "".join(stream.heard) == whole.text
 
-    async def test_so_is_the_call_of_a_function(self, streamed: Way) -> None:
+    async def test_so_is_the_call_of_a_function(self, stream: Way) -> None:
         async with loopback() as server:
-            asked = replace(question(server.url, provider=streamed.provider), tools=(TOOL,), tool_choice="required")
-            whole = await streamed.chat.complete(asked, PATIENCE_S)
-            assert await streamed.chat.complete(asked, PATIENCE_S, streamed.heard.append) == whole
+            asked = replace(question(server.url, provider=stream.provider), tools=(TOOL,), tool_choice="required")
+            whole = await stream.chat.complete(asked, PATIENCE_S)
+            assert await stream.chat.complete(asked, PATIENCE_S, stream.heard.append) == whole
 
         assert whole.tool_calls
-        assert (whole.text, streamed.heard) == ("", [])
+        assert (whole.text, stream.heard) == ("", [])
 
-    async def test_pieces_are_heard_while_the_answer_comes(self, streamed: Way) -> None:
+    async def test_pieces_are_heard_while_the_answer_comes(self, stream: Way) -> None:
         heard = asyncio.Event()
         async with loopback(behaviours.stalls) as server:
-            asked = question(server.url, provider=streamed.provider)
-            asking = asyncio.create_task(streamed.chat.complete(asked, PATIENCE_S, lambda _: heard.set()))
+            asked = question(server.url, provider=stream.provider)
+            asking = asyncio.create_task(stream.chat.complete(asked, PATIENCE_S, lambda _: heard.set()))
             await asyncio.wait_for(heard.wait(), PATIENCE_S)
             assert not asking.done()
             server.behave(behaviours.well)
             assert (await asking).text == TEXT
 
     @pytest.mark.parametrize("behaviour", [behaviours.ends_early, behaviours.breaks_off])
-    async def test_one_that_is_cut_may_have_cost_something(self, streamed: Way, behaviour: Behaviour) -> None:
-        fault = await streamed.fault(behaviour)
+    async def test_one_that_is_cut_may_have_cost_something(self, stream: Way, behaviour: Behaviour) -> None:
+        fault = await stream.fault(behaviour)
 
         assert (fault.code, fault.retryable, fault.worked) == ("provider_unavailable", True, True)
-        assert streamed.heard
-        assert TEXT.startswith("".join(streamed.heard))
+        assert stream.heard
+        assert TEXT.startswith("".join(stream.heard))
 
-    async def test_a_fault_that_it_tells_of_is_understood(self, streamed: Way) -> None:
-        fault = await streamed.fault(behaviours.error_event)
+    async def test_a_fault_that_it_tells_of_is_understood(self, stream: Way) -> None:
+        fault = await stream.fault(behaviours.error_event)
 
         assert (fault.code, fault.retryable, fault.worked) == ("provider_unavailable", True, True)
         assert str(fault) == "the provider broke off the stream: told to"
 
-    async def test_one_that_lacks_its_last_event_is_whole_if_the_text_is(self, streamed: Way) -> None:
+    async def test_one_that_lacks_its_last_event_is_whole_if_the_text_is(self, stream: Way) -> None:
         async with loopback(behaviours.forgets_the_end) as server:
-            assert (await streamed.ask(server.url)).text == TEXT
+            assert (await stream.ask(server.url)).text == TEXT
 
-    async def test_one_that_stays_open_after_the_text_is_given_up_and_whole(self, streamed: Way) -> None:
+    async def test_one_that_stays_open_after_the_text_is_given_up_and_whole(self, stream: Way) -> None:
         async with loopback(behaviours.never_closes) as server:
-            assert (await streamed.ask(server.url, 1.0)).text == TEXT
+            assert (await stream.ask(server.url, 1.0)).text == TEXT
 
-    async def test_a_provider_that_does_not_stream_still_answers(self, streamed: Way) -> None:
+    async def test_a_provider_that_does_not_stream_still_answers(self, stream: Way) -> None:
         async with loopback(behaviours.never_streams) as server:
-            assert (await streamed.ask(server.url)).text == TEXT
+            assert (await stream.ask(server.url)).text == TEXT
 
-        assert streamed.heard == [TEXT]
+        assert stream.heard == [TEXT]
 
-    async def test_one_that_does_not_end_is_left(self, streamed: Way) -> None:
-        fault = await streamed.fault(behaviours.floods)
+    async def test_one_that_does_not_end_is_left(self, stream: Way) -> None:
+        fault = await stream.fault(behaviours.floods)
 
         assert (fault.code, fault.worked) == ("provider_answer_invalid", True)
         assert f"more than {LARGEST_STREAM} bytes" in str(fault)
 
-    async def test_a_connection_is_used_again(self, streamed: Way) -> None:
+    async def test_a_connection_is_used_again(self, stream: Way) -> None:
         async with loopback() as server:
             for _ in range(3):
-                await streamed.ask(server.url)
+                await stream.ask(server.url)
 
         assert len(server.connections) == 1

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from headrace.resource.model import Secret
-from model_invoke.adapters import HttpChat, http_client
+from model_invoke.adapters import HttpChat
 from model_invoke.exchange import LARGEST_ANSWER
 from model_invoke.model import Completion, Tokens
 from model_invoke.ports import ProviderFault
@@ -18,12 +18,6 @@ from tests.providers import behaviours as providers
 from tests.providers.behaviours import Behaviour
 from tests.providers.loopback import loopback
 from tests.providers.question import KEY, PATIENCE_S, question
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with http_client(4) as client:
-        yield client
 
 
 @pytest.fixture

@@ -2,19 +2,18 @@
 
 import logging
 import traceback
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import cast
 
 import httpx
 import pytest
 from aiohttp import web
 
 from headrace.resource.model import Secret
-from model_invoke.adapters import HttpChat, http_client
+from model_invoke.adapters import HttpChat
 from model_invoke.ports import ProviderFault
 from tests.providers import behaviours
-from tests.providers.behaviours import Behaviour, Call
+from tests.providers.behaviours import Behaviour
+from tests.providers.call import Call
 from tests.providers.loopback import loopback
 from tests.providers.question import PATIENCE_S, Provider, question
 from tests.providers.wire import Reply
@@ -24,11 +23,11 @@ KEY = "sk-planted-0123456789abcdef"
 
 async def in_a_tool_call(call: Call) -> web.StreamResponse:
     tool = (call.credential.split()[-1], f'{{"key":"{call.credential}"}}')
-    return await behaviours.reply(call, Reply("a-model", "", "tool_calls", tool))
+    return await call.reply(Reply("a-model", "", "tool_calls", tool))
 
 
 async def in_the_finish_reason(call: Call) -> web.StreamResponse:
-    return await behaviours.reply(call, Reply("a-model", "water", call.credential))
+    return await call.reply(Reply("a-model", "water", call.credential))
 
 
 async def in_broken_json(call: Call) -> web.StreamResponse:
@@ -41,22 +40,6 @@ async def in_broken_json(call: Call) -> web.StreamResponse:
 async def in_a_header(call: Call) -> web.StreamResponse:
     headers = {"Retry-After": call.credential, "X-Key": call.credential}
     return web.json_response(call.wire.error(503, "later"), status=503, headers=headers)
-
-
-@pytest.fixture
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with http_client(4) as client:
-        yield client
-
-
-@pytest.fixture(params=["openai", "anthropic"])
-def provider(request: pytest.FixtureRequest) -> Provider:
-    return cast("Provider", request.param)
-
-
-@pytest.fixture(params=["whole", "streamed"])
-def streamed(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param == "streamed")
 
 
 @pytest.mark.parametrize(
@@ -94,3 +77,15 @@ async def test_a_planted_key_comes_out_nowhere(
     everything = said + "".join(heard) + caplog.text + "".join(capfd.readouterr())
     assert KEY not in everything
     assert KEY[:12] not in everything, "not the beginning of it either"
+
+
+async def test_an_answer_that_ends_as_the_key_begins_is_heard_to_its_end(
+    http: httpx.AsyncClient, provider: Provider
+) -> None:
+    heard: list[str] = []
+    chat = HttpChat(http, {"PROVIDER_API_KEY": KEY})
+    async with loopback(behaviours.texts(f"Keys begin with {KEY[:7]}")) as server:
+        asked = replace(question(server.url, provider=provider), credential=Secret(secret="PROVIDER_API_KEY"))
+        answer = await chat.complete(asked, PATIENCE_S, heard.append)
+
+    assert answer.text == "".join(heard) == f"Keys begin with {KEY[:7]}"

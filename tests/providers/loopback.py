@@ -19,7 +19,8 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.providers.behaviours import NAMED, Behaviour, Call, well
+from tests.providers.behaviours import NAMED, Behaviour, well
+from tests.providers.call import Call
 from tests.providers.wire import WIRES, Wire
 
 ANY = "*"

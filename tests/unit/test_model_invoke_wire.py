@@ -137,6 +137,15 @@ class TestAnthropic:
         )
         assert answer == Completion("Wet.", "stop", Tokens(7, 2, 4))
 
+    def test_the_output_of_a_stream_that_is_counted_at_its_beginning_only_is_not_counted(self) -> None:
+        answer = streamed(
+            "anthropic",
+            {"type": "message_start", "message": message([], usage={"input_tokens": 3, "output_tokens": 1})},
+            {"type": "content_block_start", "index": 0, "content_block": TEXT},
+            {"type": "message_delta", "delta": {"stop_reason": "end_turn"}},
+        )
+        assert answer == Completion("Wet.", "stop", None)
+
     def test_arguments_that_were_cut_off_are_given_as_they_came(self) -> None:
         opening = {"type": "tool_use", "id": "t1", "name": "depth", "input": {}}
         answer = streamed(
