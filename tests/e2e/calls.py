@@ -1,7 +1,7 @@
 """Calls of models, as workers write them to `model.calls`."""
 
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -62,7 +62,7 @@ async def calls(stack: Stack, **options: str) -> AsyncIterator[Calls]:
             await producer.stop()
 
 
-async def counted(installation: Installation, by: str, names: Iterable[str]) -> Mapping[str, int]:
+async def counted(installation: Installation, by: str, names: Iterable[str]) -> dict[str, int]:
     """Calls in all windows of these names."""
     newest = {seen.key: seen.event for seen in await installation.client.read_all(USAGE_WINDOWS)}
     sums = dict.fromkeys(names, 0)

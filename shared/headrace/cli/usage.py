@@ -22,7 +22,7 @@ from headrace.client import Client
 from headrace.events.model import ModelCalled
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.events.usage import UsageWindow
-from headrace.resource.model import Costs, ModelSpec
+from headrace.resource.model import Costs, ModelSpec, price_at
 from headrace.topics import MODEL_CALLS, MODEL_STATE, USAGE_WINDOWS
 from headrace.usage.reprice import Repriced, repriced
 from headrace.usage.sums import Series, Usage, series, usage_by_name
@@ -107,11 +107,12 @@ async def _repriced(client: Client, by: By, since: int) -> Sequence[Repriced]:
 
 
 def _prices(entries: Mapping[str, Any]) -> Mapping[str, Costs]:
-    """The price of each model's newest version."""
+    """Today's price (UTC) of each model's newest version."""
+    today = datetime.now(UTC).date()
     heads = {name: head for name, head in entries.items() if isinstance(head, ResourceHead) and head.kind == "Model"}
     versions = {name: entries.get(f"{name}/{head.latest}") for name, head in heads.items()}
     return {
-        name: ModelSpec.model_validate_json(version.spec).costs
+        name: price_at(ModelSpec.model_validate_json(version.spec).costs, today)
         for name, version in versions.items()
         if isinstance(version, ResourceVersion)
     }
