@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
@@ -90,6 +91,8 @@ class TestOrder:
             ("ok", None),
         ]
         assert world.made == [("b@1", "ok")]
+        assert isinstance(world.budgets, Purse)
+        assert not world.budgets.held, "what was held for it is given back"
 
     @given(
         st.lists(st.sampled_from(["ok", "provider_unavailable", "provider_refused", "lame"]), min_size=1, max_size=6)
@@ -129,6 +132,13 @@ class TestTime:
 
         assert world.models.timeouts == [0.05, 60.0]
 
+    async def test_a_call_has_no_more_time_than_the_attempt(self) -> None:
+        world = World()
+
+        await world.done(work(deadline=time.time_ns() // 1_000_000 + 20_000))
+
+        assert 10.0 < world.models.timeouts[0] < 20.0
+
     async def test_no_call_is_made_when_its_answer_would_come_too_late(self) -> None:
         world = World()
 
@@ -147,6 +157,7 @@ class TestSecondChance:
 
         assert done.output["json"] == {"n": 3}
         assert [call.outcome for call in done.calls] == ["output_invalid", "ok"]
+        assert [call.id for call in world.told.of(ModelCalled)] == ["r/n/0/1/0", "r/n/0/1/1"]
         assert done.usage == Usage(input_tokens=2_000, output_tokens=1_000, cost="0.9", currency="EUR")
         first, second = world.models.asked
         assert second.messages[:2] == (*first.messages, ChatMessage("assistant", '{"n": "3"}'))
@@ -277,13 +288,15 @@ class TestBudgets:
         assert world.models.calls == []
 
     async def test_a_budget_may_name_a_cheaper_model(self) -> None:
-        world = World(budgets=Purse(Decimal("0.001"), instead="thrifty"), catalog=thrifty())
+        purse = Purse(Decimal("0.001"), instead="thrifty")
+        world = World(budgets=purse, catalog=thrifty())
 
         done = await world.done(work(pinned("a"), pinned("b", costs="free")))
 
         assert world.models.calls == ["cheap"]
         assert [(call.provider, call.outcome) for call in done.calls] == [("a@1", "budget_exceeded"), ("cheap@2", "ok")]
         assert world.told.of(ModelCalled)[0].alias == "thrifty@1"
+        assert [facts.id for facts in purse.facts] == ["r/n/0/1/0", "r/n/0/1/4"]  # b has the two between
 
     async def test_a_cheaper_model_that_is_not_there_or_too_dear_as_well_ends_it(self) -> None:
         missing = await World(budgets=Purse(Decimal("0.001"), instead="thrifty")).fails(work(pinned("a")))
@@ -414,7 +427,10 @@ class TestOverflow:
         kept = [document for place, document in enumerate(documents) if place not in dropped]
         room = 900 - 3 - 4 * 4 - 3  # less the reply, four messages, and the texts S, A, Q
         assert -(-sum(size for size, _ in kept) // 4) <= room
-        assert all(documents[gone][1] <= score for gone in dropped for _, score in kept)
+        order = [(score, -place) for place, (_, score) in enumerate(documents)]
+        assert all(
+            order[gone] < order[stays] for gone in dropped for stays in range(len(order)) if stays not in dropped
+        )
         if dropped:
             best = max(dropped, key=lambda place: (documents[place][1], -place))
             assert -(-(sum(size for size, _ in kept) + documents[best][0]) // 4) > room
