@@ -1,15 +1,18 @@
-"""Sums of windows, the series over time, and history at today's prices."""
+"""Sums of windows, the series over time, and history repriced."""
 
+from datetime import date
 from decimal import Decimal
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace.events.model import ModelCalled
 from headrace.events.run import Usage
 from headrace.events.usage import UsageWindow
+from headrace.pricing import cost_of
 from headrace.resource.model import Costs
-from headrace.usage.reprice import cost_at, repriced
+from headrace.usage.reprice import repriced
 from headrace.usage.sums import MINUTE_MS, series, usage_by_name
 
 
@@ -61,14 +64,23 @@ PRICE = Costs(currency="EUR", input_per_1k=Decimal(2), output_per_1k=Decimal(10)
 def test_history_costs_what_the_newest_price_says_and_equal_ids_are_one_call() -> None:
     calls = [called(1, "large@1", (1000, 400, 100)), called(1, "large@1", (1000, 400, 100)),
              called(2, "gone@3", (1, 0, 1)), called(3, "large@2", (500, 0, 0), tenant=None)]  # fmt: skip
-    (acme,) = repriced("tenant", calls, {"large": PRICE})
+    (acme,) = repriced("tenant", calls, {"large": [PRICE]})
     assert (acme.name, acme.calls, acme.unpriced) == ("acme", 2, 1)
     assert acme.then == {"USD": Decimal(2)}
     assert acme.now == {"EUR": Decimal("2.4")}
-    gone, large = repriced("model", calls, {"large": PRICE})
+    gone, large = repriced("model", calls, {"large": [PRICE]})
     assert (gone.now, large.now) == ({}, {"EUR": Decimal("3.4")})
 
 
+def test_a_call_has_the_price_of_its_day() -> None:
+    later = Costs(currency="EUR", input_per_1k=Decimal(4), output_per_1k=Decimal(0), since=date(1970, 1, 2))
+    calls = [
+        called(1, "large@1", (1000, 0, 0)),
+        msgspec.structs.replace(called(2, "large@1", (1000, 0, 0)), at=86_400_000),
+    ]
+    (large,) = repriced("model", calls, {"large": [PRICE, later]})
+    assert large.now == {"EUR": Decimal(6)}
+
+
 def test_cached_tokens_cost_as_much_as_others_where_they_have_no_price_of_their_own() -> None:
-    usage = Usage(input_tokens=1000, output_tokens=0, cost="0", currency="USD", cached_tokens=900)
-    assert cost_at(Costs(currency="USD", input_per_1k=Decimal(3), output_per_1k=Decimal(0)), usage) == 3
+    assert cost_of(Costs(currency="USD", input_per_1k=Decimal(3), output_per_1k=Decimal(0)), 1000, 0, 900) == 3

@@ -1,18 +1,17 @@
 """Tokens and money of calls. What a provider does not say is estimated, never taken for nothing."""
 
 from collections.abc import Iterable
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from decimal import Decimal
 from functools import reduce
 
 from headrace.events.run import Call, Usage
+from headrace.pricing import EXACT, cost_of
 from headrace.prompting import estimated_tokens
 from headrace.resource.model import Costs
 from headrace.resource.prompt import Parameters
 from model_invoke.core.request import estimated_question
 from model_invoke.model import ChatRequest, Completion, Tokens
 from model_invoke.ports import ProviderFault
-
-_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 def answered(request: ChatRequest, parameters: Parameters, completion: Completion, costs: Costs) -> Usage:
@@ -39,7 +38,7 @@ def priced(tokens: Tokens, costs: Costs, *, estimated: bool = False) -> Usage:
     return Usage(
         input_tokens=tokens.input,
         output_tokens=tokens.output,
-        cost=f"{_cost(tokens, costs):f}",
+        cost=f"{cost_of(costs, tokens.input, tokens.output, tokens.cached):f}",
         currency=costs.currency,
         cached_tokens=tokens.cached,
         estimated=estimated,
@@ -48,21 +47,13 @@ def priced(tokens: Tokens, costs: Costs, *, estimated: bool = False) -> Usage:
 
 def worst(request: ChatRequest, parameters: Parameters, costs: Costs) -> Decimal:
     """The most that a call can cost, as far as its input can be told before: nothing of it is cached."""
-    return _cost(Tokens(estimated_question(request.messages, parameters), request.max_tokens), costs)
+    return cost_of(costs, estimated_question(request.messages, parameters), request.max_tokens, 0)
 
 
 def total(calls: Iterable[Call]) -> Usage | None:
     """The sum of calls, None if nothing was consumed. Costs in another currency than the first don't add up."""
     usages = [call.usage for call in calls if call.usage is not None]
     return reduce(_sum, usages) if usages else None
-
-
-def _cost(tokens: Tokens, costs: Costs) -> Decimal:
-    cached_price = costs.input_per_1k if costs.cached_per_1k is None else costs.cached_per_1k
-    cached = min(tokens.cached, tokens.input)
-    parts = ((tokens.input - cached, costs.input_per_1k), (cached, cached_price), (tokens.output, costs.output_per_1k))
-    money = reduce(_EXACT.add, (_EXACT.multiply(number, price) for number, price in parts))
-    return _EXACT.normalize(_EXACT.scaleb(money, -3))
 
 
 def _sum(first: Usage, second: Usage) -> Usage:
@@ -72,7 +63,7 @@ def _sum(first: Usage, second: Usage) -> Usage:
     return Usage(
         input_tokens=first.input_tokens + second.input_tokens,
         output_tokens=first.output_tokens + second.output_tokens,
-        cost=f"{_EXACT.normalize(reduce(_EXACT.add, amounts, Decimal(0))):f}",
+        cost=f"{EXACT.normalize(reduce(EXACT.add, amounts, Decimal(0))):f}",
         currency=currency,
         cached_tokens=first.cached_tokens + second.cached_tokens,
         estimated=first.estimated or second.estimated,

@@ -22,7 +22,7 @@ from headrace.client import Client
 from headrace.events.model import ModelCalled
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.events.usage import UsageWindow
-from headrace.resource.model import Costs, ModelSpec, price_at
+from headrace.resource.model import Costs, ModelSpec
 from headrace.topics import MODEL_CALLS, MODEL_STATE, USAGE_WINDOWS
 from headrace.usage.reprice import Repriced, repriced
 from headrace.usage.sums import Series, Usage, series, usage_by_name
@@ -70,7 +70,8 @@ def usage(
     by: Annotated[By, typer.Option(help="What calls are grouped by.")] = By.MODEL,
     since: Annotated[int, typer.Option(parser=_duration, metavar="TIME", help="How far back: 90m, 1h, 7d.")] = "1h",  # type: ignore[assignment]  # Typer parses it
     reprice: Annotated[
-        bool, typer.Option("--reprice", help="Add what the calls of the log would cost at today's prices.")
+        bool,
+        typer.Option("--reprice", help="Add what the log's calls cost by each model's newest prices."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -106,13 +107,12 @@ async def _repriced(client: Client, by: By, since: int) -> Sequence[Repriced]:
     return repriced(by, [call for call in calls if isinstance(call, ModelCalled) and call.at >= since], prices)
 
 
-def _prices(entries: Mapping[str, Any]) -> Mapping[str, Costs]:
-    """Today's price of each model's newest version."""
-    today = datetime.now(UTC).date()
+def _prices(entries: Mapping[str, Any]) -> Mapping[str, Sequence[Costs]]:
+    """The prices of each model's newest version."""
     heads = {name: head for name, head in entries.items() if isinstance(head, ResourceHead) and head.kind == "Model"}
     versions = {name: entries.get(f"{name}/{head.latest}") for name, head in heads.items()}
     return {
-        name: price_at(ModelSpec.model_validate_json(version.spec).costs, today)
+        name: ModelSpec.model_validate_json(version.spec).costs
         for name, version in versions.items()
         if isinstance(version, ResourceVersion)
     }
@@ -151,7 +151,7 @@ def _print(by: By, found: Found) -> None:
 
 
 def _repriced_table(by: By, rows: Sequence[Repriced]) -> Table:
-    table = Table(by.value, "calls", "cost then", "at today's prices", "calls of models that are gone")
+    table = Table(by.value, "calls", "cost then", "by newest prices", "calls of models that are gone")
     for one in rows:
         table.add_row(
             quoted(one.name), str(one.calls), quoted(_told(one.then)), quoted(_told(one.now)), str(one.unpriced)
