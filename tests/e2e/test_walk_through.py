@@ -62,12 +62,10 @@ def executed(steps: list[Block], folder: Path, port: str, stack: Stack) -> list[
 def missing(expected: str, printed: str) -> list[str]:
     """What a block of the page promises and was not printed in this order; `…` stands for anything."""
     left, absent = " ".join(printed.split()), []
-    for promised in expected.split("…"):
-        words = " ".join(promised.split())
+    for words in filter(None, (" ".join(promised.split()) for promised in expected.split("…"))):
         before, found, behind = left.partition(words)
-        if words and not found:
-            absent.append(words)
         left = behind if found else before
+        absent += [] if found else [words]
     return absent
 
 

@@ -12,7 +12,7 @@ from headrace.resource.model import Costs, price_at
 
 
 class Repriced(NamedTuple):
-    """What calls of one name did cost, and cost by the newest prices, by currency. unpriced: calls of models that are gone."""
+    """What calls of one name did cost, and cost by the newest prices, by currency. unpriced: of gone models."""
 
     name: str
     calls: int
