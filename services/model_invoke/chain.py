@@ -52,8 +52,7 @@ class Chain:
             except Rejected as error:
                 self._trail.rejected(candidate.model, outcome.refusal(error, sensitive=False))
             except OverBudget as error:
-                self._trail.rejected(candidate.model, Refusal("budget_exceeded", str(error), False, False))
-                self._put_in_front(error)
+                self._over(candidate, error)
             except ProviderFault as fault:
                 if fault.code in ENDS_IT:
                     break
@@ -82,15 +81,16 @@ class Chain:
         reason = self._trail.calls[-1].reason
         return self._trail.failed("output_invalid", f"{reason}; it was told so, and answered again", retryable=True)
 
-    def _put_in_front(self, error: OverBudget) -> None:
-        """Go on with what the budget says to call instead. Raises NodeError budget_exceeded if there is nothing new."""
+    def _over(self, candidate: Candidate, error: OverBudget) -> None:
+        """Go on with what the budget says to call instead, if it does, else with the next."""
+        reason = str(error)
+        cheaper: tuple[PinnedModel, ...] = ()
         try:
             cheaper = candidates.standing_for(self._resolver, error.use) if error.use else ()
         except NotFound as missing:
-            raise self._trail.failed("budget_exceeded", f"{error}; and instead of it: {missing}") from missing
+            reason = f"{error}; and instead of it: {missing}"
+        self._trail.rejected(candidate.model, Refusal(outcome.OVER, reason, retryable=False, called=False))
         new = [model for model in cheaper if str(model) not in self._known]
-        if not new:
-            raise self._trail.failed("budget_exceeded", str(error))
         first = len(self._known)
         self._known |= {str(model) for model in new}
         self._queue.extendleft(reversed([Candidate(model, first + place) for place, model in enumerate(new)]))

@@ -79,9 +79,12 @@ async def apply(
                 yield applied
 
 
-async def await_routers(client: Client, timeout_s: float) -> int:
-    """Wait until all routers know everything that is deployed; how many there are. Raises Unanswered."""
-    acknowledged = await client.await_applied([DOMAINS[name].state for name in READ_BY_ROUTERS], timeout_s)
+async def await_readers(client: Client, resources: Iterable[Resource], timeout_s: float) -> int:
+    """Wait until all routers know everything that is deployed, and workers the budgets among these resources; how many
+    routers there are. Raises Unanswered.
+    """
+    read = {*READ_BY_ROUTERS, *(one.domain for one in resources)}
+    acknowledged = await client.await_applied([DOMAINS[name].state for name in read], timeout_s)
     return len({applied.instance for applied in acknowledged if applied.service == ROUTER})
 
 

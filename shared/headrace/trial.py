@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from headrace.apply import await_routers
+from headrace.apply import await_readers
 from headrace.client import Client, Result, Seen, new_run_id
 from headrace.errors import Refused, Unanswered
 from headrace.event import Event
@@ -55,7 +55,7 @@ async def trial(
     for name, version in prompts:
         spec = workflow_of(f"{name}@{version}", model, values)
         workflows.append(f"{name_of(name)}@{await _deployed(client, name_of(name), spec, actor, timeout_s)}")
-    await await_routers(client, timeout_s)
+    await await_readers(client, (), timeout_s)
     requests = [StartRun(workflow=workflow, input=json.dumps(values), actor=actor) for workflow in workflows]
     return await asyncio.gather(*(_log_of(client, request, timeout_s) for request in requests))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from headrace import audit
-from headrace.apply import apply, await_routers
+from headrace.apply import apply, await_readers
 from headrace.client import Client, Result, Seen
 from headrace.events.run import StartRun
 from headrace.resource.files import load
@@ -43,7 +43,7 @@ class Installation:
         )
         refused = [one async for one in outcomes if one.outcome == "refused"]
         assert not refused, refused
-        await await_routers(self.client, WAIT_S)
+        await await_readers(self.client, loaded.resources, WAIT_S)
 
     async def start(
         self, workflow: str, given: dict[str, Any] | None = None, run_id: str | None = None, sticky: str | None = None

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import asyncpg
 
-from headrace.apply import apply, await_routers
+from headrace.apply import apply, await_readers
 from headrace.events.run import NodeSucceeded, RunCompleted, RunStarted
 from headrace.resource.documents import read_documents
 from headrace.resource.files import load
@@ -37,7 +37,7 @@ async def deploy_example(installation: Installation) -> None:
         )
     ]
     assert not [one for one in outcomes if one.outcome == "refused"]
-    await await_routers(installation.client, WAIT_S)
+    await await_readers(installation.client, resources, WAIT_S)
 
 
 async def test_a_question_is_answered_from_the_documentation(installation: Installation, stack: Stack) -> None:

@@ -278,14 +278,28 @@ class TestBudgets:
         assert not purse.held
         assert done.calls[1].charges
 
-    async def test_a_call_that_could_cost_too_much_is_not_made_and_nobody_else_is_called(self) -> None:
+    async def test_a_call_that_could_cost_too_much_is_not_made(self) -> None:
         world = World(budgets=Purse(Decimal("0.001")))
 
-        error = await world.fails(work(pinned("a"), pinned("b", costs="free")))
+        error = await world.fails(work(pinned("a")))
 
         assert said(error) == ("budget_exceeded", False, [("a@1", "budget_exceeded")])
         assert str(error) == "budget pocket has not enough left"
         assert world.models.calls == []
+
+    async def test_a_fallback_may_be_cheap_enough(self) -> None:
+        world = World(budgets=Purse(Decimal("0.001")))
+
+        done = await world.done(work(pinned("a"), pinned("b", costs="free")))
+
+        assert [(call.provider, call.outcome) for call in done.calls] == [("a@1", "budget_exceeded"), ("b@1", "ok")]
+
+    async def test_it_is_the_reason_when_nobody_was_called_though_another_had_one_before(self) -> None:
+        world = World(budgets=Purse(Decimal("0.001")))
+
+        error = await world.fails(work(pinned("a", status="retired"), pinned("b")))
+
+        assert said(error) == ("budget_exceeded", False, [("a@1", "model_retired"), ("b@1", "budget_exceeded")])
 
     async def test_a_budget_may_name_a_cheaper_model(self) -> None:
         purse = Purse(Decimal("0.001"), instead="thrifty")
@@ -298,7 +312,7 @@ class TestBudgets:
         assert world.told.of(ModelCalled)[0].alias == "thrifty@1"
         assert [facts.id for facts in purse.facts] == ["r/n/0/1/0", "r/n/0/1/4"]  # b has the two between
 
-    async def test_a_cheaper_model_that_is_not_there_or_too_dear_as_well_ends_it(self) -> None:
+    async def test_a_cheaper_model_that_is_not_there_or_too_dear_as_well_is_not_called(self) -> None:
         missing = await World(budgets=Purse(Decimal("0.001"), instead="thrifty")).fails(work(pinned("a")))
         dear = World(budgets=Purse(Decimal(-1), instead="thrifty"), catalog=thrifty())
 

@@ -13,6 +13,7 @@ from model_invoke.core.usage import total
 from model_invoke.model import Answered, PinnedModel, Plan
 from model_invoke.ports import ProviderFault, Rejected
 
+OVER = "budget_exceeded"
 LONGEST_ONE = 300
 """Characters of one candidate's reason where several are named."""
 
@@ -47,11 +48,12 @@ def refusal(fault: ProviderFault | Rejected, *, sensitive: bool, charged: bool =
 def exhausted(refusals: Sequence[tuple[str, Refusal]], calls: Sequence[Call]) -> NodeError:
     """The error when no candidate has answered, given each one's name and reason.
 
-    Its code is that of the last one that was called, or of the first if none was. Another attempt may help if it may
-    help any of them.
+    Its code is that of the last one that was called; if none was, that of the first, but a budget's before others.
+    Another attempt may help if it may help any of them.
     """
     asked = [refusal for _, refusal in refusals if refusal.called]
-    decisive = asked[-1] if asked else refusals[0][1]
+    short = [refusal for _, refusal in refusals if refusal.code == OVER]
+    decisive = asked[-1] if asked else (*short, refusals[0][1])[0]
     message = decisive.reason
     if len(refusals) > 1:
         each = "; ".join(f"{name}: {refusal.code}: {refusal.reason:.{LONGEST_ONE}}" for name, refusal in refusals)

@@ -9,7 +9,7 @@ from headrace.pricing import EXACT, cost_of
 from headrace.prompting import estimated_tokens
 from headrace.resource.model import Costs
 from headrace.resource.prompt import Parameters
-from model_invoke.core.request import estimated_question
+from model_invoke.core.request import estimated_question, most_question
 from model_invoke.model import ChatRequest, Completion, Tokens
 from model_invoke.ports import ProviderFault
 
@@ -46,8 +46,8 @@ def priced(tokens: Tokens, costs: Costs, *, estimated: bool = False) -> Usage:
 
 
 def worst(request: ChatRequest, parameters: Parameters, costs: Costs) -> Decimal:
-    """The most that a call can cost, as far as its input can be told before: nothing of it is cached."""
-    return cost_of(costs, estimated_question(request.messages, parameters), request.max_tokens, 0)
+    """The most that a call can cost: a token a byte, none of them cached, and the longest answer."""
+    return cost_of(costs, most_question(request.messages, parameters), request.max_tokens, 0)
 
 
 def total(calls: Iterable[Call]) -> Usage | None:

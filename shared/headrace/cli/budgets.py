@@ -131,7 +131,8 @@ def _plain(one: Standing) -> Mapping[str, Any]:
 def _print(standings: Sequence[Standing]) -> None:
     abandoned = any(one.balance.abandoned for one in standings)
     headings = ("budget", "who is charged", "limit", "spent", "held", *(["abandoned"] if abandoned else []), "left")
-    table = Table(*(Column(heading, overflow="fold") for heading in (*headings, "renews at", "when short")))
+    columns = [Column(heading, overflow="fold") for heading in (*headings, "renews at", "when short")]
+    table = Table(*columns, box=None, pad_edge=False)
     for one in standings:
         row = _plain(one)
         scope = ", ".join(f"{kind} {name}" for kind, name in one.scope.items())

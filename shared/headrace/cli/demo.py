@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.panel import Panel
 
 from headrace import audit
-from headrace.apply import await_routers
+from headrace.apply import await_readers
 from headrace.cli import hops, resources, stack
 from headrace.cli.session import actor, connected, program
 from headrace.cli.text import quoted
@@ -78,7 +78,7 @@ async def _ask(console: Console, question: str) -> None:
         answers = await resources.send(client, console, found, documents, pointer=DEFAULT_POINTER, reason="demo")
         if any(one.outcome == "refused" for one in answers):
             raise HeadraceError("the example was refused, so there is nothing to run")
-        await await_routers(client, WAIT_S)
+        await await_readers(client, found, WAIT_S)
         run_id = new_run_id()
         console.rule(f"run {run_id}", align="left")
         console.print(f"[bold]{quoted(question)}[/]")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from headrace.cli.hops import clock
 from headrace.cli.resources import newest
@@ -34,10 +34,11 @@ def health(
     if not found:
         Console().print(f"{quoted(name) if name else 'all models'}: closed, as always; calls are made", highlight=False)
         return
-    table = Table("model", "state", "since", "retry at", "why", "seen by")
+    fixed = [Column(name, no_wrap=True) for name in ("model", "state")]
+    table = Table(*fixed, "since", "next probe", "why", box=None, pad_edge=False)
     for model, seen in found.items():
         state = f"[{STYLES.get(seen.state, 'default')}]{quoted(seen.state)}[/]"
-        table.add_row(quoted(model), state, clock(seen.at), _retry(seen), quoted(seen.reason), quoted(seen.instance))
+        table.add_row(quoted(model), state, clock(seen.at), _retry(seen), quoted(seen.reason))
     Console().print(table)
 
 
@@ -45,7 +46,7 @@ def _retry(seen: ModelHealthChanged) -> str:
     if seen.retry_at is None:
         return ""
     due = seen.retry_at <= time.time_ns() // 1_000_000
-    return f"{clock(seen.retry_at)}{' (due: by the next call)' if due else ''}"
+    return f"{clock(seen.retry_at)}{' (due)' if due else ''}"
 
 
 async def _read(name: str | None) -> dict[str, ModelHealthChanged]:

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from headrace.apply import Applied, apply, await_routers, store_bodies
+from headrace.apply import Applied, apply, await_readers, store_bodies
 from headrace.cli.families import FAMILIES
 from headrace.cli.session import Json, actor, body_store, connected, print_json
 from headrace.cli.telling import waiting
@@ -107,7 +107,7 @@ async def _apply(
             sys.stderr.write("headrace: runs would fail for what is missing; nothing was sent (see --allow-missing)\n")
             return False
         applied = await send(client, console, resources, documents, pointer=pointer, reason=reason)
-        routers = await await_routers(client, WAIT_S)
+        routers = await await_readers(client, resources, WAIT_S)
     if as_json:
         print_json([one._asdict() for one in applied])
     console.print(f"{routers} router{'s' * (routers != 1)} acknowledged", highlight=False)
