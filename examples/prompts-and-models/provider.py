@@ -1,6 +1,6 @@
 """A provider of your own, so that you can switch one off: an OpenAI-compatible API that always says the same.
 
-python3 provider.py 18473
+Give it a port and what to say: `python3 provider.py 18473 "What it says."`
 """
 
 import json
@@ -8,21 +8,20 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-ANSWER = "Prompts are versioned, and a pointer says which version is active."
-
 
 class Completions(BaseHTTPRequestHandler):
     """POST /v1/chat/completions."""
 
     def do_POST(self) -> None:  # as the standard library calls it
         """Answer, and count about as many tokens as there are words."""
+        answer = sys.argv[2]
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         words = sum(len(str(message["content"]).split()) for message in asked["messages"])
         body = json.dumps(
             {
                 "model": asked["model"],
-                "choices": [{"message": {"role": "assistant", "content": ANSWER}, "finish_reason": "stop"}],
-                "usage": {"prompt_tokens": words, "completion_tokens": len(ANSWER.split())},
+                "choices": [{"message": {"role": "assistant", "content": answer}, "finish_reason": "stop"}],
+                "usage": {"prompt_tokens": words, "completion_tokens": len(answer.split())},
             }
         ).encode()
         self.send_response(200)

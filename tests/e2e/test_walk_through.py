@@ -4,34 +4,46 @@ import os
 import shutil
 import socket
 import subprocess
+from collections.abc import Sequence
+from contextlib import ExitStack
 from itertools import pairwise
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import TOP_LEVEL, Stack
 from tests.contract.pages import Block, blocks
 from tests.e2e.commands import HEADRACE
 
 PAGE = Path("examples/prompts-and-models/README.md")
-PORT = "18473"
-"""The provider's, as the page has it; the test takes a free one."""
+PORTS = ("18473", "18474")
+"""The providers', as the page has them; the test takes free ones."""
 MARK = "--- block {} ---"
 WAIT_S = 400.0
 
 
-def free_port() -> str:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return str(listening.getsockname()[1])
+def free_ports() -> tuple[str, ...]:
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in PORTS]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return tuple(str(one.getsockname()[1]) for one in sockets)
 
 
-def copied(folder: Path, port: str) -> None:
-    """The example, with another port for its provider."""
+def with_ports(text: str, ports: Sequence[str]) -> str:
+    for written, port in zip(PORTS, ports, strict=True):
+        text = text.replace(written, port)
+    return text
+
+
+def copied(folder: Path, ports: Sequence[str]) -> None:
+    """The example, with other ports for its providers."""
     shutil.copytree(TOP_LEVEL / "examples", folder / "examples")
     for file in (folder / "examples").rglob("*.yaml"):
-        file.write_text(file.read_text(encoding="utf-8").replace(PORT, port), encoding="utf-8")
+        file.write_text(with_ports(file.read_text(encoding="utf-8"), ports), encoding="utf-8")
 
 
-def executed(steps: list[Block], folder: Path, port: str, stack: Stack) -> list[str]:
+def executed(steps: list[Block], folder: Path, ports: Sequence[str], stack: Stack) -> list[str]:
     """What each step printed, in one shell that stops at the first error."""
     script = "".join(f"echo '{MARK.format(number)}'\n{step.text}" for number, step in enumerate(steps))
     env = {**os.environ, **stack.env, "HEADRACE_ACTOR": "ada", "COLUMNS": "200", "NO_COLOR": "1"}
@@ -39,7 +51,7 @@ def executed(steps: list[Block], folder: Path, port: str, stack: Stack) -> list[
     if stack.home:
         env["HEADRACE_HOME"] = str(stack.home.path)
     ended = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
-    command = ["bash", "-euc", ended + script.replace(PORT, port)]
+    command = ["bash", "-euc", ended + with_ports(script, ports)]
     done = subprocess.run(
         command,
         stdout=subprocess.PIPE,
@@ -69,15 +81,16 @@ def missing(expected: str, printed: str) -> list[str]:
     return absent
 
 
+@pytest.mark.timeout(WAIT_S + 60)
 def test_the_walk_through_does_and_prints_what_it_says(stack: Stack, tmp_path: Path) -> None:
     page = blocks(TOP_LEVEL / PAGE)
     steps = [block for block in page if block.words == ("sh",)]
     promised = {before.line: after.text for before, after in pairwise(page) if after.words == ("text",)}
     assert len(steps) == len(promised) >= 6, "each step has what it prints"
 
-    port = free_port()
-    copied(tmp_path, port)
-    printed = executed(steps, tmp_path, port, stack)
+    ports = free_ports()
+    copied(tmp_path, ports)
+    printed = executed(steps, tmp_path, ports, stack)
 
     faults = {str(step): missing(promised[step.line], text) for step, text in zip(steps, printed, strict=True)}
     assert not any(faults.values()), (faults, printed)
