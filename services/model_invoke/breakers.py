@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+import msgspec
 from aiobreaker import CircuitBreaker, CircuitBreakerError, CircuitBreakerListener, CircuitBreakerState
 from aiobreaker.storage.base import CircuitBreakerStorage
 
@@ -43,12 +44,14 @@ class _Unjudged(BaseException):
 class _Storage(CircuitBreakerStorage):  # type: ignore[misc]  # aiobreaker has no types
     """The state, and a window in the place of aiobreaker's count of failures in a row.
 
-    What is noted while the breaker is not closed is of calls that began before, and changes nothing.
+    What is noted while the breaker is not closed is of calls that began before, and changes nothing. period: how often
+    the state was set: a call that began in another one says nothing of this one by failing.
     """
 
     def __init__(self, name: str, threshold: Threshold) -> None:
         super().__init__(name)
         self.window = Window(threshold)
+        self.period = 0
         self._state = CircuitBreakerState.CLOSED
         self._opened_at: datetime | None = None
 
@@ -60,6 +63,7 @@ class _Storage(CircuitBreakerStorage):  # type: ignore[misc]  # aiobreaker has n
     @state.setter
     def state(self, state: Any) -> None:
         self._state = state
+        self.period += 1
         self.window.clear()
 
     @property
@@ -135,14 +139,14 @@ class Breaker(CircuitBreakerListener):  # type: ignore[misc]  # aiobreaker has n
             raise unjudged.error from None
 
     async def _judged(self, made: Callable[[], Awaitable[T]], is_fair: bool) -> T:
-        is_probe = self._storage.state is CircuitBreakerState.HALF_OPEN
+        is_probe, period = self._storage.state is CircuitBreakerState.HALF_OPEN, self._storage.period
         self._probing = self._probing or is_probe
         try:
             return await made()
         except ProviderFault as fault:
-            self._fault = fault.code
-            if fault.code == "provider_timeout" and not is_fair:
+            if self._storage.period != period or (fault.code == "provider_timeout" and not is_fair):
                 raise _Unjudged(fault) from fault
+            self._fault = fault.code
             raise
         except Exception as error:
             raise _Unjudged(error) from error
@@ -160,6 +164,7 @@ class Breaker(CircuitBreakerListener):  # type: ignore[misc]  # aiobreaker has n
         """Take over what another worker saw, or this one before a restart, unless it is older than what is known."""
         if health == self._known or health.at < self._known.at or health.state not in STATES:
             return
+        health = _by_our_clock(health)
         self._known, self._following = health, True
         if health.retry_at is not None:
             self._storage.opened_at = _utc(health.retry_at - round(self._threshold.open_s * 1000))
@@ -217,6 +222,13 @@ class Breakers:
         for name, health in changes.items():
             if isinstance(health, ModelHealthChanged):
                 self.of(name).follow(health)
+
+
+def _by_our_clock(health: ModelHealthChanged) -> ModelHealthChanged:
+    """What a worker saw whose clock may go ahead: not later than now, and with no longer a wait than it meant."""
+    now = _now()
+    until = None if health.retry_at is None else min(health.retry_at, now + health.retry_at - health.at)
+    return msgspec.structs.replace(health, at=min(health.at, now), retry_at=until)
 
 
 def _now() -> int:

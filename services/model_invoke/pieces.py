@@ -10,6 +10,8 @@ from model_invoke.ports import Announcer
 GATHER_S = 0.05
 LARGEST = 64
 """Characters that are not held back any longer."""
+LARGEST_PIECE = 65_536
+"""Characters of one event: a provider may send all of its answer at once, and a topic does not take any record."""
 
 
 class Pieces:
@@ -39,6 +41,11 @@ class Pieces:
             self._timer = None
         if not self._text:
             return
+        for start in range(0, len(self._text), LARGEST_PIECE):
+            self._tell(self._text[start : start + LARGEST_PIECE])
+        self._text = ""
+
+    def _tell(self, text: str) -> None:
         piece = TokensStreamed(
             node=self._work.node,
             iteration=self._work.iteration,
@@ -46,9 +53,8 @@ class Pieces:
             restart=self._restart,
             seq=self._seq,
             model=self._model,
-            text=self._text,
+            text=text,
             at=time.time_ns() // 1_000_000,
         )
         self._announcer.tell(self._work.run, piece)
         self._seq += 1
-        self._text = ""

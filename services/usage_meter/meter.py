@@ -1,8 +1,9 @@
 """The meter's stream: `model.calls`, counted in tables, whose windows are published as they change.
 
 Calls of one name come from several partitions, and Faust keeps a table's changelog beside the partition that is read.
-So each partition has sums of its own, and whoever reads `usage.windows` adds them up. To count a call awaits nothing:
-Faust 0.15 was seen to commit what it had fetched and not yet handed over, which a killed process loses.
+So each partition has sums of its own, and whoever reads `usage.windows` adds them up. To count a call awaits nothing
+but an alert or a dead letter that it leads to, and a schema that is new: Faust 0.15 was seen to commit what it had
+fetched and not yet handed over, which a killed process loses.
 
 What leaves the meter goes through our own producer, at least once: Faust has no transaction for topics that it does not
 read.

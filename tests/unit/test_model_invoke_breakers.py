@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -123,6 +124,23 @@ class TestOpening:
         assert worker.states == ["open"]
         assert await worker.call() == "breaker_open"
 
+    async def test_not_again_for_calls_that_began_before_it_was_closed(self, worker: Worker) -> None:
+        ready = asyncio.Event()
+
+        async def made() -> str:
+            await ready.wait()
+            raise down()
+
+        slow = [asyncio.create_task(worker.breaker.call(made, 60.0, 60.0)) for _ in range(6)]
+        await asyncio.sleep(0)
+        await worker.trip()
+        await worker.closes()
+        ready.set()
+        failures = await asyncio.gather(*slow, return_exceptions=True)
+
+        assert all(isinstance(failure, ProviderFault) for failure in failures)
+        assert worker.states == ["open", "half_open", "closed"]
+
 
 class TestHalfOpen:
     async def test_one_probe_that_is_answered_closes_it(self, worker: Worker) -> None:
@@ -206,6 +224,17 @@ class TestSharing:
         await two.closes()
 
         assert two.states == ["half_open", "closed"]
+
+    async def test_a_worker_whose_clock_goes_ahead_keeps_nobody_waiting(self) -> None:
+        one, two, hour = Worker("one"), Worker("two"), 3_600_000
+        await one.trip()
+        seen = one.newest
+        assert seen.retry_at
+
+        two.breakers.follow({"m@1": msgspec.structs.replace(seen, at=seen.at + hour, retry_at=seen.retry_at + hour)})
+
+        assert await two.call() == "breaker_open"
+        await two.closes()
 
     async def test_nobody_probes_while_another_does(self) -> None:
         one, two = Worker("one"), Worker("two")

@@ -19,6 +19,7 @@ from headrace.events.run import Charge, TokensStreamed, Usage
 from headrace.prompting import ChatMessage
 from model_invoke.model import ChatRequest, Completion, Tokens, ToolCall
 from model_invoke.paying import Patient
+from model_invoke.pieces import LARGEST_PIECE
 from model_invoke.ports import Facts, Heard, ProviderFault, Reservation
 from tests.unit.asking import COUNTED, PROMPT, Purse, World, answering, down, pinned, question, work
 
@@ -322,6 +323,18 @@ class TestBudgets:
             ("cheap@2", "budget_exceeded"),
         ]
 
+    async def test_a_retired_fallback_of_a_cheaper_alias_is_left_out(self) -> None:
+        catalog = thrifty()
+        old = ResourceVersion(kind="Model", version=1, digest="o", spec=catalog["cheap/2"].spec, at=0, status="retired")
+        spec = '{"model": "cheap@2", "fallbacks": ["old@1"]}'
+        alias = ResourceVersion(kind="ModelAlias", version=1, digest="f", spec=spec, at=0)
+        retired = {"old": ResourceHead(kind="Model", latest=1, pointers={}), "old/1": old, "thrifty/1": alias}
+        world = World(budgets=Purse(Decimal("0.001"), instead="thrifty"), catalog={**catalog, **retired})
+
+        await world.done(work(pinned("a")))
+
+        assert world.models.calls == ["cheap"]
+
     async def test_one_that_only_warns_is_heard(self) -> None:
         done = await World(budgets=Purse(warnings=["pocket is nearly empty"])).done(work())
 
@@ -386,6 +399,19 @@ class TestStreams:
         pieces = [(piece.model, piece.restart, piece.seq, piece.text) for piece in world.told.of(TokensStreamed)]
         assert pieces == [("a@1", 0, 0, "Because of"), ("b@1", 1, 0, "x" * 64), ("b@1", 1, 1, "yz")]
         assert done.output["text"] == "x" * 64 + "yz"
+
+    async def test_an_answer_that_comes_all_at_once_is_told_in_pieces_that_topics_take(self) -> None:
+        async def at_once(_: ChatRequest, heard: Heard | None) -> Completion:
+            assert heard
+            heard("x" * (2 * LARGEST_PIECE) + "y")
+            return Completion("x", "stop", COUNTED)
+
+        world = answering({"a": at_once})
+
+        await world.done(work(pinned("a", capabilities=["streaming"]), stream=True))
+
+        told = [(piece.seq, len(piece.text)) for piece in world.told.of(TokensStreamed)]
+        assert told == [(0, LARGEST_PIECE), (1, LARGEST_PIECE), (2, 1)]
 
     @pytest.mark.parametrize(("stream", "capabilities"), [(False, ["streaming"]), (True, [])])
     async def test_are_not_asked_for_unless_the_node_wants_it_and_the_model_can(

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from headrace.prompting import ChatMessage
 from headrace.resource.catalog import Resolved, Resolver
 from headrace.resource.model import Capability
+from headrace.resource.state import ACTIVE
 from model_invoke.model import Pinned, PinnedModel, Plan
 from model_invoke.ports import Rejected
 
@@ -28,13 +29,16 @@ def is_streamed(plan: Plan, model: PinnedModel) -> bool:
 
 
 def standing_for(resolver: Resolver, ref: str) -> tuple[PinnedModel, ...]:
-    """The models that a reference to a model or an alias means now, in their order. Raises NotFound."""
+    """The models that a reference to a model or an alias means now, in their order; a fallback that is retired is left
+    out. Raises NotFound.
+    """
     found = resolver.resolve(("ModelAlias", "Model"), ref)
     if found.kind == "Model":
         return (_pinned(found, None),)
     alias = Pinned(name=found.name, version=found.version)
-    refs = (found.spec["model"], *found.spec.get("fallbacks", ()))
-    return tuple(_pinned(resolver.resolve(("Model",), each), alias) for each in refs)
+    first = resolver.resolve(("Model",), found.spec["model"])
+    fallbacks = (resolver.find(("Model",), each) for each in found.spec.get("fallbacks", ()))
+    return tuple(_pinned(model, alias) for model in (first, *fallbacks) if model.status == ACTIVE)
 
 
 def _needed(plan: Plan, messages: Sequence[ChatMessage]) -> Iterator[tuple[str, Capability]]:

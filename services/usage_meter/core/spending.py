@@ -35,14 +35,14 @@ def with_charges(key: str, spending: Spending, call: ModelCalled) -> Spending:
     mine = [charge for charge in call.charges if key == f"{BUDGET}/{charge.budget}/{charge.period}"]
     spent = sum((Decimal(charge.amount) for charge in mine), Decimal(spending.spent))
     limit = mine[-1].limit if mine else spending.limit
-    return Spending(str(spent), limit, spending.told, kept(spending.recent, call))
+    return Spending(f"{spent:f}", limit, spending.told, kept(spending.recent, call))
 
 
 def total(mine: Spending, others: Iterable[Spending]) -> Spending:
     """A budget's spending in all partitions; the limit is that of the one at hand."""
     every = (mine, *others)
     spent = sum((Decimal(one.spent) for one in every), Decimal(0))
-    return Spending(str(spent), mine.limit, tuple(threshold for one in every for threshold in one.told))
+    return Spending(f"{spent:f}", mine.limit, tuple(threshold for one in every for threshold in one.told))
 
 
 def budget_alerts(key: str, spending: Spending, now: int) -> Iterator[UsageAlert]:

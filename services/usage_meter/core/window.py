@@ -55,7 +55,7 @@ def with_call(window: Window, call: ModelCalled) -> Window:
 
 
 def _added(costs: Mapping[str, str], currency: str, cost: str) -> Mapping[str, str]:
-    return {**costs, currency: str(Decimal(costs.get(currency, "0")) + Decimal(cost))}
+    return {**costs, currency: f"{Decimal(costs.get(currency, '0')) + Decimal(cost):f}"}
 
 
 def usage_window(key: str, start: int, window: Window) -> UsageWindow:

@@ -19,9 +19,9 @@ def pins_of(workflow: Resolved, compiled: CompiledWorkflow, resolver: Resolver, 
     """
     pins = _Pins(resolver, sticky)
     pins.add(workflow)
-    for node in compiled.nodes.values():
-        for reference in node.references:
-            pins.follow(reference.kinds, reference.ref)
+    references = (reference for node in compiled.nodes.values() for reference in node.references)
+    for kinds, ref in dict.fromkeys((reference.kinds, reference.ref) for reference in references):
+        pins.follow(kinds, ref)
     return tuple(pins.found.values())
 
 
