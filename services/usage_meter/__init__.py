@@ -5,6 +5,7 @@ out    usage.windows, usage.alerts
 state  two tables of Faust in memory, with a changelog each
 rule   for looking at: nothing that must be exact depends on it
 
-    core/      windows, spending and alerts, pure
-    meter.py   the stream: faust's one job
+    core/        windows and how long they are kept, spending, alerts: pure
+    windows.py   the table of windows
+    meter.py     the stream: faust's one job
 """

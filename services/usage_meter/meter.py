@@ -11,13 +11,10 @@ read.
 
 import time
 from asyncio import CancelledError
-from collections.abc import Iterator
-from typing import cast
 
 import faust
 import msgspec
 import structlog
-from faust.tables.wrappers import WindowWrapper
 from faust.types import Message
 from prometheus_client import Counter
 
@@ -29,14 +26,10 @@ from headrace.waiting import learned, stopped_within
 from usage_meter import core
 from usage_meter.app import raw
 from usage_meter.publisher import Publisher
+from usage_meter.windows import Place, Windows
 
 PUBLISH_S = 0.5
 """Between publications of what has changed."""
-KEPT_S = 86_400.0
-"""How long a window can change; a call that is told of later is not counted in it."""
-
-Place = tuple[str, int]
-"""A window: `partition/by/name`, and when it begins (epoch milliseconds)."""
 
 CALLS = Counter("headrace_meter_calls_total", "Calls that were read.")
 DEAD_LETTERS = Counter("headrace_meter_dead_letters_total", "Records that could not be read.")
@@ -54,8 +47,7 @@ class Meter:
         self._partitions = app.conf.topic_partitions
         self._changed: dict[Place, core.Window] = {}
         self.is_ready = False
-        windows = app.Table("windows", default=dict).tumbling(core.MINUTE_MS / 1000, expires=KEPT_S)
-        self._windows = cast("WindowWrapper", windows)
+        self._windows = Windows(app.Table("windows"))
         self._spending = app.Table("spending", default=dict)
         app.agent(raw(app, MODEL_CALLS), name="count")(self._count)
 
@@ -66,7 +58,7 @@ class Meter:
         """
         await self._app.start()
         try:
-            self._changed = {**dict(self._recovered()), **self._changed}
+            self._changed = {**dict(self._windows.items()), **self._changed}
             self.is_ready = True
             while not await stopped_within(self._publisher.stopping, PUBLISH_S):
                 if self._app.crashed:
@@ -84,19 +76,19 @@ class Meter:
             CALLS.inc()
             for key in core.budget_keys(call):
                 await self._spend(record.message.partition, key, call)
-            if call.at / 1000 > time.time() - KEPT_S:
+            self._windows.advance(record.message.partition, min(round(record.message.timestamp * 1000), _now()))
+            if self._windows.takes(record.message.partition, call.at):
                 for key in core.window_keys(call):
                     await self._add(record.message.partition, key, call)
 
     async def _add(self, partition: int, key: str, call: ModelCalled) -> None:
         """Count a call in one of its windows."""
-        table, name = self._windows.relative_to(call.at / 1000), f"{partition}/{key}"
-        window = core.with_call(msgspec.convert(table[name].value(), core.Window), call)
+        place = f"{partition}/{key}", call.at - call.at % core.MINUTE_MS
+        window = core.with_call(self._windows[place], call)
         if alerts := list(core.error_alerts(key, window, _now())):
             await self._publisher.publish((USAGE_ALERTS, alert.about, alert) for alert in alerts)
             window = msgspec.structs.replace(window, told=True)
-        table[name] = msgspec.to_builtins(window)
-        self._changed[name, call.at - call.at % core.MINUTE_MS] = window
+        self._windows[place] = self._changed[place] = window
 
     async def _spend(self, partition: int, key: str, call: ModelCalled) -> None:
         """Add a call's charge to one of its budgets. What was told is kept with this partition's sum."""
@@ -134,11 +126,6 @@ class Meter:
             for (name, start), window in changed.items()
             for partition, _, key in (name.partition("/"),)
         )
-
-    def _recovered(self) -> Iterator[tuple[Place, core.Window]]:
-        """The windows that the tables hold."""
-        for (name, (start, _)), window in self._windows.table.data.items():
-            yield (name, round(start * 1000)), msgspec.convert(window, core.Window)
 
 
 def _warn(error: RegistryUnavailable) -> None:

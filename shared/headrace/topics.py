@@ -21,6 +21,9 @@ LARGEST_MESSAGE = 8 * 1_048_576
 LARGEST_LETTER = LARGEST_MESSAGE + 65_536
 """Bytes that topics of dead letters take: any record that was taken elsewhere, and the headers that say why."""
 
+TABLE_SEGMENT = 32 * 1_048_576
+"""Bytes of a file of a table's topic that each call writes to: about what a start reads back beside the table."""
+
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 CALLERS = "callers"
@@ -35,6 +38,7 @@ class Topic:
     retention_ms: how long records are kept; None is for ever.
     compacted: only the newest record of each key is kept, and for no longer than retention_ms where that is given.
     largest: bytes that the broker takes at once, whatever its own setting is.
+    segment: bytes after which a file is closed, for only then it is compacted; None is the broker's setting (1 GiB).
     answers: the topic on whose partitions its records stand, because they answer records there.
     """
 
@@ -46,6 +50,7 @@ class Topic:
     retention_ms: int | None = None
     compacted: bool = False
     largest: int = LARGEST_MESSAGE
+    segment: int | None = None
     answers: "Topic | None" = None
 
     @property
@@ -64,6 +69,8 @@ class Topic:
     def config(self) -> dict[str, str]:
         """The topic's settings as Kafka names them."""
         size = {"max.message.bytes": str(self.largest)}
+        if self.segment is not None:
+            size["segment.bytes"] = str(self.segment)
         if self.compacted and self.retention_ms is None:
             return {"cleanup.policy": "compact", **size}
         retention = -1 if self.retention_ms is None else self.retention_ms
@@ -265,6 +272,7 @@ USAGE_TABLES = (
         "the usage meter's windows, while they can change",
         2 * DAY_MS,
         compacted=True,
+        segment=TABLE_SEGMENT,
     ),
     Topic(
         "usage_meter-spending-changelog",
@@ -273,6 +281,7 @@ USAGE_TABLES = (
         "usage_meter",
         "what the usage meter saw of each budget",
         compacted=True,
+        segment=TABLE_SEGMENT,
     ),
 )
 """What Faust keeps its tables in; their names are its own."""

@@ -49,10 +49,15 @@ async def test_killed_and_started_again_the_meter_loses_no_call(installation: In
         await written.tell([*twice, *twice])
         await kill(stack, "usage_meter")
         await written.tell(some(names, 2 * EACH))
-    # then each is counted once, for its model and for its tenant
-    await eventually(lambda: counted(installation, "model", names), dict.fromkeys(names, 3 * EACH))
-    tenants = [f"t-{name}" for name in names]
-    await eventually(lambda: counted(installation, "tenant", tenants), dict.fromkeys(tenants, 3 * EACH))
+        # then each is counted once, for its model and for its tenant
+        tenants = [f"t-{name}" for name in names]
+        await eventually(lambda: counted(installation, "model", names), dict.fromkeys(names, 3 * EACH))
+        await eventually(lambda: counted(installation, "tenant", tenants), dict.fromkeys(tenants, 3 * EACH))
+        # and none again before a call that comes after all of them
+        await written.tell(some(names, 3 * EACH)[: len(names)])
+    after = 3 * EACH + 1
+    await eventually(lambda: counted(installation, "model", names), dict.fromkeys(names, after))
+    assert await counted(installation, "tenant", tenants) == dict.fromkeys(tenants, after)
 
 
 async def test_what_is_poison_or_was_not_committed_is_not_counted(installation: Installation, stack: Stack) -> None:

@@ -72,6 +72,12 @@ def test_history_costs_what_the_newest_price_says_and_equal_ids_are_one_call() -
     assert (gone.now, large.now) == ({}, {"EUR": Decimal("3.4")})
 
 
+def test_of_calls_with_equal_ids_the_first_counts_as_in_the_ledger() -> None:
+    (large,) = repriced("model", [called(1, "large@1", (1000, 0, 0)), called(1, "large@1", (9000, 0, 0))],
+                        {"large": [PRICE]})  # fmt: skip
+    assert (large.calls, large.now) == (1, {"EUR": Decimal(2)})
+
+
 def test_a_call_has_the_price_of_its_day() -> None:
     later = Costs(currency="EUR", input_per_1k=Decimal(4), output_per_1k=Decimal(0), since=date(1970, 1, 2))
     calls = [

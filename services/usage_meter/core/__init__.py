@@ -1,5 +1,6 @@
 """What the meter counts. Pure."""
 
+from usage_meter.core.lifetime import is_over, is_settled, is_timely
 from usage_meter.core.measures import BUDGET, MINUTE_MS, budget_keys, window_keys
 from usage_meter.core.spending import Spending, budget_alerts, total, with_charges
 from usage_meter.core.window import Window, error_alerts, usage_window, with_call
@@ -12,6 +13,9 @@ __all__ = [
     "budget_alerts",
     "budget_keys",
     "error_alerts",
+    "is_over",
+    "is_settled",
+    "is_timely",
     "total",
     "usage_window",
     "window_keys",

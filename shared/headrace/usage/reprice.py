@@ -22,15 +22,23 @@ class Repriced(NamedTuple):
 
 
 def repriced(by: str, calls: Iterable[ModelCalled], prices: Mapping[str, Sequence[Costs]]) -> list[Repriced]:
-    """One sum a name of this kind (model, prompt, workflow or tenant), by name; equal ids are one call.
+    """One sum a name of this kind (model, prompt, workflow or tenant), by name.
 
+    calls: of those with equal ids the first counts, as in the ledger.
     prices: by the model's name; a call has the price of its day (UTC).
     """
     by_name: dict[str, list[ModelCalled]] = defaultdict(list)
-    for call in {call.id: call for call in calls}.values():
+    for call in _first_of_each(calls):
         if (name := _name(by, call)) is not None:
             by_name[name].append(call)
     return [_repriced(name, those, prices) for name, those in sorted(by_name.items())]
+
+
+def _first_of_each(calls: Iterable[ModelCalled]) -> Iterable[ModelCalled]:
+    first: dict[str, ModelCalled] = {}
+    for call in calls:
+        first.setdefault(call.id, call)
+    return first.values()
 
 
 def _repriced(name: str, calls: Iterable[ModelCalled], prices: Mapping[str, Sequence[Costs]]) -> Repriced:
