@@ -36,7 +36,7 @@ class Topic:
     records: the events that it carries; anything else on it is poison.
     key: what its records' keys mean.
     retention_ms: how long records are kept; None is for ever.
-    compacted: only the newest record of each key is kept, and for no longer than retention_ms where that is given.
+    compacted: only the newest record of each key is kept.
     largest: bytes that the broker takes at once, whatever its own setting is.
     segment: bytes after which a file is closed, for only then it is compacted; None is the broker's setting (1 GiB).
     answers: the topic on whose partitions its records stand, because they answer records there.
@@ -71,11 +71,10 @@ class Topic:
         size = {"max.message.bytes": str(self.largest)}
         if self.segment is not None:
             size["segment.bytes"] = str(self.segment)
-        if self.compacted and self.retention_ms is None:
+        if self.compacted:
             return {"cleanup.policy": "compact", **size}
         retention = -1 if self.retention_ms is None else self.retention_ms
-        policy = "compact,delete" if self.compacted else "delete"
-        return {"cleanup.policy": policy, "retention.ms": str(retention), **size}
+        return {"cleanup.policy": "delete", "retention.ms": str(retention), **size}
 
 
 TERMINAL: tuple[type[Event], ...] = (run.RunCompleted, run.RunFailed, run.RunCancelled)
@@ -270,7 +269,6 @@ USAGE_TABLES = (
         "partition/by/name and window",
         "usage_meter",
         "the usage meter's windows, while they can change",
-        2 * DAY_MS,
         compacted=True,
         segment=TABLE_SEGMENT,
     ),
