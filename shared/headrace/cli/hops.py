@@ -137,10 +137,14 @@ def _node(event: run.NodeSucceeded | run.NodeFailed) -> dict[str, Any]:
         "cost": money(usage) if usage else "",
         "calls": [_call(call) for call in event.calls],
     }
-    called = ", ".join(_called(call) for call in event.calls)
     if isinstance(event, run.NodeFailed):
-        return {**found, "detail": f"{event.code}: {event.message}{f' (called: {called})' if called else ''}"}
-    return {**found, "status": "succeeded", "ms": event.finished_at - event.started_at, "detail": called}
+        return {**found, "detail": f"{event.code}: {event.message}"}
+    return {
+        **found,
+        "status": "succeeded",
+        "ms": event.finished_at - event.started_at,
+        "detail": ", ".join(map(_called, event.calls)),
+    }
 
 
 def _called(call: run.Call) -> str:
