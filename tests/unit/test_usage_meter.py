@@ -3,9 +3,11 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.errors import Undecodable
 from headrace.events.model import ModelCalled
 from headrace.events.run import Charge, Usage
 from usage_meter import core
@@ -40,6 +42,22 @@ def test_a_window_is_the_sum_of_its_calls_and_counts_a_repeated_one_once() -> No
     assert (published.calls, published.errors, published.input_tokens, published.cached_tokens) == (2, 1, 10, 4)
     assert published.costs == {"USD": "0.01"}
     assert (published.latency_ms, published.slowest_ms) == (97, 90)
+
+
+@pytest.mark.parametrize("text", ["", "much", "NaN", "Infinity", "1e999999", "1e-999999"])
+def test_a_call_whose_money_is_none_is_not_counted(text: str) -> None:
+    usage = Usage(input_tokens=1, output_tokens=1, cost=text, currency="USD")
+    for call in (called(charges=charge(text)), called(usage=usage)):
+        with pytest.raises(Undecodable):
+            core.check(call)
+
+
+def test_a_call_whose_counts_can_not_be_summed_is_not_counted() -> None:
+    usage = Usage(input_tokens=2**62, output_tokens=1, cost="1", currency="USD")
+    for call in (called(latency_ms=2**62), called(latency_ms=-1), called(usage=usage)):
+        with pytest.raises(Undecodable):
+            core.check(call)
+    core.check(called(charges=charge("0.000000000001")))
 
 
 @given(st.lists(st.integers(0, 40), max_size=60))
