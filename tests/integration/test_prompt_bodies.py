@@ -151,8 +151,11 @@ async def test_an_erasure_survives_a_kill_after_the_body_was_destroyed(world: Wo
 
 
 async def test_a_finding_of_a_worker_stands_in_the_prompts_history(world: World) -> None:
-    found = resource.BodyUnusable(at=1, version=1, digest="d", code="body_missing", message="m", run="r", node="n")
+    digest = with_stored(SPEC, DATA)["body"]["sha256"]
+    found = resource.BodyUnusable(at=1, version=1, digest=digest, code="body_missing", message="m", run="r", node="n")
     await world.start()
+    await world.create()
+    await world.has_happened(resource.VersionCreated)
     await world.send(found, world.findings)
-    await world.has_happened(resource.BodyUnusable)
-    assert await world.happened() == [found]
+    await world.has_happened(resource.VersionCreated, resource.BodyUnusable)
+    assert (await world.happened())[-1] == found

@@ -86,6 +86,7 @@ async def _approve(family: Family, name: str, pointer: str, version: int | None,
             pointer=pointer,
             version=waits.version if same else version,
             split=waits.split if same else (),
+            proposed_at=waits.at if same else None,
             actor=actor(),
             reason=reason,
         )

@@ -344,8 +344,11 @@ def tell(console: Console, run_id: str, end: Result) -> None:
 
 
 def clock(at: int) -> str:
-    """Epoch milliseconds as people write them, in UTC."""
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    """Epoch milliseconds as people write them, in UTC; as they are when they are no time."""
+    try:
+        return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{at} ms"
 
 
 def trace(console: Console, log: Iterable[Seen]) -> None:
