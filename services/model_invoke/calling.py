@@ -93,24 +93,25 @@ class Caller:
     async def _made(
         self, model: PinnedModel, request: ChatRequest, costs: Costs, reservation: Reservation, number: int
     ) -> tuple[Completion, Judged]:
-        began = time.perf_counter()
+        began, heard = time.perf_counter(), None
         try:
-            completion = await self._heard(model, request)
+            heard = completion = await self._heard(model, request)
+            judged = answer.judged(self._plan, completion)
+            spent = usage.answered(request, self._parameters, completion, costs)
         except (Rejected, NodeError) as error:
             await self._providers.budgets.settle(reservation, Decimal(0))
             if error.code == "provider_unconfigured":
                 raise Rejected(error.code, str(error)) from error
             raise
-        except ProviderFault as fault:
-            spent = usage.failed(request, self._parameters, fault, costs)
-            refusal = outcome.refusal(fault, sensitive=self._sensitive, charged=bool(spent and spent.estimated))
-            await self._note(model, number, time.perf_counter() - began, spent, reservation, refusal)
+        except Exception as error:
+            fault = error if isinstance(error, ProviderFault) else outcome.bug(error, heard)
+            cost = usage.failed(request, self._parameters, fault, costs)
+            refusal = outcome.refusal(fault, sensitive=self._sensitive, charged=bool(cost and cost.estimated))
+            await self._note(model, number, time.perf_counter() - began, cost, reservation, refusal)
             if fault.retry_after_s:
                 self._providers.rates.of(str(model), model.spec.limits).leave_alone(fault.retry_after_s)
             raise
-        seconds, judged = time.perf_counter() - began, answer.judged(self._plan, completion)
-        spent = usage.answered(request, self._parameters, completion, costs)
-        await self._note(model, number, seconds, spent, reservation, self._invalid(judged))
+        await self._note(model, number, time.perf_counter() - began, spent, reservation, self._invalid(judged))
         return completion, judged
 
     async def _heard(self, model: PinnedModel, request: ChatRequest) -> Completion:

@@ -3,6 +3,8 @@
 from collections import deque
 from typing import NamedTuple
 
+import structlog
+
 from headrace.errors import NodeError, NotFound
 from headrace.prompting import ChatMessage, Loaded
 from headrace.resource.catalog import Resolver
@@ -17,6 +19,8 @@ from model_invoke.trail import Trail
 
 ENDS_IT = frozenset({"model_refused"})
 """Faults after which nobody else is asked: a model that refuses to answer has answered."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Candidate(NamedTuple):
@@ -44,7 +48,17 @@ class Chain:
         self._known = {str(candidate.model) for candidate in self._queue}
 
     async def answered(self, messages: tuple[ChatMessage, ...]) -> Answered:
-        """The first good answer, with what everybody did. Raises NodeError, with what it cost."""
+        """The first good answer, with what everybody did. Raises NodeError, with what it cost: after a bug as well."""
+        try:
+            return await self._first(messages)
+        except NodeError:
+            raise
+        except Exception as error:
+            _log.exception("a bug in this worker")
+            fault = outcome.bug(error)
+            raise self._trail.failed(fault.code, str(fault)) from error
+
+    async def _first(self, messages: tuple[ChatMessage, ...]) -> Answered:
         while self._queue:
             candidate = self._queue.popleft()
             try:

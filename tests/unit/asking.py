@@ -87,7 +87,7 @@ def question(asked: ExecuteNode) -> ChatRequest:
     return request.chat_request(plan, model, fitting.fitted(plan, prompt, messages, model).messages)
 
 
-Answer = Completion | ProviderFault | NodeError | Callable[[ChatRequest, Heard | None], Awaitable[Completion]]
+Answer = Completion | Exception | Callable[[ChatRequest, Heard | None], Awaitable[Completion]]
 
 
 @dataclass
@@ -153,7 +153,7 @@ class Purse:
 
     async def settle(self, reservation: Reservation, cost: Decimal) -> Sequence[Charge]:
         """See the port."""
-        self.held.pop(reservation.id)
+        self.held.pop(reservation.id, None)
         self.settled[reservation.id] = cost
         self.money -= cost
         return (Charge(budget="pocket", period="total", amount=str(cost), limit="9"),)

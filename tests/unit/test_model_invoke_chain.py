@@ -214,6 +214,47 @@ class TestSecondChance:
         assert why in world.models.asked[1].messages[-1].content
 
 
+class TestBugs:
+    async def test_end_the_attempt_with_what_its_calls_cost_and_hold_no_money(self) -> None:
+        # given a candidate that fails at a cost, and one whose call meets a bug
+        world = answering({"a": down(worked=True, tokens=COUNTED), "b": RuntimeError("odd")})
+        # when they are asked
+        error = await world.fails(work(pinned("a"), pinned("b"), pinned("c")))
+        # then nobody else is, and both have been paid and told of: the second may have worked
+        outcomes = ["provider_unavailable", "internal_error"]
+        assert said(error) == ("internal_error", False, list(zip(["a@1", "b@1"], outcomes, strict=True)))
+        assert error.usage == Usage(
+            input_tokens=1_008, output_tokens=500, cost="0.4512", currency="EUR", estimated=True
+        )
+        assert [outcome for _, outcome in world.made] == outcomes
+        assert isinstance(world.budgets, Purse)
+        assert world.budgets.held == {}
+        assert world.budgets.settled["r/n/0/1/2"] == Decimal("0.0012")
+
+    async def test_that_an_answer_leads_to_cost_what_the_provider_counted(self) -> None:
+        odd: Any = None
+        world = answering({"a": Completion("", "tool_calls", COUNTED, (odd,))})
+
+        error = await world.fails(work(pinned("a")))
+
+        assert said(error) == ("internal_error", False, [("a@1", "internal_error")])
+        assert error.usage == PAID
+
+    async def test_before_a_call_cost_what_was_called_before(self) -> None:
+        class Broken(Purse):
+            async def reserve(self, facts: Facts, worst: Decimal, currency: str, now: int) -> Reservation:
+                if self.settled:
+                    raise KeyError("odd")
+                return await super().reserve(facts, worst, currency, now)
+
+        world = answering({"a": down(worked=True, tokens=COUNTED)}, budgets=Broken())
+
+        error = await world.fails(work(pinned("a"), pinned("b")))
+
+        assert said(error) == ("internal_error", False, [("a@1", "provider_unavailable")])
+        assert (str(error), error.usage) == ("a bug in the worker: KeyError; its log tells more", PAID)
+
+
 class TestCapabilities:
     @pytest.mark.parametrize(
         ("prompt", "given", "capability"),

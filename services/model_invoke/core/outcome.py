@@ -10,7 +10,7 @@ from headrace.events.run import Call
 from headrace.prompting import FORMULA, PinnedPrompt
 from headrace.worker import Done
 from model_invoke.core.usage import total
-from model_invoke.model import Answered, PinnedModel, Plan
+from model_invoke.model import Answered, Completion, PinnedModel, Plan
 from model_invoke.ports import ProviderFault, Rejected
 
 OVER = "budget_exceeded"
@@ -43,6 +43,13 @@ def refusal(fault: ProviderFault | Rejected, *, sensitive: bool, charged: bool =
     if charged:
         reason += f" (it may be charged; the input is estimated: {FORMULA})"
     return Refusal(fault.code, reason[:LONGEST_REASON], fault.retryable, called)
+
+
+def bug(error: Exception, heard: Completion | None = None) -> ProviderFault:
+    """An exception that nobody expects, of a call that may have been made all the same. heard: what was answered."""
+    message = f"a bug in the worker: {type(error).__name__}; its log tells more"
+    tokens = heard.tokens if heard else None
+    return ProviderFault("internal_error", message, retryable=False, worked=True, tokens=tokens)
 
 
 def exhausted(refusals: Sequence[tuple[str, Refusal]], calls: Sequence[Call]) -> NodeError:
