@@ -18,8 +18,9 @@ from model_invoke.core.candidates import is_streamed
 from model_invoke.core.outcome import Refusal
 from model_invoke.core.request import estimated_question
 from model_invoke.model import ChatRequest, Completion, PinnedModel, Plan
+from model_invoke.paying import Patient
 from model_invoke.pieces import Pieces
-from model_invoke.ports import Announcer, Budgets, Chat, Facts, ProviderFault, Rejected, Reservation
+from model_invoke.ports import Announcer, Chat, Facts, ProviderFault, Rejected, Reservation
 from model_invoke.rates import Rates
 from model_invoke.trail import Trail
 
@@ -34,7 +35,7 @@ class Providers:
     chat: Chat
     breakers: Breakers
     rates: Rates
-    budgets: Budgets
+    budgets: Patient
     announcer: Announcer
 
 
@@ -85,6 +86,7 @@ class Caller:
             async with asyncio.timeout(None if left == inf else left):
                 reservation = await self._providers.budgets.reserve(facts, worst, costs.currency, _now())
         except TimeoutError as error:
+            self._providers.budgets.give_back(facts.id)
             message = "the ledger of budgets did not answer until the deadline; the call was not made"
             raise self._trail.failed("timeout", message, retryable=True) from error
         self.warnings += [warning for warning in reservation.warnings if warning not in self.warnings]

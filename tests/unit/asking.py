@@ -25,6 +25,7 @@ from model_invoke.core import candidates, fitting, request
 from model_invoke.core.window import Threshold
 from model_invoke.job import ModelInvokeJob
 from model_invoke.model import ChatRequest, Completion, Plan, Tokens
+from model_invoke.paying import Patient
 from model_invoke.ports import Budgets, Facts, Heard, OverBudget, ProviderFault, Reservation
 from model_invoke.rates import Rates
 
@@ -172,7 +173,8 @@ class World:
 
     def __post_init__(self) -> None:
         self.breakers = Breakers(self.threshold, self.instance, self.told.tell)
-        self.providers = Providers(self.models, self.breakers, Rates(), self.budgets, self.told)
+        self.patient = Patient(self.budgets)
+        self.providers = Providers(self.models, self.breakers, Rates(), self.patient, self.told)
         entries = defaultdict(dict, {"Model": self.catalog, "ModelAlias": self.catalog})
         self.resolver = Catalog(entries)
         self.job = ModelInvokeJob(self.providers, Bodies(BodyStore(StoreSettings())), self.resolver)

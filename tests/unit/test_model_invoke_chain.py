@@ -17,8 +17,7 @@ from headrace.events.model import ModelCalled
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.events.run import Charge, TokensStreamed, Usage
 from headrace.prompting import ChatMessage
-from model_invoke.model import ChatRequest, Completion, Tokens, ToolCall
-from model_invoke.paying import Patient
+from model_invoke.model import ARRIVAL_MS, ChatRequest, Completion, Tokens, ToolCall
 from model_invoke.pieces import LARGEST_PIECE
 from model_invoke.ports import Facts, Heard, ProviderFault, Reservation
 from tests.unit.asking import COUNTED, PROMPT, Purse, World, answering, down, pinned, question, work
@@ -383,11 +382,51 @@ class TestBudgets:
 
     async def test_a_ledger_that_is_away_is_waited_for(self) -> None:
         purse = Absent(times=1)
-        world = World(budgets=Patient(purse))
+        world = World(budgets=purse)
 
         await world.done(work())
 
         assert (purse.asked, purse.settled) == (2, {"r/n/0/1/0": Decimal("0.45")})
+
+    @pytest.mark.parametrize("away", [0, 1])
+    async def test_one_that_does_not_answer_in_time_gives_back_what_it_may_hold(self, away: int) -> None:
+        purse = Mute(away)
+        world = World(budgets=purse)
+
+        error = await world.fails(work(deadline=time.time_ns() // 1_000_000 + ARRIVAL_MS + 200))
+
+        assert said(error) == ("timeout", True, [])
+        assert world.models.calls == []
+        await world.patient.close()
+        assert (purse.held, purse.settled) == ({}, {"r/n/0/1/0": Decimal(0)})
+
+    async def test_one_that_stays_away_does_not_hold_up_a_stop(self) -> None:
+        purse = Mute(away=1_000)
+        world = World(budgets=purse)
+        await world.fails(work(deadline=time.time_ns() // 1_000_000 + ARRIVAL_MS + 200))
+
+        await asyncio.wait_for(world.patient.close(), 10)
+
+        assert purse.settled == {}
+
+
+class Mute(Purse):
+    """One that holds the money, but never says so, and is away so many times when it is to give it back."""
+
+    def __init__(self, away: int) -> None:
+        super().__init__()
+        self._away = away
+
+    async def reserve(self, facts: Facts, worst: Decimal, currency: str, now: int) -> Reservation:
+        await super().reserve(facts, worst, currency, now)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def settle(self, reservation: Reservation, cost: Decimal) -> Sequence[Charge]:
+        self._away -= 1
+        if self._away >= 0:
+            raise JournalUnavailable("away")
+        return await super().settle(reservation, cost)
 
 
 class Absent(Purse):
