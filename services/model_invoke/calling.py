@@ -15,7 +15,7 @@ from model_invoke.breakers import Breakers
 from model_invoke.core import answer, outcome, usage
 from model_invoke.core.answer import Judged
 from model_invoke.core.candidates import is_streamed
-from model_invoke.core.outcome import Refusal
+from model_invoke.core.outcome import NoAnswer
 from model_invoke.core.request import estimated_question
 from model_invoke.model import ChatRequest, Completion, PinnedModel, Plan
 from model_invoke.paying import Patient
@@ -108,8 +108,8 @@ class Caller:
         except Exception as error:
             fault = error if isinstance(error, ProviderFault) else outcome.bug(error, heard)
             cost = usage.failed(request, self._parameters, fault, costs)
-            refusal = outcome.refusal(fault, sensitive=self._sensitive, charged=bool(cost and cost.estimated))
-            await self._note(model, number, time.perf_counter() - began, cost, reservation, refusal)
+            no_answer = outcome.no_answer(fault, sensitive=self._sensitive, charged=bool(cost and cost.estimated))
+            await self._note(model, number, time.perf_counter() - began, cost, reservation, no_answer)
             if fault.retry_after_s:
                 self._providers.rates.of(str(model), model.spec.limits).leave_alone(fault.retry_after_s)
             raise
@@ -135,11 +135,11 @@ class Caller:
         self._streamed += 1
         return Pieces(self._providers.announcer, self._plan, model, self._streamed - 1)
 
-    def _invalid(self, judged: Judged) -> Refusal | None:
+    def _invalid(self, judged: Judged) -> NoAnswer | None:
         if not judged.fault:
             return None
         said = "is not what was asked for" if self._sensitive else judged.fault
-        return Refusal("output_invalid", f"the model's answer {said}", retryable=True, called=True)
+        return NoAnswer("output_invalid", f"the model's answer {said}", retryable=True, called=True)
 
     async def _note(
         self,
@@ -148,10 +148,10 @@ class Caller:
         seconds: float,
         spent: Usage | None,
         reservation: Reservation,
-        refusal: Refusal | None,
+        no_answer: NoAnswer | None,
     ) -> None:
         charges = await self._providers.budgets.settle(reservation, Decimal(spent.cost if spent else 0))
-        self._trail.called(model, number, seconds=seconds, usage=spent, charges=charges, refusal=refusal)
+        self._trail.called(model, number, seconds=seconds, usage=spent, charges=charges, no_answer=no_answer)
 
     def _left_s(self) -> float:
         """Seconds that are left for the attempt. Raises NodeError timeout when none are."""

@@ -11,7 +11,7 @@ from headrace.resource.catalog import Resolver
 from model_invoke.calling import Caller, Providers
 from model_invoke.core import answer, candidates, outcome
 from model_invoke.core.fitting import Fitted, fitted
-from model_invoke.core.outcome import Refusal
+from model_invoke.core.outcome import NoAnswer
 from model_invoke.core.request import chat_request
 from model_invoke.model import Answered, PinnedModel, Plan
 from model_invoke.ports import OverBudget, ProviderFault, Rejected
@@ -64,7 +64,7 @@ class Chain:
             try:
                 return await self._ask(candidate, messages)
             except Rejected as error:
-                self._trail.rejected(candidate.model, outcome.refusal(error, sensitive=False))
+                self._trail.rejected(candidate.model, outcome.no_answer(error, sensitive=False))
             except OverBudget as error:
                 self._over(candidate, error)
             except ProviderFault as fault:
@@ -103,7 +103,7 @@ class Chain:
             cheaper = candidates.standing_for(self._resolver, error.use) if error.use else ()
         except NotFound as missing:
             reason = f"{error}; and instead of it: {missing}"
-        self._trail.rejected(candidate.model, Refusal(outcome.OVER, reason, retryable=False, called=False))
+        self._trail.rejected(candidate.model, NoAnswer(outcome.OVER, reason, retryable=False, called=False))
         new = [model for model in cheaper if str(model) not in self._known]
         first = len(self._known)
         self._known |= {str(model) for model in new}
