@@ -1,6 +1,6 @@
 """What the meter counts. Pure."""
 
-from usage_meter.core.measures import BUDGET, MINUTE_MS, budget_keys, window_keys
+from usage_meter.core.measures import BUDGET, MINUTE_MS, budget_keys, check, window_keys
 from usage_meter.core.spending import Spending, budget_alerts, total, with_charges
 from usage_meter.core.window import Window, error_alerts, usage_window, with_call
 
@@ -11,6 +11,7 @@ __all__ = [
     "Window",
     "budget_alerts",
     "budget_keys",
+    "check",
     "error_alerts",
     "total",
     "usage_window",
