@@ -13,7 +13,7 @@ from model_invoke.exchange import Exchange
 from model_invoke.model import ChatRequest, Completion
 from model_invoke.ports import Heard, ProviderFault
 from model_invoke.redaction import Redaction
-from model_invoke.wire import FORMATS, refusal
+from model_invoke.wire import FORMATS, fault_of
 
 CONNECT_S = 5.0
 KEEP_S = 30.0
@@ -52,7 +52,7 @@ class HttpChat:
             raise _broken(error, exchange, where, timeout_s, redact) from error
         if answer.is_success:
             return exchange.completion(body, answer.headers.get("content-type", ""))
-        raise refusal(request.model, answer.status_code, answer.headers, body, redact, time.time())
+        raise fault_of(request.model, answer.status_code, answer.headers, body, redact, time.time())
 
     def _sending(self, request: ChatRequest, credential: str, exchange: Exchange, *, streamed: bool) -> httpx.Request:
         wire = FORMATS[request.provider]

@@ -5,7 +5,7 @@ from typing import Any
 
 from headrace.announcer import Announcer
 from headrace.bodies import Bodies, BodyStore, StoreSettings
-from headrace.budgets.active import active_budgets
+from headrace.budgets.active import ActiveBudgets
 from headrace.codec import Codec
 from headrace.event import Event
 from headrace.journal import Journal
@@ -55,11 +55,15 @@ async def start(
     service.on_stop(http.aclose)
     announcer = await _announcer(service, settings, codec)
     breakers = Breakers(settings.breaker, service.instance, announcer.tell)
-    models, budgets = (_table(service, settings, codec, topic) for topic in (MODEL_STATE, BUDGET_STATE))
-    health = _table(service, settings, codec, MODEL_HEALTH, breakers.follow)
-    ledger = Ledger(settings.database_url, lambda: active_budgets(budgets.entries))
+    active = ActiveBudgets()
+    models = _table(service, settings, codec, MODEL_STATE)
+    budgets = _table(service, settings, codec, BUDGET_STATE, lambda entries, _: active.follow(entries))
+    health = _table(service, settings, codec, MODEL_HEALTH, lambda entries, names: breakers.follow(_of(entries, names)))
+    ledger = Ledger(settings.database_url, lambda: active.now)
+    patient = Patient(ledger)
     service.on_stop(ledger.close)
-    providers = Providers(HttpChat(http, environment), breakers, Rates(), Patient(ledger), announcer)
+    service.on_stop(patient.close)
+    providers = Providers(HttpChat(http, environment), breakers, Rates(), patient, announcer)
     bodies = Bodies(BodyStore(StoreSettings()))
     job = ModelInvokeJob(providers, bodies, Catalog({"Model": models.entries, "ModelAlias": models.entries}))
     worker = Worker(service.name, requests, outcomes, job, settings.concurrency, journal)
@@ -80,18 +84,22 @@ def _table(
     settings: ModelInvokeSettings,
     codec: Codec,
     topic: Topic,
-    follow: Callable[[Mapping[str, Event]], None] | None = None,
+    follow: Callable[[Mapping[str, Event], Iterable[str]], None] | None = None,
 ) -> Table:
-    """A table that is read from now on. follow: is given the entries that changed."""
+    """A table that is read from now on. follow: is given all entries, and the names of those that changed."""
 
     def changed(names: Iterable[str]) -> None:
         if follow is not None:
-            follow({name: table.entries[name] for name in names if name in table.entries})
+            follow(table.entries, names)
 
     table = Table(topic, codec, settings.kafka, service=service.name, instance=service.instance, on_change=changed)
     service.ready_when(topic.name, lambda: table.is_ready)
     service.spawn(table.run(service.stopping))
     return table
+
+
+def _of(entries: Mapping[str, Event], names: Iterable[str]) -> Mapping[str, Event]:
+    return {name: entries[name] for name in names if name in entries}
 
 
 def _work(service: Service, tables: Sequence[Table], worker: Coroutine[Any, Any, None]) -> None:

@@ -45,11 +45,18 @@ class _Unjudged(BaseException):
         self.error = error
 
 
+class _Late(BaseException):
+    """Carries an answer past aiobreaker that says nothing of the breaker's state as it is now."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+
 class _Storage(CircuitBreakerStorage):  # type: ignore[misc]  # aiobreaker has no types
     """The state, and a window in the place of aiobreaker's count of failures in a row.
 
     What is noted while the breaker is not closed is of calls that began before, and changes nothing. period: how often
-    the state was set: a call that began in another one says nothing of this one by failing.
+    the state was set: a call that began in another one says nothing of this one, however it ends.
     """
 
     def __init__(self, name: str, threshold: Threshold) -> None:
@@ -113,7 +120,7 @@ class Breaker(CircuitBreakerListener):  # type: ignore[misc]  # aiobreaker has n
             listeners=[self],
             state_storage=self._storage,
         )
-        self._probing = False
+        self._probing: int | None = None
         self._probe_until = 0
         self._probe_s = 0.0
         self._fault = ""
@@ -125,7 +132,9 @@ class Breaker(CircuitBreakerListener):  # type: ignore[misc]  # aiobreaker has n
         state, now = self._storage.state, _now()
         if state is CircuitBreakerState.OPEN and now < (self._known.retry_at or 0):
             raise self._rejected()
-        if state is CircuitBreakerState.HALF_OPEN and (self._probing or now < self._probe_until):
+        if state is CircuitBreakerState.HALF_OPEN and (
+            self._probing == self._storage.period or now < self._probe_until
+        ):
             raise self._rejected()
 
     async def call(self, made: Callable[[], Awaitable[T]], timeout_s: float, model_timeout_s: float) -> T:
@@ -141,12 +150,15 @@ class Breaker(CircuitBreakerListener):  # type: ignore[misc]  # aiobreaker has n
             raise self._rejected() from error
         except _Unjudged as unjudged:
             raise unjudged.error from None
+        except _Late as late:
+            return late.answer  # type: ignore[no-any-return]
 
     async def _judged(self, made: Callable[[], Awaitable[T]], is_fair: bool) -> T:
-        is_probe, period = self._storage.state is CircuitBreakerState.HALF_OPEN, self._storage.period
-        self._probing = self._probing or is_probe
+        period = self._storage.period
+        if self._storage.state is CircuitBreakerState.HALF_OPEN:
+            self._probing = period
         try:
-            return await made()
+            answer = await made()
         except ProviderFault as fault:
             if self._storage.period != period or (fault.code == "provider_timeout" and not is_fair):
                 raise _Unjudged(fault) from fault
@@ -155,7 +167,11 @@ class Breaker(CircuitBreakerListener):  # type: ignore[misc]  # aiobreaker has n
         except Exception as error:
             raise _Unjudged(error) from error
         finally:
-            self._probing = self._probing and not is_probe
+            if self._probing == period:
+                self._probing = None
+        if self._storage.period != period:
+            raise _Late(answer)
+        return answer
 
     def state_change(self, _: CircuitBreaker, __: object, new: Any) -> None:
         """Called by aiobreaker on every change, before the storage has it."""

@@ -15,11 +15,12 @@ from model_invoke.breakers import Breakers
 from model_invoke.core import answer, outcome, usage
 from model_invoke.core.answer import Judged
 from model_invoke.core.candidates import is_streamed
-from model_invoke.core.outcome import Refusal
+from model_invoke.core.outcome import NoAnswer
 from model_invoke.core.request import estimated_question
 from model_invoke.model import ChatRequest, Completion, PinnedModel, Plan
+from model_invoke.paying import Patient
 from model_invoke.pieces import Pieces
-from model_invoke.ports import Announcer, Budgets, Chat, Facts, ProviderFault, Rejected, Reservation
+from model_invoke.ports import Announcer, Chat, Facts, ProviderFault, Rejected, Reservation
 from model_invoke.rates import Rates
 from model_invoke.trail import Trail
 
@@ -34,7 +35,7 @@ class Providers:
     chat: Chat
     breakers: Breakers
     rates: Rates
-    budgets: Budgets
+    budgets: Patient
     announcer: Announcer
 
 
@@ -85,6 +86,7 @@ class Caller:
             async with asyncio.timeout(None if left == inf else left):
                 reservation = await self._providers.budgets.reserve(facts, worst, costs.currency, _now())
         except TimeoutError as error:
+            self._providers.budgets.give_back(facts.id)
             message = "the ledger of budgets did not answer until the deadline; the call was not made"
             raise self._trail.failed("timeout", message, retryable=True) from error
         self.warnings += [warning for warning in reservation.warnings if warning not in self.warnings]
@@ -93,24 +95,25 @@ class Caller:
     async def _made(
         self, model: PinnedModel, request: ChatRequest, costs: Costs, reservation: Reservation, number: int
     ) -> tuple[Completion, Judged]:
-        began = time.perf_counter()
+        began, heard = time.perf_counter(), None
         try:
-            completion = await self._heard(model, request)
+            heard = completion = await self._heard(model, request)
+            judged = answer.judged(self._plan, completion)
+            spent = usage.answered(request, self._parameters, completion, costs)
         except (Rejected, NodeError) as error:
             await self._providers.budgets.settle(reservation, Decimal(0))
             if error.code == "provider_unconfigured":
                 raise Rejected(error.code, str(error)) from error
             raise
-        except ProviderFault as fault:
-            spent = usage.failed(request, self._parameters, fault, costs)
-            refusal = outcome.refusal(fault, sensitive=self._sensitive, charged=bool(spent and spent.estimated))
-            await self._note(model, number, time.perf_counter() - began, spent, reservation, refusal)
+        except Exception as error:
+            fault = error if isinstance(error, ProviderFault) else outcome.bug(error, heard)
+            cost = usage.failed(request, self._parameters, fault, costs)
+            no_answer = outcome.no_answer(fault, sensitive=self._sensitive, charged=bool(cost and cost.estimated))
+            await self._note(model, number, time.perf_counter() - began, cost, reservation, no_answer)
             if fault.retry_after_s:
                 self._providers.rates.of(str(model), model.spec.limits).leave_alone(fault.retry_after_s)
             raise
-        seconds, judged = time.perf_counter() - began, answer.judged(self._plan, completion)
-        spent = usage.answered(request, self._parameters, completion, costs)
-        await self._note(model, number, seconds, spent, reservation, self._invalid(judged))
+        await self._note(model, number, time.perf_counter() - began, spent, reservation, self._invalid(judged))
         return completion, judged
 
     async def _heard(self, model: PinnedModel, request: ChatRequest) -> Completion:
@@ -132,11 +135,11 @@ class Caller:
         self._streamed += 1
         return Pieces(self._providers.announcer, self._plan, model, self._streamed - 1)
 
-    def _invalid(self, judged: Judged) -> Refusal | None:
+    def _invalid(self, judged: Judged) -> NoAnswer | None:
         if not judged.fault:
             return None
         said = "is not what was asked for" if self._sensitive else judged.fault
-        return Refusal("output_invalid", f"the model's answer {said}", retryable=True, called=True)
+        return NoAnswer("output_invalid", f"the model's answer {said}", retryable=True, called=True)
 
     async def _note(
         self,
@@ -145,10 +148,10 @@ class Caller:
         seconds: float,
         spent: Usage | None,
         reservation: Reservation,
-        refusal: Refusal | None,
+        no_answer: NoAnswer | None,
     ) -> None:
         charges = await self._providers.budgets.settle(reservation, Decimal(spent.cost if spent else 0))
-        self._trail.called(model, number, seconds=seconds, usage=spent, charges=charges, refusal=refusal)
+        self._trail.called(model, number, seconds=seconds, usage=spent, charges=charges, no_answer=no_answer)
 
     def _left_s(self) -> float:
         """Seconds that are left for the attempt. Raises NodeError timeout when none are."""

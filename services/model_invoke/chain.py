@@ -3,13 +3,15 @@
 from collections import deque
 from typing import NamedTuple
 
+import structlog
+
 from headrace.errors import NodeError, NotFound
 from headrace.prompting import ChatMessage, Loaded
 from headrace.resource.catalog import Resolver
 from model_invoke.calling import Caller, Providers
 from model_invoke.core import answer, candidates, outcome
 from model_invoke.core.fitting import Fitted, fitted
-from model_invoke.core.outcome import Refusal
+from model_invoke.core.outcome import NoAnswer
 from model_invoke.core.request import chat_request
 from model_invoke.model import Answered, PinnedModel, Plan
 from model_invoke.ports import OverBudget, ProviderFault, Rejected
@@ -17,6 +19,8 @@ from model_invoke.trail import Trail
 
 ENDS_IT = frozenset({"model_refused"})
 """Faults after which nobody else is asked: a model that refuses to answer has answered."""
+
+_log = structlog.get_logger(__name__)
 
 
 class Candidate(NamedTuple):
@@ -44,13 +48,23 @@ class Chain:
         self._known = {str(candidate.model) for candidate in self._queue}
 
     async def answered(self, messages: tuple[ChatMessage, ...]) -> Answered:
-        """The first good answer, with what everybody did. Raises NodeError, with what it cost."""
+        """The first good answer, with what everybody did. Raises NodeError, with what it cost: after a bug as well."""
+        try:
+            return await self._first(messages)
+        except NodeError:
+            raise
+        except Exception as error:
+            _log.exception("a bug in this worker")
+            fault = outcome.bug(error)
+            raise self._trail.failed(fault.code, str(fault)) from error
+
+    async def _first(self, messages: tuple[ChatMessage, ...]) -> Answered:
         while self._queue:
             candidate = self._queue.popleft()
             try:
                 return await self._ask(candidate, messages)
             except Rejected as error:
-                self._trail.rejected(candidate.model, outcome.refusal(error, sensitive=False))
+                self._trail.rejected(candidate.model, outcome.no_answer(error, sensitive=False))
             except OverBudget as error:
                 self._over(candidate, error)
             except ProviderFault as fault:
@@ -89,7 +103,7 @@ class Chain:
             cheaper = candidates.standing_for(self._resolver, error.use) if error.use else ()
         except NotFound as missing:
             reason = f"{error}; and instead of it: {missing}"
-        self._trail.rejected(candidate.model, Refusal(outcome.OVER, reason, retryable=False, called=False))
+        self._trail.rejected(candidate.model, NoAnswer(outcome.OVER, reason, retryable=False, called=False))
         new = [model for model in cheaper if str(model) not in self._known]
         first = len(self._known)
         self._known |= {str(model) for model in new}

@@ -25,7 +25,7 @@ LINGER_S = 0.1
 class Exchange:
     """How far one request and its answer came.
 
-    sent: the request has left. succeeding: an answer has begun that is no refusal.
+    sent: the request has left. succeeding: an answer has begun that is a success.
     """
 
     def __init__(self, wire: Format, redact: Redaction, heard: Heard | None) -> None:

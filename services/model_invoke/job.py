@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 
 from headrace.bodies import BodyUnusable
-from headrace.errors import NodeError
 from headrace.events.node import ExecuteNode
 from headrace.prompting import Loaded, render_prompt
 from headrace.resource.catalog import Resolver
@@ -33,17 +32,15 @@ class ModelInvokeJob(NodeJob[Plan]):
     async def perform(self, call: Plan) -> Any:
         """The output and the calls. Raises NodeError, with the calls in it.
 
-        Either way every call that was made has been told of, so that none is lost once the journal has the attempt.
+        However it ends, every call that was made has been told of: none is lost once the journal has the attempt.
         """
         try:
             loaded = await self._loaded(call)
             messages = render_prompt(loaded, call.given)
             answered = await Chain(self._providers, self._resolver, call, loaded).answered(messages)
-        except NodeError:
+            return msgspec.to_builtins(answered)
+        finally:
             await self._providers.announcer.told()
-            raise
-        await self._providers.announcer.told()
-        return msgspec.to_builtins(answered)
 
     async def _loaded(self, call: Plan) -> Loaded:
         """The prompt with its body. A body that can't be used is told of, too, for the prompt's audit trail."""

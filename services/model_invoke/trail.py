@@ -9,7 +9,7 @@ from prometheus_client import Counter, Histogram
 from headrace.errors import NodeError
 from headrace.events.run import Call, Charge, Usage
 from model_invoke.core import outcome
-from model_invoke.core.outcome import Refusal
+from model_invoke.core.outcome import NoAnswer
 from model_invoke.model import PinnedModel, Plan
 from model_invoke.ports import Announcer
 
@@ -31,14 +31,14 @@ class Trail:
     def __init__(self, plan: Plan, announcer: Announcer) -> None:
         self._plan = plan
         self._announcer = announcer
-        self._refusals: list[tuple[str, Refusal]] = []
+        self._unanswered: list[tuple[str, NoAnswer]] = []
         self.calls: list[Call] = []
 
-    def rejected(self, model: PinnedModel, refusal: Refusal) -> None:
+    def rejected(self, model: PinnedModel, no_answer: NoAnswer) -> None:
         """Note a candidate that is not called."""
-        self._refusals.append((str(model), refusal))
-        REJECTED.labels(str(model), refusal.code).inc()
-        self.calls.append(Call(provider=str(model), outcome=refusal.code, latency_ms=0, reason=refusal.reason))
+        self._unanswered.append((str(model), no_answer))
+        REJECTED.labels(str(model), no_answer.code).inc()
+        self.calls.append(Call(provider=str(model), outcome=no_answer.code, latency_ms=0, reason=no_answer.reason))
 
     def called(
         self,
@@ -48,21 +48,21 @@ class Trail:
         seconds: float,
         usage: Usage | None,
         charges: Sequence[Charge] = (),
-        refusal: Refusal | None = None,
+        no_answer: NoAnswer | None = None,
     ) -> None:
-        """Note a call, and tell of it. refusal: why it gave no answer that can be used."""
-        name, code = str(model), refusal.code if refusal else "ok"
+        """Note a call, and tell of it. no_answer: why it gave no answer that can be used."""
+        name, code = str(model), no_answer.code if no_answer else "ok"
         call = Call(
             provider=name,
             outcome=code,
             latency_ms=round(seconds * 1000),
             usage=usage,
-            reason=refusal.reason if refusal else None,
+            reason=no_answer.reason if no_answer else None,
             charges=tuple(charges),
         )
         self.calls.append(call)
-        if refusal is not None:
-            self._refusals.append((name, refusal))
+        if no_answer is not None:
+            self._unanswered.append((name, no_answer))
         SECONDS.labels(name, code).observe(seconds)
         self._count(name, usage)
         told = outcome.called(self._plan, model, number, call, time.time_ns() // 1_000_000)
@@ -70,7 +70,7 @@ class Trail:
 
     def exhausted(self) -> NodeError:
         """The error when nobody has answered."""
-        return outcome.exhausted(self._refusals, self.calls)
+        return outcome.exhausted(self._unanswered, self.calls)
 
     def failed(self, code: str, message: str, *, retryable: bool = False) -> NodeError:
         """An error of the whole attempt, with what its calls cost."""

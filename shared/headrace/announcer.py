@@ -7,7 +7,8 @@ import uuid
 from collections.abc import Iterable
 
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
+from prometheus_client import Counter
 
 from headrace import cloudevents
 from headrace.codec import Codec
@@ -20,12 +21,17 @@ from headrace.waiting import RETRY_S
 
 FAREWELL_S = 3.0
 """Seconds for what is left at a stop: a broker that is away does not hold it up."""
+NEVER_TAKEN = (MessageSizeTooLargeError, RecordListTooLargeError)
+"""Errors of a record that no later attempt mends."""
+DROPPED = Counter("headrace_announcer_dropped_total", "Events that Kafka never takes.", ("topic",))
 
 _log = structlog.get_logger(__name__)
 
 
 class Announcer:
     """Sends each event to the topic that carries its kind; at least once while the process lives.
+
+    An event that Kafka never takes, being too large, is dropped: it is counted and logged, and holds up no other.
 
     Whoever needs to know that something has arrived awaits `told`.
     """
@@ -87,7 +93,7 @@ class Announcer:
             self._filled.set()
 
     async def told(self) -> None:
-        """Wait until everything so far has arrived."""
+        """Wait until everything so far has arrived, or was dropped."""
         if self._arrived is not None:
             await asyncio.shield(self._arrived)
 
@@ -102,10 +108,13 @@ class Announcer:
                 arrived.set_result(None)
 
     async def _send(self, outbox: Outbox) -> None:
-        """Send until it has arrived."""
+        """Send until it has arrived, but for what is never taken."""
         while True:
             try:
                 await self._delivery.send(outbox)
+            except NEVER_TAKEN as error:
+                await self._send_halves(outbox, error)
+                return
             except (KafkaError, OSError) as error:
                 self.is_away = True
                 _log.warning("waiting", what="kafka", error=str(error) or type(error).__name__)
@@ -113,3 +122,14 @@ class Announcer:
             else:
                 self.is_away = False
                 return
+
+    async def _send_halves(self, outbox: Outbox, error: KafkaError) -> None:
+        """Narrow down which record is never taken, and drop it."""
+        halves = outbox.halves()
+        if len(halves) == 1:
+            (topic,) = outbox.topics
+            DROPPED.labels(topic).inc()
+            _log.error("event dropped", topic=topic, bytes=outbox.size, error=str(error) or type(error).__name__)
+            return
+        for half in halves:
+            await self._send(half)

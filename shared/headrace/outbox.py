@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence, Set
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
@@ -30,6 +30,17 @@ class Outbox:
         self._records[topic, partition].append(record)
         self.size += len(record[1] or b"")
 
+    @property
+    def topics(self) -> Set[str]:
+        """Where records go."""
+        return {topic for topic, _ in self._records}
+
+    def halves(self) -> Sequence["Outbox"]:
+        """Two with half of the records each, in their order; a single record stays as it is."""
+        every = [(*place, record) for place, records in self._records.items() for record in records]
+        middle = len(every) // 2
+        return [_filled(half) for half in (every[:middle], every[middle:]) if half]
+
     async def send(self, producer: AIOKafkaProducer, handed_over: HandedOver = _go_on) -> None:
         """Send everything and wait for every acknowledgement. Raises the first failure, after all have ended.
 
@@ -43,6 +54,13 @@ class Outbox:
         for result in await asyncio.gather(*arriving, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
+
+
+def _filled(records: Iterable[tuple[str, int, Record]]) -> Outbox:
+    outbox = Outbox()
+    for topic, partition, record in records:
+        outbox.add(topic, partition, record)
+    return outbox
 
 
 def _packed(producer: AIOKafkaProducer, records: Iterable[Record]) -> Iterator[Any]:

@@ -1,10 +1,12 @@
 """Announcements on the real broker: they arrive in their order, whoever waits knows it, and a stop loses none."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+import msgspec
 import pytest
+from prometheus_client import REGISTRY
 
 from headrace.announcer import Announcer
 from headrace.codec import Codec
@@ -78,9 +80,32 @@ async def test_what_is_told_while_something_is_under_way_is_waited_for_as_well(w
     await announcer.stop()
 
 
+async def test_what_is_too_large_is_dropped_and_holds_up_nothing_else(world: World) -> None:
+    # given a topic that takes small records only, and an event too large in the midst of others
+    await topics.configure(world.stack.kafka, world.topic, {"max.message.bytes": "2000"})
+    announcer = await world.announcer()
+    before = [piece(seq) for seq in range(3)]
+    for event in (*before, msgspec.structs.replace(piece(3), text="x" * 4_000), piece(4), piece(5)):
+        announcer.tell("run", event)
+    announcer.tell("other", piece(0))
+    # when all has been sent
+    await asyncio.wait_for(announcer.told(), 30)
+    # then only that one is missing, which is counted
+    assert unique(await world.heard()) == ["0", "1", "2", "4", "5"]
+    assert unique(await world.heard("other")) == ["0"]
+    assert REGISTRY.get_sample_value("headrace_announcer_dropped_total", {"topic": world.topic.name}) == 1
+    assert not announcer.is_away
+    await announcer.stop()
+
+
+def unique(texts: Sequence[str]) -> Sequence[str]:
+    """Each once, in the order of its last: what was sent with a record that was refused may come again."""
+    return list(reversed(dict.fromkeys(reversed(texts))))
+
+
 async def test_what_the_broker_does_not_take_is_sent_until_it_does(world: World) -> None:
     # given a broker that takes nothing
-    await topics.configure(world.stack.kafka, world.topic, {"max.message.bytes": "1"})
+    await topics.configure(world.stack.kafka, world.topic, {"message.timestamp.before.max.ms": "0"})
     announcer = await world.announcer()
 
     async def away() -> bool:

@@ -23,6 +23,7 @@ from model_invoke.breakers import Breakers
 from model_invoke.calling import Providers
 from model_invoke.core.window import Threshold
 from model_invoke.job import ModelInvokeJob
+from model_invoke.paying import Patient
 from model_invoke.rates import Rates
 from tests.conftest import Stack
 from tests.providers import behaviours as providers
@@ -86,7 +87,7 @@ class Process:
         self.journal = Journal(database)
         told = Told()
         breakers = Breakers(Threshold(), "one", told.tell)
-        providers = Providers(HttpChat(http, {}), breakers, Rates(), Purse(), told)
+        providers = Providers(HttpChat(http, {}), breakers, Rates(), Patient(Purse()), told)
         job = ModelInvokeJob(providers, Bodies(BodyStore(StoreSettings())), Catalog({}))
         self._attempt = Attempt(job, self.journal)
 

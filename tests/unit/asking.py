@@ -25,6 +25,7 @@ from model_invoke.core import candidates, fitting, request
 from model_invoke.core.window import Threshold
 from model_invoke.job import ModelInvokeJob
 from model_invoke.model import ChatRequest, Completion, Plan, Tokens
+from model_invoke.paying import Patient
 from model_invoke.ports import Budgets, Facts, Heard, OverBudget, ProviderFault, Reservation
 from model_invoke.rates import Rates
 
@@ -87,7 +88,7 @@ def question(asked: ExecuteNode) -> ChatRequest:
     return request.chat_request(plan, model, fitting.fitted(plan, prompt, messages, model).messages)
 
 
-Answer = Completion | ProviderFault | NodeError | Callable[[ChatRequest, Heard | None], Awaitable[Completion]]
+Answer = Completion | Exception | Callable[[ChatRequest, Heard | None], Awaitable[Completion]]
 
 
 @dataclass
@@ -153,7 +154,7 @@ class Purse:
 
     async def settle(self, reservation: Reservation, cost: Decimal) -> Sequence[Charge]:
         """See the port."""
-        self.held.pop(reservation.id)
+        self.held.pop(reservation.id, None)
         self.settled[reservation.id] = cost
         self.money -= cost
         return (Charge(budget="pocket", period="total", amount=str(cost), limit="9"),)
@@ -172,7 +173,8 @@ class World:
 
     def __post_init__(self) -> None:
         self.breakers = Breakers(self.threshold, self.instance, self.told.tell)
-        self.providers = Providers(self.models, self.breakers, Rates(), self.budgets, self.told)
+        self.patient = Patient(self.budgets)
+        self.providers = Providers(self.models, self.breakers, Rates(), self.patient, self.told)
         entries = defaultdict(dict, {"Model": self.catalog, "ModelAlias": self.catalog})
         self.resolver = Catalog(entries)
         self.job = ModelInvokeJob(self.providers, Bodies(BodyStore(StoreSettings())), self.resolver)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from headrace.budgets.active import Budget, Payer, active_budgets, pays_for, period_at, renews_at
+from headrace.budgets.active import ActiveBudgets, Budget, Payer, active_budgets, pays_for, period_at, renews_at
 from headrace.budgets.holds import Shortage, foreign, holds, mismatch, money, short
 from headrace.budgets.log import charged
 from headrace.errors import Undecodable
@@ -59,6 +59,18 @@ def test_the_version_that_production_names_is_active() -> None:
 )
 def test_what_is_not_in_force_is_not_active(state: Mapping[str, Event]) -> None:
     assert active_budgets(state) == []
+
+
+def test_active_ones_are_found_when_the_table_changes_and_not_again_at_each_call() -> None:
+    table, active = dict(entries("daily", spec(limit="1"), spec(limit="2"), production=1)), ActiveBudgets()
+    active.follow(table)
+    found = active.now
+
+    table["daily"] = ResourceHead(kind="Budget", latest=2, pointers={"production": 2})
+
+    assert active.now is found
+    active.follow(table)
+    assert [budget.spec.limit for budget in active.now] == [Decimal(2)]
 
 
 @pytest.mark.parametrize(

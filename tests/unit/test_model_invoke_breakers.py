@@ -186,6 +186,44 @@ class TestHalfOpen:
 
         assert worker.newest.state == "closed"
 
+    async def test_a_probe_closes_nothing_that_was_opened_since(self) -> None:
+        # given a probe under way, when another worker opens the breaker again
+        one = Worker("one")
+        await one.trip()
+        probing = await under_way(one)
+        one.breakers.follow({"m@1": opened(one)})
+        # when it is answered
+        probing.set()
+        assert one.probe
+        assert await one.probe == "ok"
+        # then its caller has the answer, and the breaker stays as it is
+        assert await one.call() == "breaker_open"
+        assert one.states == ["open", "half_open"]
+
+    async def test_a_probe_that_ends_late_lets_nobody_by_the_one_under_way(self, worker: Worker) -> None:
+        # given a probe that another worker's news has overtaken, and a newer one
+        await worker.trip()
+        late = await under_way(worker)
+        first = worker.probe
+        worker.breakers.follow({"m@1": opened(worker, for_ms=1)})
+        newer = await under_way(worker)
+        # when the first one ends
+        late.set()
+        assert first
+        await first
+        # then the newer one is still alone
+        assert await worker.call() == "breaker_open"
+        newer.set()
+        assert worker.probe
+        await worker.probe
+        assert worker.states == ["open", "half_open", "half_open", "closed"]
+
+
+def opened(worker: Worker, for_ms: int = 60_000) -> ModelHealthChanged:
+    """What another worker tells that has just opened the breaker."""
+    at = worker.newest.at + 1
+    return ModelHealthChanged(at=at, state="open", retry_at=at + for_ms, reason="it fails", instance="two")
+
 
 async def under_way(worker: Worker) -> asyncio.Event:
     """A probe that waits for the event."""

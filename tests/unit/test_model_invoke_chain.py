@@ -17,8 +17,7 @@ from headrace.events.model import ModelCalled
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.events.run import Charge, TokensStreamed, Usage
 from headrace.prompting import ChatMessage
-from model_invoke.model import ChatRequest, Completion, Tokens, ToolCall
-from model_invoke.paying import Patient
+from model_invoke.model import ARRIVAL_MS, ChatRequest, Completion, Tokens, ToolCall
 from model_invoke.pieces import LARGEST_PIECE
 from model_invoke.ports import Facts, Heard, ProviderFault, Reservation
 from tests.unit.asking import COUNTED, PROMPT, Purse, World, answering, down, pinned, question, work
@@ -214,6 +213,47 @@ class TestSecondChance:
         assert why in world.models.asked[1].messages[-1].content
 
 
+class TestBugs:
+    async def test_end_the_attempt_with_what_its_calls_cost_and_hold_no_money(self) -> None:
+        # given a candidate that fails at a cost, and one whose call meets a bug
+        world = answering({"a": down(worked=True, tokens=COUNTED), "b": RuntimeError("odd")})
+        # when they are asked
+        error = await world.fails(work(pinned("a"), pinned("b"), pinned("c")))
+        # then nobody else is, and both have been paid and told of: the second may have worked
+        outcomes = ["provider_unavailable", "internal_error"]
+        assert said(error) == ("internal_error", False, list(zip(["a@1", "b@1"], outcomes, strict=True)))
+        assert error.usage == Usage(
+            input_tokens=1_008, output_tokens=500, cost="0.4512", currency="EUR", estimated=True
+        )
+        assert [outcome for _, outcome in world.made] == outcomes
+        assert isinstance(world.budgets, Purse)
+        assert world.budgets.held == {}
+        assert world.budgets.settled["r/n/0/1/2"] == Decimal("0.0012")
+
+    async def test_that_an_answer_leads_to_cost_what_the_provider_counted(self) -> None:
+        odd: Any = None
+        world = answering({"a": Completion("", "tool_calls", COUNTED, (odd,))})
+
+        error = await world.fails(work(pinned("a")))
+
+        assert said(error) == ("internal_error", False, [("a@1", "internal_error")])
+        assert error.usage == PAID
+
+    async def test_before_a_call_cost_what_was_called_before(self) -> None:
+        class Broken(Purse):
+            async def reserve(self, facts: Facts, worst: Decimal, currency: str, now: int) -> Reservation:
+                if self.settled:
+                    raise KeyError("odd")
+                return await super().reserve(facts, worst, currency, now)
+
+        world = answering({"a": down(worked=True, tokens=COUNTED)}, budgets=Broken())
+
+        error = await world.fails(work(pinned("a"), pinned("b")))
+
+        assert said(error) == ("internal_error", False, [("a@1", "provider_unavailable")])
+        assert (str(error), error.usage) == ("a bug in the worker: KeyError; its log tells more", PAID)
+
+
 class TestCapabilities:
     @pytest.mark.parametrize(
         ("prompt", "given", "capability"),
@@ -342,11 +382,51 @@ class TestBudgets:
 
     async def test_a_ledger_that_is_away_is_waited_for(self) -> None:
         purse = Absent(times=1)
-        world = World(budgets=Patient(purse))
+        world = World(budgets=purse)
 
         await world.done(work())
 
         assert (purse.asked, purse.settled) == (2, {"r/n/0/1/0": Decimal("0.45")})
+
+    @pytest.mark.parametrize("away", [0, 1])
+    async def test_one_that_does_not_answer_in_time_gives_back_what_it_may_hold(self, away: int) -> None:
+        purse = Mute(away)
+        world = World(budgets=purse)
+
+        error = await world.fails(work(deadline=time.time_ns() // 1_000_000 + ARRIVAL_MS + 200))
+
+        assert said(error) == ("timeout", True, [])
+        assert world.models.calls == []
+        await world.patient.close()
+        assert (purse.held, purse.settled) == ({}, {"r/n/0/1/0": Decimal(0)})
+
+    async def test_one_that_stays_away_does_not_hold_up_a_stop(self) -> None:
+        purse = Mute(away=1_000)
+        world = World(budgets=purse)
+        await world.fails(work(deadline=time.time_ns() // 1_000_000 + ARRIVAL_MS + 200))
+
+        await asyncio.wait_for(world.patient.close(), 10)
+
+        assert purse.settled == {}
+
+
+class Mute(Purse):
+    """One that holds the money, but never says so, and is away so many times when it is to give it back."""
+
+    def __init__(self, away: int) -> None:
+        super().__init__()
+        self._away = away
+
+    async def reserve(self, facts: Facts, worst: Decimal, currency: str, now: int) -> Reservation:
+        await super().reserve(facts, worst, currency, now)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def settle(self, reservation: Reservation, cost: Decimal) -> Sequence[Charge]:
+        self._away -= 1
+        if self._away >= 0:
+            raise JournalUnavailable("away")
+        return await super().settle(reservation, cost)
 
 
 class Absent(Purse):

@@ -9,7 +9,9 @@ from headrace.bodies import BodyUnusable
 from headrace.events import resource
 from headrace.prompting import Loaded, PinnedPrompt
 from model_invoke.job import ModelInvokeJob
-from tests.unit.asking import Answer, Told, World, answering, down, pinned, work
+from model_invoke.model import ChatRequest, Completion
+from model_invoke.ports import Heard
+from tests.unit.asking import Answer, Told, World, answering, down, never, pinned, work
 
 
 class Slow(Told):
@@ -36,6 +38,26 @@ async def test_an_attempt_has_not_ended_before_its_calls_have_been_told_of(answe
     told.arrived.set()
 
     await asyncio.wait_for(attempt, 10)
+
+
+async def test_an_attempt_that_is_given_up_has_told_of_its_calls_as_well() -> None:
+    told = Slow()
+    asked = asyncio.Event()
+
+    async def silent(request: ChatRequest, heard: Heard | None) -> Completion:
+        asked.set()
+        return await never(request, heard)
+
+    world = answering({"a": down(), "b": silent}, told=told)
+    attempt = asyncio.create_task(world.done(work(pinned("a"), pinned("b"))))
+    await asyncio.wait_for(asked.wait(), 10)
+
+    attempt.cancel()
+    await asyncio.wait_for(told.waited_for.wait(), 10)
+    told.arrived.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(attempt, 10)
 
 
 async def _ended(world: World) -> None:

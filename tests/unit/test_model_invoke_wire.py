@@ -8,8 +8,8 @@ import pytest
 
 from model_invoke.model import Completion, Tokens, ToolCall
 from model_invoke.ports import ProviderFault
-from model_invoke.wire import FORMATS, refusal
-from model_invoke.wire.refusal import retry_after_s
+from model_invoke.wire import FORMATS, fault_of
+from model_invoke.wire.fault import retry_after_s
 
 NOW = 1_795_000_000.0
 """2026-11-18 11:06:40 UTC."""
@@ -30,7 +30,7 @@ def streamed(provider: str, *events: object) -> Completion:
     return assembly.completion()
 
 
-def fault_of(make: Callable[[], object]) -> ProviderFault:
+def raised(make: Callable[[], object]) -> ProviderFault:
     with pytest.raises(ProviderFault) as caught:
         make()
     return caught.value
@@ -59,7 +59,7 @@ class TestRetryAfter:
         assert retry_after_s(headers, NOW) == expected
 
     def test_a_busy_server_may_ask_for_it_too(self) -> None:
-        assert refusal("m", 503, {"retry-after": "9"}, b"busy", as_it_is, NOW).retry_after_s == 9
+        assert fault_of("m", 503, {"retry-after": "9"}, b"busy", as_it_is, NOW).retry_after_s == 9
 
 
 def message(content: list[dict[str, Any]], **fields: Any) -> dict[str, Any]:
@@ -110,7 +110,7 @@ class TestAnthropic:
         assert whole("anthropic", message([TEXT], usage={"output_tokens": 2, **usage})).tokens == tokens
 
     def test_a_refusal_was_paid(self) -> None:
-        fault = fault_of(lambda: whole("anthropic", message([], stop_reason="refusal")))
+        fault = raised(lambda: whole("anthropic", message([], stop_reason="refusal")))
         assert (fault.code, fault.retryable, fault.worked, fault.tokens) == (
             "model_refused",
             False,
@@ -120,7 +120,7 @@ class TestAnthropic:
 
     @pytest.mark.parametrize("answer", [[], {}, {"content": "Wet."}, {"content": []}, {"content": [{"text": "Wet."}]}])
     def test_what_is_no_message(self, answer: object) -> None:
-        assert fault_of(lambda: whole("anthropic", answer)).code == "provider_answer_invalid"
+        assert raised(lambda: whole("anthropic", answer)).code == "provider_answer_invalid"
 
     def test_counts_of_a_stream_replace_those_before(self) -> None:
         answer = streamed(
@@ -179,11 +179,11 @@ class TestOpenAI:
 
     def test_a_refusal_that_is_streamed(self) -> None:
         events = (chunk({"refusal": "I "}), chunk({"refusal": "won't."}), chunk({}, "stop"), "[DONE]")
-        fault = fault_of(lambda: streamed("openai", *events))
+        fault = raised(lambda: streamed("openai", *events))
         assert (fault.code, str(fault)) == ("model_refused", "the model refuses: I won't.")
 
     def test_a_stream_that_says_nothing_at_all(self) -> None:
-        assert fault_of(lambda: streamed("openai", "[DONE]")).code == "provider_answer_invalid"
+        assert raised(lambda: streamed("openai", "[DONE]")).code == "provider_answer_invalid"
 
     def test_more_cached_tokens_than_tokens_are_no_count(self) -> None:
         usage = {"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 4}}
@@ -207,10 +207,10 @@ class TestToldFaults:
         ],
     )
     def test_by_their_kind(self, provider: str, event: object, code: str, said: str) -> None:
-        fault = fault_of(lambda: streamed(provider, event))
+        fault = raised(lambda: streamed(provider, event))
         assert (fault.code, fault.worked) == (code, True)
         assert str(fault).startswith(f"the provider broke off the stream{said}")
 
     def test_about_a_credential_nothing_is_repeated(self) -> None:
         event = {"type": "error", "error": {"type": "authentication_error", "message": "bad key sk-123"}}
-        assert str(fault_of(lambda: streamed("anthropic", event))) == "the provider broke off the stream"
+        assert str(raised(lambda: streamed("anthropic", event))) == "the provider broke off the stream"

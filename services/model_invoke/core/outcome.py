@@ -10,7 +10,7 @@ from headrace.events.run import Call
 from headrace.prompting import FORMULA, PinnedPrompt
 from headrace.worker import Done
 from model_invoke.core.usage import total
-from model_invoke.model import Answered, PinnedModel, Plan
+from model_invoke.model import Answered, Completion, PinnedModel, Plan
 from model_invoke.ports import ProviderFault, Rejected
 
 OVER = "budget_exceeded"
@@ -18,7 +18,7 @@ LONGEST_ONE = 300
 """Characters of one candidate's reason where several are named."""
 
 
-class Refusal(NamedTuple):
+class NoAnswer(NamedTuple):
     """Why a candidate gave no answer. called: whether it was asked at all."""
 
     code: str
@@ -32,7 +32,7 @@ def interpret(answered: Answered) -> Done:
     return Done(answered.output, total(answered.calls), answered.calls)
 
 
-def refusal(fault: ProviderFault | Rejected, *, sensitive: bool, charged: bool = False) -> Refusal:
+def no_answer(fault: ProviderFault | Rejected, *, sensitive: bool, charged: bool = False) -> NoAnswer:
     """What is said of a candidate. Of a sensitive prompt nothing that a provider says, for it may repeat the prompt.
 
     charged: whether a cost was estimated.
@@ -42,23 +42,30 @@ def refusal(fault: ProviderFault | Rejected, *, sensitive: bool, charged: bool =
     reason = hidden if called and sensitive else str(fault)
     if charged:
         reason += f" (it may be charged; the input is estimated: {FORMULA})"
-    return Refusal(fault.code, reason[:LONGEST_REASON], fault.retryable, called)
+    return NoAnswer(fault.code, reason[:LONGEST_REASON], fault.retryable, called)
 
 
-def exhausted(refusals: Sequence[tuple[str, Refusal]], calls: Sequence[Call]) -> NodeError:
+def bug(error: Exception, heard: Completion | None = None) -> ProviderFault:
+    """An exception that nobody expects, of a call that may have been made all the same. heard: what was answered."""
+    message = f"a bug in the worker: {type(error).__name__}; its log tells more"
+    tokens = heard.tokens if heard else None
+    return ProviderFault("internal_error", message, retryable=False, worked=True, tokens=tokens)
+
+
+def exhausted(unanswered: Sequence[tuple[str, NoAnswer]], calls: Sequence[Call]) -> NodeError:
     """The error when no candidate has answered, given each one's name and reason.
 
     Its code is that of the last one that was called; if none was, that of the first, but a budget's before others.
     Another attempt may help if it may help any of them.
     """
-    asked = [refusal for _, refusal in refusals if refusal.called]
-    short = [refusal for _, refusal in refusals if refusal.code == OVER]
-    decisive = asked[-1] if asked else (*short, refusals[0][1])[0]
+    asked = [why for _, why in unanswered if why.called]
+    short = [why for _, why in unanswered if why.code == OVER]
+    decisive = asked[-1] if asked else (*short, unanswered[0][1])[0]
     message = decisive.reason
-    if len(refusals) > 1:
-        each = "; ".join(f"{name}: {refusal.code}: {refusal.reason:.{LONGEST_ONE}}" for name, refusal in refusals)
+    if len(unanswered) > 1:
+        each = "; ".join(f"{name}: {why.code}: {why.reason:.{LONGEST_ONE}}" for name, why in unanswered)
         message = f"no model answered: {each}"
-    retryable = any(refusal.retryable for _, refusal in refusals)
+    retryable = any(why.retryable for _, why in unanswered)
     return failed(decisive.code, message[:LONGEST_REASON], calls, retryable=retryable)
 
 

@@ -4,16 +4,16 @@ format.py     what each format has
 openai.py     OpenAI-compatible chat completions
 anthropic.py  Anthropic's Messages
 answer.py     what the answers have in common
-refusal.py    from what is no answer to a fault
+fault.py      from what is no answer to a fault
 """
 
 from collections.abc import Mapping
 
 from model_invoke.wire import anthropic, openai
+from model_invoke.wire.fault import fault_of
 from model_invoke.wire.format import Assembly, Format
-from model_invoke.wire.refusal import refusal
 
-__all__ = ["FORMATS", "Assembly", "Format", "refusal"]
+__all__ = ["FORMATS", "Assembly", "Format", "fault_of"]
 
 FORMATS: Mapping[str, Format] = {"openai": openai, "anthropic": anthropic}
 """By the `provider` of a model."""

@@ -1,7 +1,7 @@
 """Which budgets are active, whose calls they pay for, and in which period. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -31,6 +31,17 @@ class Payer(NamedTuple):
     prompt: str
 
 
+class ActiveBudgets:
+    """Those of a table, found once for each of its changes, not once for each call."""
+
+    def __init__(self) -> None:
+        self.now: Sequence[Budget] = ()
+
+    def follow(self, entries: Mapping[str, Event]) -> None:
+        """Take over the table's entries. Raises ValidationError for a budget of a shape that is not known here."""
+        self.now = active_budgets(entries)
+
+
 def active_budgets(entries: Mapping[str, Event]) -> list[Budget]:
     """The budgets that charge now, by name, from `budget.state`: no suspended ones, no retired versions."""
     found = []
@@ -52,8 +63,13 @@ def _spec(text: str) -> BudgetSpec:
 
 def pays_for(budget: Budget, payer: Payer) -> bool:
     """Whether a call is in a budget's scope: all that the scope names must be the call's."""
-    wanted = budget.spec.scope.model_dump(exclude_none=True)
-    return wanted.items() <= payer._asdict().items()
+    scope = budget.spec.scope
+    return (
+        scope.tenant in (None, payer.tenant)
+        and scope.workflow in (None, payer.workflow)
+        and scope.model in (None, payer.model)
+        and scope.prompt in (None, payer.prompt)
+    )
 
 
 def period_at(spec: BudgetSpec, now: int) -> str:

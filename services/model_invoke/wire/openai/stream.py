@@ -8,9 +8,9 @@ from pydantic import Field
 
 from model_invoke.model import Completion
 from model_invoke.wire.answer import Believed, Outside, cut, parsed
+from model_invoke.wire.fault import told
 from model_invoke.wire.format import Redact
 from model_invoke.wire.openai.answer import Answer, Call, Choice, Function, Message, Usage, understood
-from model_invoke.wire.refusal import told
 
 DONE = "[DONE]"
 MOST_CALLS = 128

@@ -26,7 +26,7 @@ STATUS_OF_KIND = {
 """What a stream calls a fault, and the status that stands for it outside of streams."""
 
 
-def refusal(
+def fault_of(
     model: str, status: int, headers: Mapping[str, str], body: bytes, redact: Redact, now: float
 ) -> ProviderFault:
     """What an answer means that is no success. model: the name that was asked for. now: epoch seconds."""
