@@ -104,7 +104,8 @@ def test_a_run_from_start_to_audit(headrace: Run, workflow: str) -> None:
 
 def test_get_lists_and_shows(headrace: Run, workflow: str) -> None:
     listed = printed(headrace("get", "workflows", "--json"))
-    assert {"name": workflow, "latest": 1, "pointers": {"production": 1}} in listed
+    (mine,) = [one for one in listed if one["name"] == workflow]
+    assert (mine["latest"], mine["pointers"], mine["protected"]) == (1, {"production": 1}, [])
     shown = printed(headrace("get", "workflow", workflow, "--json"))
     assert shown["versions"][0]["actor"] == "ada"
     assert shown["versions"][0]["spec"]["output"] == {"text": "nodes.loud.output.text"}
