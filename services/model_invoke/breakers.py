@@ -26,6 +26,10 @@ FAIR_S = 1.0
 """A call that had less time than this, and less than its model's, says nothing about the provider by being late."""
 PROBE_GRACE_S = 1.0
 """How much longer than it may take others wait for a probe of which nothing is heard."""
+AHEAD_MS = 3_600_000
+"""How far ahead of ours another worker's clock may be."""
+LONGEST_MS = 604_800_000
+"""How far ahead the next probe may be."""
 NAMES = {
     CircuitBreakerState.CLOSED: "closed",
     CircuitBreakerState.OPEN: "open",
@@ -162,7 +166,7 @@ class Breaker(CircuitBreakerListener):  # type: ignore[misc]  # aiobreaker has n
 
     def follow(self, health: ModelHealthChanged) -> None:
         """Take over what another worker saw, or this one before a restart, unless it is older than what is known."""
-        if health == self._known or health.at < self._known.at or health.state not in STATES:
+        if health == self._known or health.at < self._known.at or not _is_sound(health):
             return
         health = _by_our_clock(health)
         self._known, self._following = health, True
@@ -229,6 +233,15 @@ def _by_our_clock(health: ModelHealthChanged) -> ModelHealthChanged:
     now = _now()
     until = None if health.retry_at is None else min(health.retry_at, now + health.retry_at - health.at)
     return msgspec.structs.replace(health, at=min(health.at, now), retry_at=until)
+
+
+def _is_sound(health: ModelHealthChanged) -> bool:
+    """Whether a worker can have told this: a state there is, at times that are not far ahead of ours.
+
+    What comes from elsewhere may neither end us nor hold against all that workers tell from now on.
+    """
+    now = _now()
+    return health.state in STATES and health.at <= now + AHEAD_MS and 0 <= (health.retry_at or 0) <= now + LONGEST_MS
 
 
 def _now() -> int:

@@ -59,6 +59,11 @@ def body_refusal(state: State, command: resource.CreateVersion, prepared: Prepar
     return _stored_refusal(spec, prepared) if isinstance(prepared, bytes) else None
 
 
+def is_about(state: State, finding: resource.BodyUnusable) -> bool:
+    """Whether a worker can have found this: of a version that is there, with its body, in a run."""
+    return bool(finding.run) and erasure.body_digest(state, finding.version) == finding.digest
+
+
 def destroyed(state: State, prepared: Prepared, now: int) -> Sequence[Event]:
     """How the erasure of the next body went."""
     digest = erasure.next_digest(state)

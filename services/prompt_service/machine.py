@@ -31,7 +31,7 @@ class PromptMachine(ResourceMachine):
             case Tick():
                 return core.destroyed(state, context.prepared, context.now)
             case resource.BodyUnusable():
-                return [message]
+                return [message] if core.is_about(state, message) else []
             case Unreadable() if context.received and context.received.topic == self._findings.name:
                 return []
             case resource.CreateVersion() if refusal := core.body_refusal(state, message, context.prepared):

@@ -17,7 +17,7 @@ class BodyPreparation:
         self._store = store
 
     async def prepare(self, state: State, message: Message) -> Prepared:
-        """The body that a decision is about, or why it can't be used. Raises StoreUnavailable."""
+        """The body that a decision is about, or why it can't be used, or is not known now."""
         try:
             match message:
                 case resource.CreateVersion():

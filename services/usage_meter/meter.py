@@ -111,11 +111,12 @@ class Meter:
             raise CancelledError
         try:
             event = self._codec.decode(MODEL_CALLS, record.value)
+            assert isinstance(event, ModelCalled)
+            core.check(event)
         except Undecodable as error:
             DEAD_LETTERS.inc()
             await self._publisher.bury(record, MODEL_CALLS, error)
             return None
-        assert isinstance(event, ModelCalled)
         return event
 
     async def _publish(self) -> None:

@@ -129,10 +129,10 @@ def _outcome(command: Sent, event: Event, halves: dict[str, Event], pointer: str
     match event:
         case resource.VersionCreated(version=version) if pointer is None:
             return Applied(kind, name, "created", version)
-        case resource.PointerMoved(version=version) | resource.ChangeProposed(version=version) if first is not None:
-            return Applied(kind, name, "created" if isinstance(event, resource.PointerMoved) else "proposed", version)
+        case resource.PointerMoved() | resource.ChangeProposed() if first is not None:
+            return Applied(kind, name, *_stands(event, "created"))
         case resource.VersionReused(version=version):
-            return Applied(kind, name, _again(first), version)
+            return Applied(kind, name, *(("unchanged", version) if first is None else _stands(first, "moved")))
         case document.DocumentIngested(chunks=chunks):
             return Applied(kind, name, "ingested", message=f"{chunks} chunks")
         case resource.ChangeRefused(message=message) | document.DocumentRefused(message=message):
@@ -141,8 +141,9 @@ def _outcome(command: Sent, event: Event, halves: dict[str, Event], pointer: str
     return None
 
 
-def _again(first: Event | None) -> str:
-    """What became of content that was known, from what the answer followed."""
-    if first is None:
-        return "unchanged"
-    return "proposed" if isinstance(first, resource.ChangeProposed) else "moved"
+def _stands(event: Event, outcome: str) -> tuple[str, int | None, str]:
+    """The outcome when this is what became of a pointer, its version, and how it moved."""
+    if isinstance(event, resource.PointerMoved):
+        return outcome, event.version, f"{event.pointer} {event.previous or 'new'} → {event.version}"
+    assert isinstance(event, resource.ChangeProposed)
+    return "proposed", event.version, ""

@@ -5,8 +5,8 @@
     ├── RegistryUnavailable   the schema registry does not answer; try again, never poison
     ├── RegistryRefused       the schema registry refuses a schema, such as a breaking change
     ├── JournalUnavailable    Postgres, with the call journal and the ledger, does not answer; try again
-    ├── StoreUnavailable      the object store, which holds bodies of prompts, does not answer; try again
     ├── BodyFault             a stored body is missing, was tampered with, or is refused
+    │   └── StoreUnavailable  the object store, which holds bodies of prompts, does not answer; try again
     ├── KafkaUnavailable      the broker does not answer, or does not take a record; try again
     ├── Unanswered            nothing came within the time that the caller gave
     ├── Refused               a service refused a command; nothing changed
@@ -46,19 +46,22 @@ class JournalUnavailable(HeadraceError):
     """The call journal or the ledger of budgets does not answer; nothing was lost, try again."""
 
 
-class StoreUnavailable(HeadraceError):
-    """The object store, or its key service, does not answer in time, or asks to be left alone."""
-
-
 class BodyFault(HeadraceError):
     """A stored body can't be used. The message names bucket, key and version, and nothing of the body.
 
-    code: body_missing, body_tampered, or body_refused when access or the key is.
+    code: body_missing, body_tampered, body_refused when access or the key is, or store_unavailable.
     """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class StoreUnavailable(BodyFault):
+    """The object store does not answer, or fails; nothing is known of the body."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("store_unavailable", message)
 
 
 class KafkaUnavailable(HeadraceError):

@@ -55,13 +55,13 @@ def test_a_protected_pointer_waits_for_somebody_else(headrace: Run, headrace_as_
     assert "somebody else than ada must approve" in asked.stdout
     assert f"headrace prompt approve {name} --pointer production --version 1" in asked.stdout
 
-    mine = headrace("prompt", "approve", name)
+    mine = headrace("prompt", "approve", name, "--version", "1")
     assert (mine.returncode, "(same_actor)" in mine.stderr) == (1, True)
     other = headrace_as_bob("prompt", "approve", name, "--version", "v2")
     assert (other.returncode, "what waits is version 1" in other.stderr) == (1, True)
     approved = printed(headrace_as_bob("prompt", "approve", name, "--version", "v1", "--json"))
     assert (approved["version"], approved["actor"], approved["approved_by"]) == (1, "ada", "bob")
-    none = headrace_as_bob("prompt", "approve", name)
+    none = headrace_as_bob("prompt", "approve", name, "--version", "1")
     assert (none.returncode, "(nothing_proposed)" in none.stderr) == (1, True)
     assert "production 2 → 1 (approved by bob)" in headrace("prompt", "history", name).stdout
 
@@ -70,7 +70,7 @@ def test_splits_and_rollbacks_of_a_protected_pointer_wait_too(headrace: Run, hea
     headrace("prompt", "protect", name)
     headrace("prompt", "split", name, "90:v2", "10:v1")
     assert "production → 2 (protected, 90:v2 10:v1 waits for approval)" in headrace("get", "prompt", name).stdout
-    assert printed(headrace_as_bob("prompt", "approve", name, "--json"))["split"] == TENTH
+    assert printed(headrace_as_bob("prompt", "approve", name, "--version", "2", "--json"))["split"] == TENTH
     back = headrace("prompt", "rollback", name, "--reason", "no")
     assert (back.returncode, "before it moves to 2, somebody else than ada must approve" in back.stdout) == (0, True)
 
@@ -87,7 +87,10 @@ def test_what_is_applied_waits_and_so_does_the_end_of_protection(
 
     asked = headrace("prompt", "unprotect", name)
     assert (asked.returncode, "before its protection is lifted" in asked.stdout) == (0, True)
-    assert "production is not protected, approved by bob" in headrace_as_bob("prompt", "approve", name).stdout
+    assert (
+        "production is not protected, approved by bob"
+        in headrace_as_bob("prompt", "approve", name, "--unprotect").stdout
+    )
     assert printed(headrace("prompt", "move", name, "v1", "--json"))["version"] == 1
 
 

@@ -29,7 +29,8 @@ from tests.integration.waiting import until
 
 SPEC = {"text": "Never say the-planted-marker.", "sensitive": True}
 DATA = body_of(SPEC) or b""
-AWAY = "the object store does not answer"
+AWAY = (resource.VersionCreated, resource.ErasureOrdered, resource.BodyUnusable)
+"""What is in the log when a body was to be erased, and the store is away."""
 
 
 @dataclass
@@ -105,23 +106,20 @@ async def world(stack: Stack, tmp_path: Path) -> AsyncIterator[World]:
         yield made
 
 
-async def test_while_the_store_is_away_a_command_waits_and_is_decided_once_when_it_is_back(world: World) -> None:
+async def test_while_the_store_is_away_what_needs_it_is_refused_and_all_else_goes_on(world: World) -> None:
     world.way.shut()
-    service = await world.start()
+    await world.start()
     await world.create()
-    await service.says(AWAY, times=2)
-    assert await world.happened() == []
+    await world.send(resource.CreateVersion(kind="Prompt", spec='{"text": "Hello"}', pointer="production"))
+    await world.has_happened(resource.ChangeRefused, resource.VersionCreated, resource.PointerMoved)
+    refused, *_ = await world.happened()
+    assert isinstance(refused, resource.ChangeRefused)
+    assert refused.code == "store_unavailable"
     world.way.reopen()
-    await world.has_happened(resource.VersionCreated)
-
-
-async def test_told_to_stop_it_does_not_wait_for_the_store(world: World) -> None:
-    world.way.shut()
-    service = await world.start()
     await world.create()
-    await service.says(AWAY)
-    service.send(signal.SIGTERM)
-    assert await service.ended() == 0
+    await world.has_happened(
+        resource.ChangeRefused, resource.VersionCreated, resource.PointerMoved, resource.VersionCreated
+    )
 
 
 async def test_an_erasure_survives_a_kill_after_its_order(world: World) -> None:
@@ -130,15 +128,14 @@ async def test_an_erasure_survives_a_kill_after_its_order(world: World) -> None:
     await world.has_happened(resource.VersionCreated)
     world.way.shut()
     await world.send(resource.EraseBody(version=1))
-    await world.has_happened(resource.VersionCreated, resource.ErasureOrdered)
-    await service.says(AWAY)
+    await world.has_happened(*AWAY)
     service.send(signal.SIGKILL)
     await service.ended()
     assert await world.stored()
 
     world.way.reopen()
     await world.start()
-    await world.has_happened(resource.VersionCreated, resource.ErasureOrdered, resource.BodyErased)
+    await world.has_happened(*AWAY, resource.BodyErased)
     assert not await world.stored()
 
 
@@ -154,8 +151,11 @@ async def test_an_erasure_survives_a_kill_after_the_body_was_destroyed(world: Wo
 
 
 async def test_a_finding_of_a_worker_stands_in_the_prompts_history(world: World) -> None:
-    found = resource.BodyUnusable(at=1, version=1, digest="d", code="body_missing", message="m", run="r", node="n")
+    digest = with_stored(SPEC, DATA)["body"]["sha256"]
+    found = resource.BodyUnusable(at=1, version=1, digest=digest, code="body_missing", message="m", run="r", node="n")
     await world.start()
+    await world.create()
+    await world.has_happened(resource.VersionCreated)
     await world.send(found, world.findings)
-    await world.has_happened(resource.BodyUnusable)
-    assert await world.happened() == [found]
+    await world.has_happened(resource.VersionCreated, resource.BodyUnusable)
+    assert (await world.happened())[-1] == found

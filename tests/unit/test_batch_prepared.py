@@ -4,10 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
 from headrace.codec import Codec
-from headrace.errors import StoreUnavailable
 from headrace.event import Event
 from headrace.events import resource
 from headrace.kafka import partition_of
@@ -37,11 +34,8 @@ class Looks:
     """Notes what it is asked for, and with which newest version; answers with the number of the question."""
 
     asked: list[tuple[str, int]] = field(default_factory=list)
-    away: bool = False
 
     async def prepare(self, state: State, message: Message) -> int:
-        if self.away:
-            raise StoreUnavailable("away")
         self.asked.append((type(message).__name__, state.latest))
         return len(self.asked)
 
@@ -90,11 +84,3 @@ async def test_what_is_due_is_prepared_too() -> None:
     assert machine.looks.asked == [("CreateVersion", 0), ("Tick", 1)]
     assert machine.given == [1, 2]
     assert batch.events == 2
-
-
-async def test_while_the_store_is_away_nothing_is_decided() -> None:
-    machine = Watched()
-    machine.looks.away = True
-    with pytest.raises(StoreUnavailable):
-        await a_batch(machine).consume_prepared([command(0, "a")], machine.looks)
-    assert machine.given == []

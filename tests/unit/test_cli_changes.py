@@ -58,7 +58,7 @@ def test_what_the_history_says(event: Event, words: str) -> None:
             resource.ChangeProposed(at=0, pointer="production", actor="ada"),
             (
                 "before its protection is lifted, somebody else than ada must approve:\n"
-                "  headrace prompt approve greet --pointer production\n"
+                "  headrace prompt approve greet --pointer production --unprotect\n"
             ),
         ),
         (

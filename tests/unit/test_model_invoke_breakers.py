@@ -89,6 +89,10 @@ class TestOpening:
         assert worker.newest.reason == "2 of 4 calls within 30 s failed, the last with provider_unavailable"
         assert worker.newest.retry_at == worker.newest.at + 60_000
 
+    def test_are_a_providers_own(self) -> None:
+        counted = {"provider_unavailable", "provider_timeout", "provider_rate_limited", "provider_answer_invalid"}
+        assert counted == COUNTED
+
     @pytest.mark.parametrize("code", sorted(COUNTED))
     async def test_for_faults_of_the_providers_own(self, worker: Worker, code: str) -> None:
         assert [await worker.call(down(code)) for _ in range(5)] == [code] * 4 + ["breaker_open"]
@@ -215,6 +219,15 @@ class TestSharing:
         assert await two.call() == "breaker_open"
         assert two.calls == 0
         assert two.states == [], "what others told is not told again"
+
+    @pytest.mark.parametrize("times", [{"retry_at": 2**62}, {"retry_at": -(2**62)}, {"at": 2**62, "retry_at": 1}])
+    async def test_times_that_no_worker_tells_change_nothing(self, times: dict[str, int]) -> None:
+        worker = Worker("one")
+        known = ModelHealthChanged(at=1, state="open", reason="forged", instance="nobody")
+
+        worker.breakers.follow({"m@1": msgspec.structs.replace(known, **times)})
+
+        assert await worker.call() == "ok"
 
     async def test_who_hears_of_an_open_one_probes_when_it_is_time(self) -> None:
         one, two = Worker("one"), Worker("two")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
+import msgspec
 import pytest
 
 from headrace.errors import BodyFault
@@ -270,10 +271,17 @@ class TestErasure:
 
 
 class TestFindings:
-    FOUND = resource.BodyUnusable(at=1, version=1, digest="d", code="body_missing", message="m", run="r", node="n")
+    FOUND = resource.BodyUnusable(
+        at=1, version=1, digest=sha_of(SECRET), code="body_missing", message="m", run="r", node="n"
+    )
 
     async def test_a_finding_is_noted_as_it_is(self) -> None:
         assert await when(self.FOUND, created(SECRET), topic="prompt.findings") == [self.FOUND]
+
+    @pytest.mark.parametrize("other", [{"version": 2}, {"digest": "d"}, {"run": ""}])
+    async def test_one_that_no_worker_can_have_found_is_not_noted(self, other: dict[str, Any]) -> None:
+        forged = msgspec.structs.replace(self.FOUND, **other)
+        assert await when(forged, created(SECRET), topic="prompt.findings") == []
 
     async def test_it_changes_nothing(self) -> None:
         given = (created(SECRET), ordered(SECRET, 1))

@@ -123,7 +123,7 @@ def test_a_pointer_is_protected_at_once_and_a_move_of_it_waits() -> None:
     assert when(move(2, actor="ada", reason="shorter"), *GUARDED) == [PROPOSED]
     state = fold([*GUARDED, PROPOSED])
     assert state.pointers == {PRODUCTION: 1}
-    assert state.proposals == {PRODUCTION: Proposal(version=2, previous=1, actor="ada", reason="shorter")}
+    assert state.proposals == {PRODUCTION: Proposal(at=NOW, version=2, previous=1, actor="ada", reason="shorter")}
 
 
 def test_other_pointers_move_as_before() -> None:
@@ -174,6 +174,8 @@ def test_a_new_proposal_takes_the_place_of_the_old(command: ApproveChange) -> No
     ("command", "code"),
     [
         (approve(2, actor="ada"), "same_actor"),
+        (approve(2, actor=" Ada\u200b\n"), "same_actor"),
+        (approve(2, proposed_at=NOW - 1), "proposal_changed"),
         (approve(2, actor=None), "actor_missing"),
         (approve(2, actor=" "), "actor_missing"),
         (approve(3), "proposal_changed"),

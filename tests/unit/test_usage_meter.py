@@ -3,6 +3,9 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
+from headrace.errors import Undecodable
 from headrace.events.model import ModelCalled
 from headrace.events.run import Charge, Usage
 from usage_meter import core
@@ -45,6 +48,22 @@ def test_small_amounts_are_written_without_an_exponent() -> None:
     assert core.with_call(core.Window(), call).costs == {"USD": "0.0000005"}
     spending = core.with_charges(KEY, core.Spending(), call)
     assert spending.spent == core.total(spending, ()).spent == "0.0000005"
+
+
+@pytest.mark.parametrize("text", ["", "much", "NaN", "Infinity", "1e999999", "1e-999999"])
+def test_a_call_whose_money_is_none_is_not_counted(text: str) -> None:
+    usage = Usage(input_tokens=1, output_tokens=1, cost=text, currency="USD")
+    for call in (called(charges=charge(text)), called(usage=usage)):
+        with pytest.raises(Undecodable):
+            core.check(call)
+
+
+def test_a_call_whose_counts_can_not_be_summed_is_not_counted() -> None:
+    usage = Usage(input_tokens=2**62, output_tokens=1, cost="1", currency="USD")
+    for call in (called(latency_ms=2**62), called(latency_ms=-1), called(usage=usage)):
+        with pytest.raises(Undecodable):
+            core.check(call)
+    core.check(called(charges=charge("0.000000000001")))
 
 
 def test_no_call_of_the_last_64_counts_twice() -> None:

@@ -1,7 +1,7 @@
 """What the meter counts. Pure."""
 
 from usage_meter.core.lifetime import is_over, is_settled, is_timely
-from usage_meter.core.measures import BUDGET, MINUTE_MS, budget_keys, window_keys
+from usage_meter.core.measures import BUDGET, MINUTE_MS, budget_keys, check, window_keys
 from usage_meter.core.spending import Spending, budget_alerts, total, with_charges
 from usage_meter.core.window import Window, error_alerts, usage_window, with_call
 
@@ -12,6 +12,7 @@ __all__ = [
     "Window",
     "budget_alerts",
     "budget_keys",
+    "check",
     "error_alerts",
     "is_over",
     "is_settled",

@@ -3,13 +3,35 @@
 from collections.abc import Iterator
 from hashlib import blake2s
 
+from headrace.budgets.log import amount
+from headrace.errors import Undecodable
 from headrace.events.model import ModelCalled
+from headrace.limits import MOST_TOKENS
 
 MINUTE_MS = 60_000
 """Length of a window."""
 REMEMBERED = 64
 """Calls that each sum remembers, to count none of them twice: a repetition comes soon, if it comes."""
 BUDGET = "budget"
+LATEST_MS = 253_402_300_799_999
+"""The end of the year 9999, epoch milliseconds."""
+MOST_PLACES = 100
+"""Decimal places of an amount of money, before or after the point."""
+
+
+def check(call: ModelCalled) -> None:
+    """Raise Undecodable for a call that can't be counted: what it says can't be summed, or happened at no time."""
+    usage = call.usage
+    counts = (usage.input_tokens, usage.output_tokens, usage.cached_tokens) if usage else ()
+    if not all(0 <= count <= MOST_TOKENS for count in (*counts, call.latency_ms)):
+        raise Undecodable(f"call {call.id:.200} has tokens or a latency that are not between 0 and {MOST_TOKENS}")
+    if not 0 <= call.at <= LATEST_MS:
+        raise Undecodable(f"call {call.id:.200} ended at {call.at}, which is no time")
+    texts = [text for charge in call.charges for text in (charge.amount, charge.limit)]
+    for text in (*texts, *([usage.cost] if usage else ())):
+        found = amount(text)
+        if found and abs(found.adjusted()) > MOST_PLACES:
+            raise Undecodable(f"{text!r:.80} is no amount of money")
 
 
 def window_keys(call: ModelCalled) -> Iterator[str]:

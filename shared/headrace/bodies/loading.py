@@ -53,9 +53,9 @@ class Bodies:
     async def _read(self, pinned: PinnedPrompt, body: StoredBody) -> tuple[Message, ...]:
         try:
             return parse_body(await self._store.get(pinned.name, body))
-        except BodyFault as fault:
-            raise BodyUnusable(fault.code, pinned, f": {fault}") from fault
         except StoreUnavailable as fault:
             raise NodeError("store_unavailable", f"the body of the prompt {pinned}: {fault}", retryable=True) from fault
+        except BodyFault as fault:
+            raise BodyUnusable(fault.code, pinned, f": {fault}") from fault
         except BodyInvalid as fault:
             raise BodyUnusable("body_tampered", pinned, f" holds no messages: {fault}") from fault

@@ -22,8 +22,11 @@ class Charged(NamedTuple):
 
 
 def charged(called: ModelCalled) -> Iterator[Charged]:
-    """What a call was charged, for each budget. Raises Undecodable for an amount that makes no sense."""
-    at = datetime.fromtimestamp(called.at / 1000, UTC)
+    """What a call was charged, for each budget. Raises Undecodable for a time or an amount that makes no sense."""
+    try:
+        at = datetime.fromtimestamp(called.at / 1000, UTC)
+    except (ValueError, OverflowError, OSError) as error:
+        raise Undecodable(f"call {called.id:.200} ended at {called.at}, which is no time") from error
     for charge in called.charges:
         cost = amount(charge.amount)
         if called.usage:

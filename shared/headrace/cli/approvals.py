@@ -56,13 +56,17 @@ def approve_of(family: Family) -> Callable[..., None]:
         name: Name,
         *,
         pointer: Pointer = DEFAULT_POINTER,
-        version: Annotated[
-            str | None, typer.Option(help="7 or v7; refused unless that is proposed. Without it, whatever waits now.")
-        ] = None,
+        version: Annotated[str | None, typer.Option(help="7 or v7: where the pointer is to stand.")] = None,
+        lift: Annotated[bool, typer.Option("--unprotect", help="That its protection is lifted.")] = False,
         reason: Reason = None,
         as_json: Json = False,
     ) -> None:
-        """Approve of the change that waits for a protected pointer, if somebody else proposed it."""
+        """Approve of a change of a protected pointer, if it is what waits and somebody else proposed it.
+
+        HEADRACE_ACTOR says who you are; without it, your login does.
+        """
+        if lift == (version is not None):
+            raise typer.BadParameter("say what you approve of: --version v7, or --unprotect")
         number = _number(version)
         tell(family.name, name, asyncio.run(_approve(family, name, pointer, number, reason)), as_json=as_json)
 
@@ -77,11 +81,12 @@ async def _carry_out(family: Family, name: str, command: Event) -> Changed:
 async def _approve(family: Family, name: str, pointer: str, version: int | None, reason: str | None) -> Changed:
     async with connected() as client:
         waits = await _waiting(client, family, name, pointer)
-        same = version is None or version == waits.version
+        same = version == waits.version
         command = ApproveChange(
             pointer=pointer,
             version=waits.version if same else version,
             split=waits.split if same else (),
+            proposed_at=waits.at if same else None,
             actor=actor(),
             reason=reason,
         )

@@ -18,8 +18,8 @@ from headrace.budgets.log import Charged, charged
 from headrace.cli.resources import newest
 from headrace.cli.session import Json, connected, database_url, print_json
 from headrace.cli.text import quoted
-from headrace.client import Client
-from headrace.errors import NotFound
+from headrace.client import Client, Seen
+from headrace.errors import NotFound, Undecodable
 from headrace.events.model import ModelCalled
 from headrace.fault import did_you_mean
 from headrace.topics import BUDGET_STATE, MODEL_CALLS
@@ -149,17 +149,24 @@ async def _rebuild(unread: list[str]) -> int:
 
 
 async def _batches(client: Client, unread: list[str]) -> AsyncIterator[Sequence[Charged]]:
-    """All charges of the log. unread: gets the places of records that can't be read. Raises Undecodable."""
+    """All charges of the log. unread: gets the places of records that can't be read, or make no sense."""
     batch: list[Charged] = []
     async for seen in client.read(MODEL_CALLS):
-        if not isinstance(seen.event, ModelCalled):
-            unread.append(seen.place)
-            continue
-        batch += charged(seen.event)
+        try:
+            batch += _charges(seen)
+        except Undecodable as error:
+            unread.append(f"{seen.place} ({error})")
         if len(batch) >= BATCH:
             yield batch
             batch = []
     yield batch
+
+
+def _charges(seen: Seen) -> list[Charged]:
+    """Raises Undecodable."""
+    if not isinstance(seen.event, ModelCalled):
+        raise Undecodable(seen.fault or "no call")
+    return [*charged(seen.event)]
 
 
 @asynccontextmanager

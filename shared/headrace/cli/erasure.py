@@ -63,7 +63,7 @@ async def _erased(name: str, answers: AsyncIterator[Seen], sent: str) -> BodyEra
             case ErasureOrdered() as event if seen.attributes.causation == sent:
                 ordered = event
             case BodyUnusable(run="", digest=digest, message=message) if ordered and digest == ordered.digest:
-                raise Refused(f"{name}: ordered, but not destroyed yet, and tried again every 5 minutes: {message}")
+                raise Refused(f"{name}: ordered, but not destroyed yet, and tried again until it is: {message}")
             case BodyErased(digest=digest) as event if ordered and digest == ordered.digest:
                 return event
     raise AssertionError("follow never ends by itself")

@@ -137,10 +137,14 @@ def _node(event: run.NodeSucceeded | run.NodeFailed) -> dict[str, Any]:
         "cost": money(usage) if usage else "",
         "calls": [_call(call) for call in event.calls],
     }
-    called = ", ".join(_called(call) for call in event.calls)
     if isinstance(event, run.NodeFailed):
-        return {**found, "detail": f"{event.code}: {event.message}{f' (called: {called})' if called else ''}"}
-    return {**found, "status": "succeeded", "ms": event.finished_at - event.started_at, "detail": called}
+        return {**found, "detail": f"{event.code}: {event.message}"}
+    return {
+        **found,
+        "status": "succeeded",
+        "ms": event.finished_at - event.started_at,
+        "detail": ", ".join(map(_called, event.calls)),
+    }
 
 
 def _called(call: run.Call) -> str:
@@ -340,8 +344,11 @@ def tell(console: Console, run_id: str, end: Result) -> None:
 
 
 def clock(at: int) -> str:
-    """Epoch milliseconds as people write them, in UTC."""
-    return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    """Epoch milliseconds as people write them, in UTC; as they are when they are no time."""
+    try:
+        return datetime.fromtimestamp(at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except (ValueError, OverflowError, OSError):
+        return f"{at} ms"
 
 
 def trace(console: Console, log: Iterable[Seen]) -> None:

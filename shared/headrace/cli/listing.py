@@ -124,6 +124,6 @@ def _pointer(head: ResourceHead, pointer: str) -> str:
     shown = pointer if stands is None else f"{pointer} → {Standing(stands, head.splits.get(pointer, ()))}"
     notes = ["protected"] * (pointer in head.protected)
     if proposal := head.proposals.get(pointer):
-        wanted = "no protection" if proposal.version is None else Standing(proposal.version, proposal.split)
+        wanted = "lifting it" if proposal.version is None else Standing(proposal.version, proposal.split)
         notes.append(f"{wanted} waits for approval")
     return f"{shown} ({', '.join(notes)})" if notes else shown

@@ -199,8 +199,8 @@ def _line(one: Applied, pointer: str | None) -> str:
         return f"[red]✗[/] {one.kind} {one.name} refused: {quoted(one.message)}"
     if one.outcome == "proposed":
         return _waits(one, pointer or "")
-    back = ": the pointer stands on it again" if one.outcome == "moved" else ""
-    return f"[green]✓[/] {one.kind} {one.name}@{one.version} {one.outcome}{back}"
+    way = f", {one.message}" if one.message else ""
+    return f"[green]✓[/] {one.kind} {one.name}@{one.version} {one.outcome}{way}"
 
 
 def _waits(one: Applied, pointer: str) -> str:

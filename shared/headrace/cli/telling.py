@@ -25,11 +25,11 @@ def tell(family: str, name: str, changed: Changed, *, as_json: bool) -> None:
 def waiting(family: str, name: str, event: ChangeProposed) -> str:
     """What must happen before a proposal is more than that."""
     change = "its protection is lifted" if event.version is None else f"it moves to {_standing(event)}"
-    named = "" if event.version is None else f" --version {event.version}"
+    named = "--unprotect" if event.version is None else f"--version {event.version}"
     return (
         f"[yellow]…[/] {name}: {event.pointer} is protected: before {change}, somebody else than "
         f"{quoted(event.actor or 'you')} must approve:\n"
-        f"  headrace {family} approve {name} --pointer {event.pointer}{named}"
+        f"  headrace {family} approve {name} --pointer {event.pointer} {named}"
     )
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from headrace.budgets.holds import money
@@ -138,7 +138,10 @@ def _told(costs: Mapping[str, Decimal]) -> str:
 
 def _print(by: By, found: Found) -> None:
     console = Console()
-    table = Table(by.value, "calls", "errors", "tokens in", "cached", "tokens out", "cost", "mean ms", "slowest ms")
+    heads = (by.value, "calls", "errors", "in", "cached", "out", "cost", "mean ms", "slowest")
+    table = Table(
+        *(Column(head, no_wrap=head != by.value, overflow="fold") for head in heads), box=None, pad_edge=False
+    )
     for one in found.usage:
         counts = (one.calls, one.errors, one.input_tokens, one.cached_tokens, one.output_tokens)
         times = (f"{one.mean_ms:.0f}", str(one.slowest_ms))

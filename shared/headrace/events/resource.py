@@ -25,6 +25,7 @@ class Share(Event, frozen=True, gc=False, kw_only=True):
 class Proposal(Event, frozen=True, gc=False, kw_only=True):
     """A change of a protected pointer that waits for a second actor.
 
+    at: When it was proposed.
     version: Where the pointer is to stand; null when its protection is to be lifted.
     split: Versions that share the pointer's traffic, by weight; empty when one has all of it.
     previous: Where the pointer stood when it was proposed; null when it is new.
@@ -32,6 +33,7 @@ class Proposal(Event, frozen=True, gc=False, kw_only=True):
     reason: Why, for the audit trail.
     """
 
+    at: int = 0
     version: int | None = None
     split: tuple[Share, ...] = ()
     previous: int | None = None
@@ -45,16 +47,18 @@ class ApproveChange(Event, frozen=True, gc=False, kw_only=True):
     pointer: The pointer.
     version: What is approved of: refused unless the proposal says the same; null: that the protection is lifted.
     split: The split that is approved of; empty when the proposal is none.
+    proposed_at: When it was proposed: refused unless what waits was; so an approval that is sent again approves of nothing else.
     actor: Who asks, as the caller states it.
     reason: Why, for the audit trail.
     """
 
     NAME: ClassVar[str] = "headrace.resource.ApproveChange"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ApproveChange", "namespace": "headrace.resource", "doc": "Approve of the change that waits for a protected pointer. Key: the resource\'s name.", "fields": [{"name": "pointer", "type": "string", "doc": "The pointer."}, {"name": "version", "type": ["null", "int"], "doc": "What is approved of: refused unless the proposal says the same; null: that the protection is lifted.", "default": null}, {"name": "split", "type": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}, "doc": "The split that is approved of; empty when the proposal is none.", "default": []}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ApproveChange", "namespace": "headrace.resource", "doc": "Approve of the change that waits for a protected pointer. Key: the resource\'s name.", "fields": [{"name": "pointer", "type": "string", "doc": "The pointer."}, {"name": "version", "type": ["null", "int"], "doc": "What is approved of: refused unless the proposal says the same; null: that the protection is lifted.", "default": null}, {"name": "split", "type": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}, "doc": "The split that is approved of; empty when the proposal is none.", "default": []}, {"name": "proposed_at", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}], "doc": "When it was proposed: refused unless what waits was; so an approval that is sent again approves of nothing else.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
 
     pointer: str
     version: int | None = None
     split: tuple[Share, ...] = ()
+    proposed_at: int | None = None
     actor: str | None = None
     reason: str | None = None
 
@@ -301,7 +305,7 @@ class ResourceHead(Event, frozen=True, gc=False, kw_only=True):
     """
 
     NAME: ClassVar[str] = "headrace.resource.ResourceHead"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ResourceHead", "namespace": "headrace.resource", "doc": "State of a resource. Key: its name.", "fields": [{"name": "kind", "type": "string", "doc": "Prompt, Model, ModelAlias or Workflow."}, {"name": "latest", "type": "int", "doc": "The newest version."}, {"name": "pointers", "type": {"type": "map", "values": "int"}, "doc": "Version by pointer.", "default": {}}, {"name": "splits", "type": {"type": "map", "values": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}}, "doc": "Of pointers that several versions share: each version\'s part.", "default": {}}, {"name": "protected", "type": {"type": "array", "items": "string"}, "doc": "Pointers that need a second actor\'s approval.", "default": []}, {"name": "proposals", "type": {"type": "map", "values": {"type": "record", "name": "Proposal", "namespace": "headrace.resource", "doc": "A change of a protected pointer that waits for a second actor.", "fields": [{"name": "version", "type": ["null", "int"], "doc": "Where the pointer is to stand; null when its protection is to be lifted.", "default": null}, {"name": "split", "type": {"type": "array", "items": "headrace.resource.Share"}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "previous", "type": ["null", "int"], "doc": "Where the pointer stood when it was proposed; null when it is new.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}}, "doc": "What waits for approval, by pointer.", "default": {}}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ResourceHead", "namespace": "headrace.resource", "doc": "State of a resource. Key: its name.", "fields": [{"name": "kind", "type": "string", "doc": "Prompt, Model, ModelAlias or Workflow."}, {"name": "latest", "type": "int", "doc": "The newest version."}, {"name": "pointers", "type": {"type": "map", "values": "int"}, "doc": "Version by pointer.", "default": {}}, {"name": "splits", "type": {"type": "map", "values": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}}, "doc": "Of pointers that several versions share: each version\'s part.", "default": {}}, {"name": "protected", "type": {"type": "array", "items": "string"}, "doc": "Pointers that need a second actor\'s approval.", "default": []}, {"name": "proposals", "type": {"type": "map", "values": {"type": "record", "name": "Proposal", "namespace": "headrace.resource", "doc": "A change of a protected pointer that waits for a second actor.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it was proposed.", "default": 0}, {"name": "version", "type": ["null", "int"], "doc": "Where the pointer is to stand; null when its protection is to be lifted.", "default": null}, {"name": "split", "type": {"type": "array", "items": "headrace.resource.Share"}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "previous", "type": ["null", "int"], "doc": "Where the pointer stood when it was proposed; null when it is new.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}}, "doc": "What waits for approval, by pointer.", "default": {}}]}'
 
     kind: str
     latest: int

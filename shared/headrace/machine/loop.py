@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, ProducerFenced
 
 from headrace.codec import Codec
-from headrace.errors import KafkaUnavailable, NotFound, RegistryUnavailable, StoreUnavailable
+from headrace.errors import KafkaUnavailable, NotFound, RegistryUnavailable
 from headrace.group import Member, Records
 from headrace.kafka import KafkaSettings
 from headrace.machine import metrics
@@ -163,7 +163,7 @@ class Loop(Generic[S]):
             await partition.commit(batch)
         except ProducerFenced:
             raise  # another owner is right
-        except (KafkaError, OSError, NotFound, StoreUnavailable) as error:
+        except (KafkaError, OSError, NotFound) as error:
             # NotFound: a table of ours is behind what a run was pinned to
             await self._close(partition)
             await self._pause("transaction failed", error)

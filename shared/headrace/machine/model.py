@@ -69,7 +69,7 @@ class Preparation(Protocol, Generic[S_contra]):
         """What the decision on a message is given as `context.prepared`; asked just before each decision, in order.
 
         No transaction is open meanwhile. It may be asked again for the same message, so what it does must bear
-        repetition. Raises StoreUnavailable: the partition is then not ready, and tries again.
+        repetition. What is away is something found, too: the keys of a partition wait for each other.
         """
 
 

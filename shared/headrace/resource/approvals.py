@@ -3,6 +3,7 @@
 The actor is as the caller states it: who may write to a topic may claim any name.
 """
 
+import unicodedata
 from collections.abc import Sequence
 
 import msgspec
@@ -56,6 +57,7 @@ def protected(state: State, event: resource.PointerProtected) -> State:
 def proposed(state: State, event: resource.ChangeProposed) -> State:
     """The state with this in the place of what waited before."""
     proposal = resource.Proposal(
+        at=event.at,
         version=event.version,
         split=event.split,
         previous=event.previous,
@@ -92,11 +94,18 @@ def _protect_refusal(state: State, command: resource.ProtectPointer) -> Refusal 
 def _approval_refusal(command: resource.ApproveChange, proposal: resource.Proposal) -> Refusal | None:
     if not (command.actor and command.actor.strip()):
         return "actor_missing", "an approval says in `actor` who approves"
-    if command.actor == proposal.actor:
+    if _told_apart(command.actor) == _told_apart(proposal.actor or ""):
         return "same_actor", f"{command.actor} proposed the change; somebody else must approve"
-    if (command.version, command.split) != (proposal.version, proposal.split):
+    other_time = command.proposed_at not in {None, proposal.at}
+    if other_time or (command.version, command.split) != (proposal.version, proposal.split):
         return "proposal_changed", f"what waits is {_told(proposal)}; look again, then approve of that"
     return None
+
+
+def _told_apart(actor: str) -> str:
+    """An actor less what does not tell people apart: case, space, width, what can't be seen."""
+    seen = (sign for sign in unicodedata.normalize("NFKC", actor).casefold() if sign.isprintable() and sign != " ")
+    return "".join(seen)
 
 
 def _proposed_move(pointer: str, proposal: resource.Proposal) -> resource.MovePointer | None:

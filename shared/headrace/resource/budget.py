@@ -2,22 +2,31 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from headrace.fault import Fault
-from headrace.resource.naming import REFERENCE
+from headrace.resource.naming import NAME, REFERENCE
 from headrace.resource.prompt import Spec
+
+
+def _unversioned(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise ValueError("a scope takes a name without a version")
+    return name
+
+
+Named = Annotated[str, AfterValidator(_unversioned)]
 
 
 class Scope(Spec):
     """Whose calls are charged, by name without a version; all that are given must fit."""
 
-    workflow: str | None = None
+    workflow: Named | None = None
     tenant: str | None = None
-    model: str | None = None
-    prompt: str | None = None
+    model: Named | None = None
+    prompt: Named | None = None
 
     @model_validator(mode="after")
     def _some(self) -> "Scope":

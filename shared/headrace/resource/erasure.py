@@ -12,6 +12,8 @@ from headrace.resource.versions import holders
 
 RETRY_MS = 300_000
 """Until a body is tried again that the store has refused to destroy."""
+AWAY_MS = 15_000
+"""The same while the store does not answer."""
 
 
 def order(state: State, command: resource.EraseBody, now: int) -> Sequence[Event]:
@@ -40,7 +42,8 @@ def delayed(state: State, event: resource.BodyUnusable) -> State:
     """The same, to be tried later, if what could not be used is a body that is to be destroyed."""
     if event.run or not next_digest(state):
         return state
-    return msgspec.structs.replace(state, due=event.at + RETRY_MS)
+    wait_ms = AWAY_MS if event.code == "store_unavailable" else RETRY_MS
+    return msgspec.structs.replace(state, due=event.at + wait_ms)
 
 
 def next_digest(state: State) -> str | None:

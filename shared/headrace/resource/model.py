@@ -35,16 +35,19 @@ class Secret(Spec):
     secret: str = Field(pattern=r"^[A-Z][A-Z0-9_]*$")
 
 
+MOST_TOKENS = 1_000_000_000
+
+
 class Limits(Spec):
     """What a model can take; tokens and milliseconds. Rates and concurrency hold for each worker process."""
 
-    context_window: int = Field(ge=1)
-    max_output_tokens: int = Field(ge=1)
-    reserved_tokens: int = Field(default=0, ge=0)
-    timeout_ms: int = Field(default=60_000, ge=1)
-    requests_per_minute: int | None = Field(default=None, ge=1)
-    tokens_per_minute: int | None = Field(default=None, ge=1)
-    concurrency: int | None = Field(default=None, ge=1)
+    context_window: int = Field(ge=1, le=MOST_TOKENS)
+    max_output_tokens: int = Field(ge=1, le=MOST_TOKENS)
+    reserved_tokens: int = Field(default=0, ge=0, le=MOST_TOKENS)
+    timeout_ms: int = Field(default=60_000, ge=1, le=86_400_000)
+    requests_per_minute: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
+    tokens_per_minute: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
+    concurrency: int | None = Field(default=None, ge=1, le=10_000)
 
 
 class Costs(Spec):

@@ -189,7 +189,7 @@ def _joined(text: str) -> str:
 
 def _key_fault(node: yaml.Node, key: str, path: Path, before: Place | None) -> Fault | None:
     if not isinstance(node, yaml.ScalarNode):
-        return Fault("key_invalid", path, "a key must be text")
+        return Fault("key_invalid", path, "a key must be text", "put a text that has {{ }} in it in quotes")
     if found := UNFIT.search(key):
         return _unfit(path, found[0])
     if before:
