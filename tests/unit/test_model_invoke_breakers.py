@@ -235,15 +235,18 @@ async def under_way(worker: Worker) -> asyncio.Event:
         return "ok"
 
     async def is_through() -> bool:
+        worker.probe, beginning = asyncio.create_task(call()), asyncio.create_task(began.wait())
+        await asyncio.wait({worker.probe, beginning}, return_when=asyncio.FIRST_COMPLETED)
+        beginning.cancel()
+        return began.is_set()
+
+    async def call() -> str:
         try:
-            worker.breaker.check()
-        except Rejected:
-            return False
-        return True
+            return await worker.breaker.call(made, 60.0, 60.0)
+        except Rejected as error:
+            return error.code
 
     await until(is_through, every_s=0.005)
-    worker.probe = asyncio.create_task(worker.breaker.call(made, 60.0, 60.0))
-    await asyncio.wait_for(began.wait(), 10)
     return probing
 
 
