@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from headrace.stack.home import DEFAULT_BASE, Home, Running
 from headrace.stack.parts import Plan
 
 TOP_LEVEL = Path(__file__).parents[1]
+PLANTED = "PLANTED_API_KEY"
+"""Names a credential of the services of our own stack, which must come out nowhere."""
 
 settings.register_profile("headrace", max_examples=50, deadline=None)
 settings.load_profile("headrace")
@@ -89,6 +92,7 @@ def _docker_stack() -> Iterator[Stack]:
 @contextmanager
 def _local_stack(folder: Path) -> Iterator[Stack]:
     os.environ["HEADRACE_HOME"] = str(folder)  # for the command line, when a test runs it
+    os.environ[PLANTED] = f"sk-planted-{uuid.uuid4().hex}"
     home = Home(folder)
     control.install((), print)
     try:
