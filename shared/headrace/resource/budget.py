@@ -2,31 +2,22 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from headrace.fault import Fault
 from headrace.resource.naming import NAME, REFERENCE
 from headrace.resource.prompt import Spec
 
 
-def _unversioned(name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise ValueError("a scope takes a name without a version")
-    return name
-
-
-Named = Annotated[str, AfterValidator(_unversioned)]
-
-
 class Scope(Spec):
     """Whose calls are charged, by name without a version; all that are given must fit."""
 
-    workflow: Named | None = None
+    workflow: str | None = None
     tenant: str | None = None
-    model: Named | None = None
-    prompt: Named | None = None
+    model: str | None = None
+    prompt: str | None = None
 
     @model_validator(mode="after")
     def _some(self) -> "Scope":
@@ -53,7 +44,14 @@ class BudgetSpec(Spec):
 
 
 def budget_faults(spec: BudgetSpec) -> Iterator[Fault]:
-    """A cheaper model that is missing, or not named as references are."""
+    """A scope that names versions; a cheaper model that is missing, or not named as references are.
+
+    No part of the shape: budgets that were accepted before must still be read.
+    """
+    scope = {"workflow": spec.scope.workflow, "model": spec.scope.model, "prompt": spec.scope.prompt}
+    for kind, name in scope.items():
+        if name is not None and not NAME.fullmatch(name):
+            yield Fault("invalid_value", ("scope", kind), "a scope takes a name without a version")
     if (spec.use is not None) != (spec.action == "use"):
         yield Fault("use_invalid", ("use",), "`use` names a model or alias when the action is use, and only then")
     elif spec.use is not None and not REFERENCE.fullmatch(spec.use):
