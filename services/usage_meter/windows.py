@@ -46,11 +46,16 @@ class Windows:
 
     def items(self) -> Iterator[tuple[Place, core.Window]]:
         """All windows."""
-        return ((place, self[place]) for place in self._table)
+        return ((place, self[place]) for place in self._table if _is_ours(place))
 
     def _sweep(self, prefix: str, now: int) -> None:
         for place in [place for place in self._table if place[0].startswith(prefix)]:
-            if core.is_over(place[1], now):
+            if not _is_ours(place) or core.is_over(place[1], now):
                 del self._table[place]
             elif core.is_settled(place[1], now) and (window := self[place]).recent:
                 self[place] = msgspec.structs.replace(window, recent=())
+
+
+def _is_ours(place: Place) -> bool:
+    """Whether a row is one of these; Faust's own windows, which were here before, have a range in their key."""
+    return isinstance(place[1], int)
