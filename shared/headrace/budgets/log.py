@@ -8,6 +8,9 @@ from typing import NamedTuple
 from headrace.errors import Undecodable
 from headrace.events.model import ModelCalled
 
+MOST_PLACES = 100
+"""Decimal places of an amount of money, before or after the point."""
+
 
 class Charged(NamedTuple):
     """One call's charge to one budget; the fields in the order of the ledger's columns."""
@@ -42,6 +45,6 @@ def amount(text: str) -> Decimal:
         found = Decimal(text)
     except InvalidOperation as error:
         raise Undecodable(f"{text!r:.80} is no decimal number") from error
-    if not found.is_finite():
+    if not found.is_finite() or max(abs(found.adjusted()), abs(int(found.as_tuple().exponent))) > MOST_PLACES:
         raise Undecodable(f"{text!r:.80} is no amount of money")
     return found
