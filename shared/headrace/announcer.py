@@ -113,6 +113,7 @@ class Announcer:
             try:
                 await self._delivery.send(outbox)
             except NEVER_TAKEN as error:
+                self.is_away = False  # it has answered
                 await self._send_halves(outbox, error)
                 return
             except (KafkaError, OSError) as error:
