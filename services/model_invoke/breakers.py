@@ -28,7 +28,7 @@ PROBE_GRACE_S = 1.0
 """How much longer than it may take others wait for a probe of which nothing is heard."""
 AHEAD_MS = 3_600_000
 """How far ahead of ours another worker's clock may be."""
-LONGEST_MS = 604_800_000
+LONGEST_MS = 3_600_000
 """How far ahead the next probe may be."""
 NAMES = {
     CircuitBreakerState.CLOSED: "closed",

@@ -44,8 +44,10 @@ class Asked:
 
 
 @pytest.fixture(params=["loopback", pytest.param("local model", marks=pytest.mark.stack)])
-async def url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    """The local model's server speaks both formats, too; it can't do all that they can ask for."""
+async def url(request: pytest.FixtureRequest, provider: Provider) -> AsyncIterator[str]:
+    """The local model's server stands for one format only; it can't do all that it can be asked for."""
+    if request.param == "local model" and provider == "anthropic":
+        pytest.skip("the local model's server dropped connections of /v1/messages; no real one of that format is here")
     if request.param == "loopback":
         async with loopback() as server:
             yield server.url

@@ -48,7 +48,8 @@ def test_a_request_without_headers_is_answered(outsider: Outsider, workflow: str
     assert json.loads(answer.fields["output"]) == {"text": "HELLO", "size": 5}
     assert answer.fields["workflow"] == f"{workflow}@1"
     assert answer.fields["started_at"] <= answer.fields["finished_at"]
-    assert answer.fields["usage"] == {"input_tokens": 0, "output_tokens": 0, "cost": "0", "currency": "USD"}
+    nothing = {"input_tokens": 0, "cached_tokens": 0, "output_tokens": 0, "cost": "0", "currency": "USD"}
+    assert answer.fields["usage"] == {**nothing, "estimated": False}
 
 
 def test_the_log_of_a_run_is_ordered_complete_and_proves_it(outsider: Outsider, workflow: str) -> None:

@@ -82,7 +82,7 @@ def test_render_shows_what_a_model_would_get_and_names_every_wrong_variable(head
     file.write_text(text, encoding="utf-8")
     assert headrace("apply", "-f", str(file)).returncode == 0
     shown = printed(headrace("prompt", "render", f"{name}@v1", "--var", "who=7", "--var", "times=7", "--json"))
-    assert (shown["prompt"], shown["messages"]) == (f"{name}@1", [{"role": "user", "content": "7 8"}])
+    assert (shown["prompt"], shown["messages"]) == (f"{name}@1", [{"role": "user", "content": "7 8", "images": []}])
     assert shown["estimated_tokens"] == 8
     wrong = headrace("prompt", "render", name, "--var", "whom=x", "--var", 'times="x"')
     assert wrong.returncode == 1

@@ -113,17 +113,19 @@ class World:
 
     async def health(self, model: str) -> Sequence[ModelHealthChanged]:
         """Every change of a model's breaker."""
-        found = await topics.events(self.stack.kafka, self.codec, MODEL_HEALTH)
-        return [event for event in found.get(f"{model}-{self.suffix}@1", ()) if isinstance(event, ModelHealthChanged)]
+        key = f"{model}-{self.suffix}@1"
+        found = await topics.events(self.stack.kafka, self.codec, MODEL_HEALTH, key)
+        return [event for event in found.get(key, ()) if isinstance(event, ModelHealthChanged)]
 
     async def calls(self, model: str) -> Sequence[ModelCalled]:
         """Every call of a model that was told of."""
-        found = await topics.events(self.stack.kafka, self.codec, MODEL_CALLS)
-        return [event for event in found.get(f"{model}-{self.suffix}", ()) if isinstance(event, ModelCalled)]
+        key = f"{model}-{self.suffix}"
+        found = await topics.events(self.stack.kafka, self.codec, MODEL_CALLS, key)
+        return [event for event in found.get(key, ()) if isinstance(event, ModelCalled)]
 
     async def tokens(self, run: str) -> Sequence[TokensStreamed]:
         """What a reader of a run's tokens saw."""
-        found = await topics.events(self.stack.kafka, self.codec, RUN_TOKENS)
+        found = await topics.events(self.stack.kafka, self.codec, RUN_TOKENS, run)
         return [event for event in found.get(run, ()) if isinstance(event, TokensStreamed)]
 
 

@@ -78,10 +78,14 @@ async def read(kafka: KafkaSettings, topic: Topic, isolation_level: str = "read_
     return sorted(records, key=lambda record: (record.partition, record.offset))
 
 
-async def events(kafka: KafkaSettings, codec: Codec, topic: Topic) -> Mapping[str, Sequence[Event]]:
-    """Committed events by key, in their order."""
+async def events(
+    kafka: KafkaSettings, codec: Codec, topic: Topic, only: str | None = None
+) -> Mapping[str, Sequence[Event]]:
+    """Committed events by key, in their order. only: of this key, on a topic where others write what they like."""
     by_key: dict[str, list[Event]] = defaultdict(list)
     for record in await read(kafka, topic):
+        if only is not None and record.key != only.encode():
+            continue
         by_key[record.key.decode()].append(codec.decode(topic, record.value))
     return by_key
 

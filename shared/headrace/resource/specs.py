@@ -71,7 +71,8 @@ def references(kind: str, spec: Mapping[str, Any]) -> list[tuple[tuple[str, ...]
     if kind == "Prompt":
         return [(("Prompt",), ref) for ref in spec.get("uses", {}).values()]
     if kind == "Budget":
-        scope = [((kind.capitalize(),), name) for kind, name in spec["scope"].items() if kind != "tenant" and name]
+        named = ((kind.capitalize(), name) for kind, name in spec["scope"].items() if kind != "tenant" and name)
+        scope = [((kind,), f"{name}@latest") for kind, name in named]
         return [*scope, *((("ModelAlias", "Model"), ref) for ref in (spec.get("use"),) if ref)]
     if kind == "Workflow":
         nodes = compile_workflow(spec).nodes.values()
