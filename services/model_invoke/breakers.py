@@ -29,7 +29,7 @@ PROBE_GRACE_S = 1.0
 AHEAD_MS = 3_600_000
 """How far ahead of ours another worker's clock may be."""
 LONGEST_MS = 3_600_000
-"""How far ahead the next probe may be."""
+"""How far ahead of a change the next probe may be."""
 NAMES = {
     CircuitBreakerState.CLOSED: "closed",
     CircuitBreakerState.OPEN: "open",
@@ -257,7 +257,9 @@ def _is_sound(health: ModelHealthChanged) -> bool:
     What comes from elsewhere may neither end us nor hold against all that workers tell from now on.
     """
     now = _now()
-    return health.state in STATES and health.at <= now + AHEAD_MS and 0 <= (health.retry_at or 0) <= now + LONGEST_MS
+    return (
+        health.state in STATES and health.at <= now + AHEAD_MS and 0 <= (health.retry_at or 0) <= health.at + LONGEST_MS
+    )
 
 
 def _now() -> int:
