@@ -61,7 +61,7 @@ async def changing(client: Client, domain: Domain, name: str) -> AsyncIterator[C
         async def changed(command: Event, timeout_s: float) -> Changed:
             began = time.perf_counter()
             sent = await client.send(domain.commands, name, command, actor=getattr(command, "actor", None))
-            event = await _answer(answers, sent, timeout_s)
+            event = await answer_to(sent, answers, timeout_s)
             if isinstance(event, ChangeRefused):
                 raise Refused(f"{name} was not changed: {event.message} ({event.code})")
             if event is None:
@@ -99,8 +99,8 @@ def way_of(changes: Iterable[Seen], pointer: str) -> list[Standing]:
     return way
 
 
-async def _answer(answers: AsyncIterator[Seen], sent: str, timeout_s: float) -> Event | None:
-    """The event that a command led to."""
+async def answer_to(sent: str, answers: AsyncIterator[Seen], timeout_s: float) -> Event | None:
+    """The event that a command led to, by its event id; None for one that can't be read. Raises Unanswered."""
     try:
         async with asyncio.timeout(timeout_s):
             while (seen := await anext(answers)).attributes.causation != sent:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from headrace.apply import await_readers
+from headrace.changes import answer_to
 from headrace.client import Client, Result, Seen, new_run_id
 from headrace.errors import Refused, Unanswered
 from headrace.event import Event
@@ -65,15 +66,7 @@ async def _deployed(client: Client, name: str, spec: Mapping[str, Any], actor: s
     command = CreateVersion(kind="Workflow", spec=json.dumps(spec), actor=actor, reason="a trial")
     async with client.follow(WORKFLOW_EVENTS, key=name) as answers:
         sent = await client.send(WORKFLOW_COMMANDS, name, command, actor=actor)
-        try:
-            async with asyncio.timeout(timeout_s):
-                async for seen in answers:
-                    if seen.attributes.causation == sent:
-                        return _version(name, seen.event)
-        except TimeoutError as error:
-            message = f"no answer after {timeout_s:g} s; are the services up? `headrace status` says"
-            raise Unanswered(message) from error
-    raise AssertionError("follow never ends by itself")
+        return _version(name, await answer_to(sent, answers, timeout_s))
 
 
 def _version(name: str, event: Event | None) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from headrace.cli import hops
+from headrace.cli import hops, summary
 from headrace.cli.text import print_value, printable, quoted
 from headrace.client import Seen
 from headrace.cloudevents import Attributes
@@ -38,7 +38,7 @@ def test_a_run_whose_words_are_hostile_is_shown_as_words() -> None:
         "node": HOSTILE,
     }
     out = io.StringIO()
-    hops.show(Console(file=out, width=200), found)
+    summary.show(Console(file=out, width=200), found)
     assert out.getvalue().count("[/nope]") == 5
     assert "\x1b" not in out.getvalue()
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from headrace.cli import hops
+from headrace.cli import hops, summary
 from headrace.cli.hops import HOLD_S, CausalOrder
 from headrace.client import Seen
 from headrace.cloudevents import Attributes
@@ -138,13 +138,13 @@ def test_in_80_columns_no_cost_is_cut_and_no_name_is_broken(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    found = hops.summary(ended())
+    found = summary.summarize(ended())
     done = {"status": "succeeded", "ms": 4_666, "input_tokens": 427, "output_tokens": 108, "cost": "0.00001090 USD"}
     found["nodes"] = [
         {"node": "search", "attempt": 1, **done, "detail": "multilingual-e5-small-q4"},
         {"node": "answer", "attempt": 2, **done, "ms": None, "detail": f"broken: [/] {'why ' * 40}"},
     ]
-    hops.show(Console(), found)
+    summary.show(Console(), found)
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     assert sum("427 + 108" in line and "0.00001090 USD" in line for line in lines) == 2

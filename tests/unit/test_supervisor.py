@@ -62,8 +62,7 @@ async def test_a_part_that_ends_again_and_again_is_given_up_with_its_last_line(
     home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     part = Part("broker", 1, (sys.executable, "-c", DIES), always)
-    monkeypatch.setattr("headrace.stack.supervisor.FIRST_PAUSE_S", 0.0)
     monkeypatch.chdir(tmp_path)
     with pytest.raises(StackError, match=f"broker ended {RESTARTS} times; see .*broker.log: no licence"):
-        await Supervisor(home, Lone(home, part), ()).run()
+        await Supervisor(home, Lone(home, part), (), first_pause_s=0.0).run()
     assert len((tmp_path / "lives").read_text(encoding="utf-8")) == RESTARTS

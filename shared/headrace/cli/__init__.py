@@ -5,6 +5,7 @@ stack.py      up, down, status, env
 resources.py  apply, get
 runs.py       run start, run watch, run show, audit show
 demo.py       demo
-hops.py       how a run is shown
+hops.py       a run's records, one line each
+summary.py    a run as a whole, from its log
 session.py    what commands that talk to Kafka share
 """

@@ -11,7 +11,7 @@ from rich.panel import Panel
 
 from headrace import audit
 from headrace.apply import await_readers
-from headrace.cli import hops, resources, stack
+from headrace.cli import hops, resources, stack, summary
 from headrace.cli.session import actor, connected, program
 from headrace.cli.text import quoted
 from headrace.client import Client, new_run_id
@@ -109,7 +109,7 @@ async def _proof(console: Console, client: Client, run_id: str) -> None:
     """The audit trail, read back from the log."""
     log = await client.read_all(RUN_EVENTS, key=run_id)
     console.rule("audit trail: the run's log", align="left")
-    hops.show(console, {name: value for name, value in hops.summary(log).items() if name != "output"})
+    summary.show(console, {name: value for name, value in summary.summarize(log).items() if name != "output"})
     if faults := audit.faults(log):
         raise HeadraceError(f"the run's log is not whole: {'; '.join(faults)}")
     console.print(hops.whole(log), highlight=False, soft_wrap=True)

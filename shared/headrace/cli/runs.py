@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 
 from headrace import audit
-from headrace.cli import hops
+from headrace.cli import hops, summary
 from headrace.cli.session import Json, actor, connected, plain, print_json
 from headrace.cli.text import quoted
 from headrace.client import Seen, new_run_id
@@ -67,12 +67,12 @@ def watch(run_id: RunId, *, timeout: Timeout = WAIT_S, as_json: Json = False) ->
 
 def show(run_id: RunId, *, as_json: Json = False) -> None:
     """Show what a run did, from its log: pins, nodes, models, tokens, cost, output."""
-    found = hops.summary(asyncio.run(_log(run_id)))
+    found = summary.summarize(asyncio.run(_log(run_id)))
     if as_json:
         print_json(found)
         return
     console = Console()
-    hops.show(console, found)
+    summary.show(console, found)
     hint = f"`headrace audit show {run_id} --json` has its whole log: what went into each node, what came out"
     console.print(hint, markup=False, highlight=False, soft_wrap=True)
 

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
-from headrace.cli import hops
+from headrace.cli import summary
 from headrace.cli.rendering import given_values
 from headrace.cli.resources import catalog_of
 from headrace.cli.session import Json, actor, connected, print_json
@@ -58,7 +58,7 @@ async def _try(reference: str, compare: str | None, model: str, pairs: Sequence[
 
 def _told(prompt: Resolved, log: Sequence[Seen]) -> dict[str, Any]:
     """What a trial came to: the run's summary, less what is the same for all."""
-    found = hops.summary(log)
+    found = summary.summarize(log)
     kept = {name: found.get(name) for name in ("run", "status", "ms", "usage", "message")}
     models = [node["detail"] for node in found["nodes"] if node["status"] == "succeeded"]
     return {"prompt": str(prompt), "asked": prompt.ref, "models": models, "answer": _answer(found), **kept}

@@ -33,7 +33,8 @@ PR_SET_PDEATHSIG = 1
 class Supervisor:
     """One running stack."""
 
-    def __init__(self, home: Home, plan: Plan, only: tuple[str, ...]) -> None:
+    def __init__(self, home: Home, plan: Plan, only: tuple[str, ...], first_pause_s: float = FIRST_PAUSE_S) -> None:
+        self._first_pause_s = first_pause_s
         self._home = home
         self._plan = plan
         self._parts = {name: part for name, part in plan.parts().items() if not only or name in only}
@@ -95,7 +96,7 @@ class Supervisor:
             state.restarts += 1
             sys.stderr.write(f"{part.name} ended with {code}; it is started again\n")
             self._note()
-            await asyncio.sleep(min(FIRST_PAUSE_S * 2 ** max(len(deaths) - 1, 0), LONGEST_PAUSE_S))
+            await asyncio.sleep(min(self._first_pause_s * 2 ** max(len(deaths) - 1, 0), LONGEST_PAUSE_S))
 
     def _stands(self, part: Part) -> bool:
         return all(self._well[name].is_set() for name in part.after if name in self._well)

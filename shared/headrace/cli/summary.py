@@ -1,0 +1,132 @@
+"""A run as its log tells it: what each node did, whom it asked, what it cost."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from headrace.cli.hops import clock, money, short
+from headrace.cli.text import print_value, printable, quoted
+from headrace.client import Seen
+from headrace.event import Event
+from headrace.events import run
+from headrace.topics import TERMINAL
+
+
+def summarize(log: Sequence[Seen]) -> dict[str, Any]:
+    """What a run's log says of it: state, times (epoch milliseconds), nodes, usage, output or reason."""
+    events = [seen.event for seen in log if seen.event]
+    started = next((event for event in events if isinstance(event, run.RunStarted)), None)
+    end = next((event for event in events if isinstance(event, TERMINAL)), None)
+    found: dict[str, Any] = {
+        "run": log[0].key,
+        "status": _status(end),
+        "workflow": started.workflow if started else getattr(end, "workflow", None),
+        "started_at": started.at if started else getattr(end, "started_at", None),
+        "pins": [f"{pin.kind} {pin.name}@{pin.version}" for pin in started.pins] if started else [],
+        "actor": started.actor if started else None,
+        "input": json.loads(started.input) if started else None,
+        "nodes": [_node(event) for event in events if isinstance(event, run.NodeSucceeded | run.NodeFailed)],
+    }
+    if isinstance(end, TERMINAL):
+        found |= _end(end)
+    return found
+
+
+def _status(end: Event | None) -> str:
+    names = {run.RunCompleted: "completed", run.RunFailed: "failed", run.RunCancelled: "cancelled"}
+    return names[type(end)] if end else "running"
+
+
+def _node(event: run.NodeSucceeded | run.NodeFailed) -> dict[str, Any]:
+    usage = event.usage
+    found: dict[str, Any] = {
+        "node": event.node,
+        "attempt": event.attempt,
+        "status": "failed",
+        "ms": None,
+        "input_tokens": usage.input_tokens if usage else 0,
+        "output_tokens": usage.output_tokens if usage else 0,
+        "cost": money(usage) if usage else "",
+        "calls": [_call(call) for call in event.calls],
+    }
+    if isinstance(event, run.NodeFailed):
+        return {**found, "detail": f"{event.code}: {event.message}"}
+    return {
+        **found,
+        "status": "succeeded",
+        "ms": event.finished_at - event.started_at,
+        "detail": ", ".join(map(_called, event.calls)),
+    }
+
+
+def _called(call: run.Call) -> str:
+    """Who was called, and what became of it when it was not good."""
+    return call.provider if call.outcome == "ok" else f"{call.provider} ({call.outcome})"
+
+
+def _call(call: run.Call) -> dict[str, Any]:
+    """A call for programs."""
+    usage = None if call.usage is None else msgspec.to_builtins(call.usage)
+    charges = msgspec.to_builtins(call.charges)
+    told = {"provider": call.provider, "outcome": call.outcome, "reason": call.reason, "ms": call.latency_ms}
+    return {**told, "usage": usage, "charges": charges}
+
+
+def _end(end: Any) -> dict[str, Any]:
+    usage = {"input_tokens": end.usage.input_tokens, "output_tokens": end.usage.output_tokens}
+    found: dict[str, Any] = {
+        "finished_at": end.finished_at,
+        "ms": end.finished_at - end.started_at,
+        "usage": {**usage, "cost": end.usage.cost, "currency": end.usage.currency},
+    }
+    if isinstance(end, run.RunCompleted):
+        return {**found, "output": json.loads(end.output)}
+    if isinstance(end, run.RunFailed):
+        return {**found, "code": end.code, "message": end.message, "node": end.node}
+    return {**found, "reason": end.reason}
+
+
+def show(console: Console, found: dict[str, Any]) -> None:
+    """A summary for people."""
+    console.print(
+        f"run {quoted(found['run'])}  [bold]{found['status']}[/]  {quoted(str(found['workflow']))}", highlight=False
+    )
+    if found["started_at"]:
+        by = f" by {printable(found['actor'])}" if found["actor"] else ""
+        console.print(f"started {clock(found['started_at'])}{by}", highlight=False, markup=False)
+    if found["input"] is not None:
+        console.print(short(f"input  {json.dumps(found['input'], ensure_ascii=False)}"), highlight=False, markup=False)
+    if found["pins"]:
+        console.print(f"pinned  {', '.join(found['pins'])}", highlight=False)
+    if found["nodes"]:
+        console.print(_table(found["nodes"]))
+    for name in ("code", "message", "node", "reason"):
+        if found.get(name):
+            console.print(f"{name}  {printable(found[name])}", highlight=False, markup=False)
+    if "output" in found:
+        print_value(console, found["output"])
+    if "usage" in found:
+        usage = found["usage"]
+        console.print(
+            f"{found['ms']} ms, {usage['input_tokens']} tokens in, {usage['output_tokens']} out, "
+            f"{usage['cost']} {usage['currency']}",
+            highlight=False,
+        )
+
+
+def _table(nodes: Iterable[dict[str, Any]]) -> Table:
+    """What each attempt did, `#2` the second of its node; in few columns words are folded, and no cost is cut."""
+    wide = [Column(name, no_wrap=True) for name in ("status", "ms", "tokens", "cost")]
+    table = Table(Column("node", overflow="fold"), *wide, Column("called", overflow="fold"), box=None, pad_edge=False)
+    for row in nodes:
+        name = row["node"] if row["attempt"] == 1 else f"{row['node']} #{row['attempt']}"
+        spent = "" if row["ms"] is None else str(row["ms"])
+        tokens = f"{row['input_tokens']} + {row['output_tokens']}"
+        cells = (name, row["status"], spent, tokens, row["cost"], row["detail"])
+        table.add_row(*(Text(printable(cell)) for cell in cells))
+    return table
