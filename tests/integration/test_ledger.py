@@ -6,6 +6,7 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -25,6 +26,7 @@ from model_invoke.ports import Facts, OverBudget, Reservation
 from tests.conftest import Stack
 from tests.integration.databases import database
 from tests.integration.proxy import proxy
+from tests.integration.waiting import until
 
 NOON = 1_795_608_000_000
 """2026-11-25T12:00Z."""
@@ -94,6 +96,8 @@ async def test_processes_that_are_killed_overspend_by_not_one_cent(dsn: str) -> 
             assert await asyncio.wait_for(process.stdout.readline(), 30)
         process.kill()
         await process.communicate()
+    # and the server has ended what it was still doing for them
+    await abandoned(dsn)
     # then what is spent and held is at most the limit, and the sum of what each call holds or was charged
     spent, held = (await balances(dsn))["acme-daily"]
     assert 0 < spent + held <= 50
@@ -108,6 +112,17 @@ async def test_processes_that_are_killed_overspend_by_not_one_cent(dsn: str) -> 
 async def spender(dsn: str, number: int) -> Process:
     command = (sys.executable, str(SPENDER), dsn, str(number))
     return await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+
+
+async def abandoned(dsn: str) -> None:
+    """Wait until the server has noticed that its clients are gone: until then it may still commit for them."""
+    connection = await asyncpg.connect(dsn)
+    alone = (
+        "select count(*) = 1 from pg_stat_activity "
+        "where datname = current_database() and backend_type = 'client backend'"
+    )
+    await until(partial(connection.fetchval, alone))
+    await connection.close()
 
 
 async def sums(dsn: str) -> tuple[Decimal, Decimal]:
