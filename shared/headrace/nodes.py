@@ -6,6 +6,7 @@ Jinja2 are imported where they check something: a worker that only reads is 8 MB
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -44,8 +45,8 @@ class ModelInvokeConfig(Config):
 
     prompt: str = Field(min_length=1)
     model: str = Field(min_length=1)
-    on_ambiguous: str = Field(default="retry", pattern="^(retry|fail)$")
-    on_overflow: str = Field(default="fail", pattern="^(fail|drop_oldest_messages|drop_lowest_documents)$")
+    on_ambiguous: Literal["retry", "fail"] = "retry"
+    on_overflow: Literal["fail", "drop_oldest_messages", "drop_lowest_documents"] = "fail"
     documents: str = "documents"
     stream: bool = False
 

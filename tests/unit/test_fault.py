@@ -5,8 +5,9 @@ import time
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from headrace.fault import MOST_SHOWN, Fault, did_you_mean, from_pydantic
+from headrace.fault import MOST_SHOWN, Fault, did_you_mean
 from headrace.resource.model import ModelSpec
+from headrace.shape import from_pydantic
 
 
 class Inner(BaseModel):
@@ -36,7 +37,7 @@ def test_a_fault_reads_as_one_line() -> None:
     assert Fault("x", ("a",), "is bad").below("spec", 1) == Fault("x", ("spec", 1, "a"), "is bad")
 
 
-AT_LEAST_1 = "Input should be greater than or equal to 1"
+AT_LEAST_1 = "must be at least 1"
 
 
 def unknown(hint: str, *path: str | int) -> Fault:
@@ -74,6 +75,8 @@ SECRET = "sk-very-secret"
         {"credential": SECRET},
         {"credential": {"secret": SECRET}},
         {"credential": {"value": SECRET}},
+        {"credential": {SECRET: None}},
+        {"credential": [SECRET]},
         {"endpoint": {"url": f"https://user:{SECRET}@provider.example/v1"}},
         {"endpoint": f"https://user:{SECRET}@provider.example/v1"},
     ],

@@ -167,7 +167,7 @@ def test_a_name_that_is_no_text_file_is_a_fault(tmp_path: Path) -> None:
         (PROMPT.replace("greeting", "Greeting").encode(), "4:3 name_invalid"),
         (PROMPT.replace("greeting", '"greeting\\n"').encode(), "4:3 name_invalid"),
         (PROMPT.replace("greeting", "7").encode(), "4:3 name_invalid"),
-        (PROMPT.replace("  name: greeting", "  nam: greeting").encode(), "3:1 missing_key, 4:3 unknown_key"),
+        (PROMPT.replace("  name: greeting", "  nam: greeting").encode(), "4:3 unknown_key"),
         (PROMPT.replace("role: user", "role: usr").encode(), "9:7 invalid_value"),
         (PROMPT.replace("{{ name }}", "{{ nam }}").encode(), "10:7 undeclared_variable"),
         (PROMPT.replace("{{ name }}", "'{{ name'").encode(), "10:7 template_invalid"),
@@ -225,6 +225,7 @@ def test_all_faults_of_all_files_are_told_at_once_in_order(write: Write, tmp_pat
         "b.yaml:1 yaml_invalid",
         "c.yaml:12 unknown_node_type",
         "c.yaml:17 invalid_value",
+        "c.yaml:20 duplicate_name",
     ]
 
 

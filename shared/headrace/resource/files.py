@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from headrace.fault import Fault, did_you_mean, from_pydantic
+from headrace.fault import Fault, did_you_mean, nearest
 from headrace.resource.body import body_of, must_be_stored, with_stored
 from headrace.resource.content import LARGEST_SPEC, canonical
+from headrace.resource.exact import shape_faults
+from headrace.resource.mending import as_written, mended
 from headrace.resource.naming import NAME
 from headrace.resource.prompt import LARGEST_BODY, Spec
 from headrace.resource.source import Document, Found, parse
@@ -56,10 +58,19 @@ class Resource:
 
 @dataclass(slots=True)
 class Loaded:
-    """What files hold, and everything that is wrong with them."""
+    """What files hold, and everything that is wrong with them.
+
+    broken: resources whose kind and name can be told, and no more. nameless: whether there may be others.
+    """
 
     resources: list[Resource] = field(default_factory=list)
     faults: list[FileFault] = field(default_factory=list)
+    broken: list[Resource] = field(default_factory=list)
+    nameless: bool = False
+
+    def refuse(self, faults: Iterable[FileFault]) -> None:
+        """Add faults; all stay in the order of the files."""
+        self.faults = sorted([*self.faults, *faults], key=lambda one: (str(one.file), one.line, one.column))
 
 
 class Metadata(Spec):
@@ -85,16 +96,25 @@ def load(paths: Iterable[Path]) -> Loaded:
         try:
             found = [path] if path.is_file() else _below(path)
         except OSError as error:
-            loaded.faults.append(FileFault(_unreadable(error), path))
+            _lost(path, _unreadable(error), loaded)
             continue
         files.update(dict.fromkeys(found))
         if not found:
-            loaded.faults.append(FileFault(_nothing(path), path))
+            _lost(path, _nothing(path), loaded)
     for file in files:
         _read(file, loaded)
-    loaded.faults += _twins(loaded.resources)
-    loaded.faults.sort(key=lambda fault: (str(fault.file), fault.line, fault.column))
+    loaded.refuse(_twins(sorted([*loaded.resources, *loaded.broken], key=_position)))
     return loaded
+
+
+def _position(resource: Resource) -> tuple[str, int, int]:
+    return str(resource.file), *resource.document.place(())
+
+
+def _lost(file: Path, fault: Fault, loaded: Loaded) -> None:
+    """Nobody knows what this file should hold."""
+    loaded.faults.append(FileFault(fault, file))
+    loaded.nameless = True
 
 
 def _below(directory: Path) -> list[Path]:
@@ -116,46 +136,63 @@ def _read(file: Path, loaded: Loaded) -> None:
     try:
         data = file.read_bytes()
     except OSError as error:
-        loaded.faults.append(FileFault(_unreadable(error), file))
+        _lost(file, _unreadable(error), loaded)
         return
     if len(data) > LARGEST_FILE:
-        fault = Fault("file_too_large", (), f"{len(data)} bytes, at most {LARGEST_FILE} are allowed")
-        loaded.faults.append(FileFault(fault, file))
+        _lost(file, Fault("file_too_large", (), f"{len(data)} bytes, at most {LARGEST_FILE} are allowed"), loaded)
         return
     documents, found = parse(data)
+    loaded.nameless |= any(not fault.path for fault, _ in found)
     if not documents and not found:
-        loaded.faults.append(FileFault(Fault("file_empty", (), "no resource in this file"), file))
+        _lost(file, Fault("file_empty", (), "no resource in this file"), loaded)
     for document in documents:
-        faults = _new(found, document)
-        found += [(fault, document.place(fault.path)) for fault in faults]
-        if not faults and (resource := _resource(document, file)):
-            loaded.resources.append(resource)
+        _take(document, file, found, loaded)
     loaded.faults += [FileFault(fault, file, *place) for fault, place in found]
 
 
-def _new(found: Sequence[Found], document: Document) -> list[Fault]:
-    """A document's faults, less those in a place that the parser has complained about already."""
+def _take(document: Document, file: Path, found: list[Found], loaded: Loaded) -> None:
+    """Sort a document among the sound or the broken; what is wrong with it goes to those that were found."""
+    faults = _faults(document.value)
     places = {place for _, place in found}
-    return [fault for fault in _faults(document.value) if document.place(fault.path) not in places]
-
-
-def _resource(document: Document, file: Path) -> Resource | None:
-    try:
+    for fault in faults:
+        if (place := document.place(fault.path)) not in places:  # the parser has not complained about it already
+            found.append((fault, place))
+    if faults:
+        _keep_name(document, file, loaded)
+    else:
         envelope = Envelope.model_validate(document.value)
-    except ValidationError:  # reported by the parser
-        return None
-    return Resource(envelope.kind, envelope.metadata.name, envelope.spec, file, document)
+        loaded.resources.append(Resource(envelope.kind, envelope.metadata.name, envelope.spec, file, document))
 
 
-def _faults(value: Any) -> Iterator[Fault]:
+def _keep_name(document: Document, file: Path, loaded: Loaded) -> None:
+    """Remember what a broken resource is called, so that those that refer to it are not blamed."""
+    value = _meant(document.value) if isinstance(document.value, dict) else {}
+    kind, metadata = value.get("kind"), value.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    known = nearest(kind, KINDS) if isinstance(kind, str) else ""
+    if known and isinstance(name, str) and NAME.fullmatch(name):
+        loaded.broken.append(Resource(known, name, {}, file, document))
+    else:
+        loaded.nameless = True
+
+
+def _meant(value: dict[str, Any]) -> dict[str, Any]:
+    """A document with its misspelt keys mended."""
+    unknown = [fault for fault in shape_faults(Envelope, value) if fault.code == "unknown_key"]
+    return _meant(mended(value, unknown, Envelope)[0]) if unknown else value
+
+
+def _faults(value: Any) -> list[Fault]:
     if not isinstance(value, dict):
-        yield Fault("not_a_resource", (), "a resource is a mapping with apiVersion, kind, metadata and spec")
-        return
-    try:
-        Envelope.model_validate(value)
-    except ValidationError as error:
-        yield from map(_named, from_pydantic(error, Envelope))
-    kind, spec = value.get("kind"), value.get("spec")
+        return [Fault("not_a_resource", (), "a resource is a mapping with apiVersion, kind, metadata and spec")]
+    found = shape_faults(Envelope, value)
+    if unknown := [fault for fault in found if fault.code == "unknown_key"]:
+        rest, renamed = mended(value, unknown, Envelope)
+        return [*unknown, *(as_written(fault, renamed) for fault in _faults(rest))]
+    return [*map(_named, found), *_spec_faults(value.get("kind"), value.get("spec"))]
+
+
+def _spec_faults(kind: Any, spec: Any) -> Iterator[Fault]:
     if isinstance(kind, str) and kind not in KINDS:
         yield Fault("unknown_kind", ("kind",), f"no kind {kind!r:.80}", did_you_mean(kind, KINDS))
     elif isinstance(kind, str) and isinstance(spec, dict):
@@ -175,10 +212,8 @@ def _size_faults(kind: str, spec: dict[str, Any]) -> Iterator[Fault]:
 
 
 def _named(fault: Fault) -> Fault:
-    """Say what a name looks like in words."""
-    if fault.path != ("metadata", "name") or fault.code != "invalid_value":
-        return fault
-    return Fault("name_invalid", fault.path, "a name is 1-63 of a-z, 0-9 and -, not at its ends")
+    is_name = fault.path == ("metadata", "name") and fault.code == "invalid_value"
+    return Fault("name_invalid", fault.path, fault.message, fault.hint) if is_name else fault
 
 
 def _twins(resources: Sequence[Resource]) -> Iterator[FileFault]:

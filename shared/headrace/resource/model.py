@@ -1,10 +1,12 @@
 """The shapes of models and of their aliases, and what else must hold in them."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -13,6 +15,8 @@ from headrace.resource.naming import REFERENCE
 from headrace.resource.prompt import Spec
 
 MOST_PRICES = 100
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9a-f:.]+")
+"""A name, an IPv4 or an IPv6 address."""
 Capability = Literal["streaming", "json_mode", "json_schema", "function_calling", "image_input"]
 
 
@@ -149,7 +153,10 @@ def life_cycle_warning(name: str, spec: ModelSpec, today: date) -> str:
 
 
 def model_faults(spec: ModelSpec) -> Iterator[Fault]:
-    """Limits that leave no room for a question, and prices that do not follow each other."""
+    """An address that is none, limits that leave no room for a question, and prices that do not follow each other."""
+    if spec.endpoint.url is not None and not _is_address(spec.endpoint.url):
+        message = "must name a host, and a port from 1 to 65535 if any"
+        yield Fault("endpoint_invalid", ("endpoint", "url"), message, "write it as https://api.example.com/v1")
     limits = spec.limits
     kept = limits.max_output_tokens + limits.reserved_tokens
     if kept >= limits.context_window:
@@ -157,6 +164,14 @@ def model_faults(spec: ModelSpec) -> Iterator[Fault]:
         yield Fault("limits_invalid", ("limits",), message, "leave room for the input")
     for index, (before, price) in enumerate(pairwise(spec.costs), start=1):
         yield from _price_faults(index, before, price)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(_HOST.fullmatch(parts.hostname or "")) and parts.port != 0 and not parts.netloc.endswith(":")
+    except ValueError:  # a port that is no number, or too large; brackets that do not close
+        return False
 
 
 def _price_faults(index: int, before: Costs, price: Costs) -> Iterator[Fault]:

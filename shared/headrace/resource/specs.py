@@ -1,13 +1,15 @@
 """What the spec of each kind must look like."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 
-from headrace.fault import Fault, Path, did_you_mean, from_pydantic
+from headrace.fault import Fault, did_you_mean
+from headrace.nodes import NODE_TYPES
 from headrace.resource.budget import BudgetSpec, budget_faults
+from headrace.resource.exact import shape_faults
+from headrace.resource.mending import as_written, mended
 from headrace.resource.model import ModelAliasSpec, ModelSpec, alias_faults, model_faults
 from headrace.resource.prompt import PromptSpec, Spec
 from headrace.resource.prompt_faults import prompt_faults
@@ -24,11 +26,20 @@ class DocumentSetSpec(Spec):
 
 
 def _workflow_faults(spec: WorkflowSpec) -> Iterable[Fault]:
+    found = list(_config_faults(spec))
+    told = {fault.path for fault in found}
     try:
         compile_workflow(spec.model_dump(by_alias=True, exclude_unset=True))
     except InvalidWorkflow as error:
-        return error.faults
-    return ()
+        found += [fault for fault in error.faults if fault.path not in told]
+    return found
+
+
+def _config_faults(spec: WorkflowSpec) -> Iterable[Fault]:
+    for name, node in spec.nodes.items():
+        if node.type in NODE_TYPES:
+            for fault in shape_faults(NODE_TYPES[node.type].config, node.config):
+                yield fault.below("nodes", name, "config")
 
 
 class Kind(NamedTuple):
@@ -54,14 +65,11 @@ def check(kind: str, spec: Mapping[str, Any], allowed: Sequence[str] = tuple(KIN
     if kind not in allowed:
         return [Fault("unknown_kind", (), f"no kind {kind!r:.80} here", did_you_mean(kind, allowed))]
     shape, faults = KINDS[kind]
-    try:
-        return list(faults(shape.model_validate(spec)))
-    except ValidationError as error:
-        found = from_pydantic(error, shape)
-    unknown = [fault.path for fault in found if fault.code == "unknown_key"]
-    if len(unknown) == len(found):  # the rest may be sound, or have faults of its own
-        found += check(kind, _without(spec, unknown), allowed)
-    return found
+    found = shape_faults(shape, spec)
+    if unknown := [fault for fault in found if fault.code == "unknown_key"]:
+        rest, renamed = mended(spec, unknown, shape)
+        return [*unknown, *(as_written(fault, renamed) for fault in check(kind, rest, allowed))]
+    return found or list(faults(shape.model_validate(spec)))
 
 
 def references(kind: str, spec: Mapping[str, Any]) -> list[tuple[tuple[str, ...], str]]:
@@ -78,14 +86,3 @@ def references(kind: str, spec: Mapping[str, Any]) -> list[tuple[tuple[str, ...]
         nodes = compile_workflow(spec).nodes.values()
         return [(reference.kinds, reference.ref) for node in nodes for reference in node.references]
     return []
-
-
-def _without(spec: Mapping[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
-    """A copy less the keys at these paths."""
-    copied = deepcopy(dict(spec))
-    for path in paths:
-        here: Any = copied
-        for step in path[:-1]:
-            here = here[step]
-        del here[path[-1]]
-    return copied

@@ -9,9 +9,10 @@ from pydantic import ValidationError
 
 from headrace.errors import HeadraceError
 from headrace.expression import Expression, ExpressionError, compile_expression
-from headrace.fault import Fault, did_you_mean, from_pydantic
+from headrace.fault import Fault, did_you_mean
 from headrace.json_schema import SchemaFault, compile_schema
 from headrace.nodes import NODE_TYPES, Reference
+from headrace.shape import from_pydantic
 from headrace.workflow.graph import cycle, reachable, reversed_graph
 from headrace.workflow.spec import EdgeSpec, NodeSpec, WorkflowSpec
 
