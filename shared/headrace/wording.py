@@ -20,9 +20,9 @@ WHOLE_NUMBER = Words("must be a whole number")
 NUMBER = Words("must be a number")
 TEXT = Words("must be text")
 TRUTH = Words("must be true or false")
-AMOUNT = Words("must be an amount in plain digits, such as 0.25", "write 1000.5: a point, no blanks, no , or _ or sign")
+AMOUNT = Words("must be an amount such as 0.25", "write digits and a point only, such as 1000.5")
 DAY = Words("must be a day, such as 2027-01-31")
-LIST = Words("must be a list")
+LIST = Words("must be a list", "write it in [ ]")
 MAPPING = Words("must be a mapping")
 ELSE = Words("is not valid here")
 
@@ -62,7 +62,7 @@ FINDINGS: Mapping[str, Words] = {
 """Words by the kind of finding."""
 
 EXAMPLES: Mapping[str, str] = {
-    "Secret": "write { secret: OPENAI_API_KEY }: the environment variable that holds the key, never the key",
+    "Secret": "write { secret: MY_API_KEY }: the environment variable that holds the key, never the key",
     "Endpoint": "write { url: https://api.example.com/v1 }, or { env: MODEL_BASE_URL }",
     "Limits": "write { context_window: 4096, max_output_tokens: 512 }",
     "Costs": "write { currency: USD, input_per_1k: 0.15, output_per_1k: 0.6 }",
@@ -77,8 +77,8 @@ EXAMPLES: Mapping[str, str] = {
 }
 """How a part looks, by the name of its model."""
 
-_MOVE_IT = "put the key into an environment variable, and write its name here"
-_VARIABLE = Words("must name an environment variable in capital letters, such as OPENAI_API_KEY", _MOVE_IT)
+_MOVE_IT = "put the value itself into that variable"
+_VARIABLE = Words("must name an environment variable in capital letters, such as MY_API_KEY", _MOVE_IT)
 _URL = "write it as https://api.example.com/v1"
 
 PATTERNS: Mapping[str, Words] = {

@@ -137,3 +137,21 @@ class TestFallbacks:
             "at most 8 entries"
             in faults("ModelAlias", {"model": "a", "fallbacks": [f"b@{n}" for n in range(1, 10)]})[0]
         )
+
+
+class TestWhatWasStoredBefore:
+    """Bounds that came later hold for what is written now."""
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"endpoint": {"url": "http://a:99999"}},
+            {"costs": price(input_per_1k="-0")},
+            {"costs": price(input_per_1k="1_000")},
+            {"limits": {"context_window": "4096", "max_output_tokens": "512"}},
+            {"costs": [price(since=None, output_per_1k=" 1")]},
+        ],
+    )
+    def test_is_refused_now_and_can_still_be_read(self, fields: dict[str, Any]) -> None:
+        assert model(**fields)
+        assert faults("Model", spec(**fields))

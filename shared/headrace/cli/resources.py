@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 import typer
@@ -19,13 +19,13 @@ from headrace.cli.session import Json, actor, body_store, connected, print_json
 from headrace.cli.telling import waiting
 from headrace.cli.text import quoted
 from headrace.client import Client, Seen
-from headrace.errors import NotFound
+from headrace.errors import HeadraceError, NotFound
 from headrace.events.document import IngestDocument
 from headrace.events.resource import ChangeProposed, ResourceHead, ResourceVersion
-from headrace.prompting import misused
 from headrace.resource.catalog import DEFAULT_POINTER, Catalog, Resolved
 from headrace.resource.documents import read_documents
-from headrace.resource.files import FileFault, Resource, load
+from headrace.resource.files import FileFault, Loaded, Resource, load
+from headrace.resource.links import link_faults
 from headrace.resource.model import ModelSpec, life_cycle_warning
 from headrace.resource.specs import references
 from headrace.topics import DOMAINS, Domain, Topic
@@ -51,34 +51,55 @@ def apply_files(
     as_json: Json = False,
 ) -> None:
     """Create what YAML files describe; if there are faults in them, all are shown and nothing is sent."""
-    resources, documents = read(file)
+    loaded, documents = _loaded(file)
+    if loaded.faults:
+        if not dry_run:
+            loaded.refuse(asyncio.run(_known_links(loaded, pointer or None)))
+        _refuse(loaded.faults)
+    resources = _sent(loaded)
     for warning in warnings((one.kind, one.name, one.spec) for one in resources):
         sys.stderr.write(f"warning: {warning}\n")
     if dry_run:
         Console(stderr=True).print(f"{len(resources)} resources and {len(documents)} documents, no fault")
         return
-    done = _apply(resources, documents, pointer or None, reason, allow_missing=allow_missing, as_json=as_json)
+    done = _apply(loaded, documents, pointer or None, reason, allow_missing=allow_missing, as_json=as_json)
     if not asyncio.run(done):
         sys.exit(1)
 
 
 def read(files: Iterable[Path]) -> tuple[list[Resource], list[IngestDocument]]:
     """What files hold; of document sets the documents. Prints all faults and exits with 1 if there are any."""
+    loaded, documents = _loaded(files)
+    if loaded.faults:
+        _refuse(loaded.faults)
+    return _sent(loaded), documents
+
+
+def _loaded(files: Iterable[Path]) -> tuple[Loaded, list[IngestDocument]]:
     loaded = load(files)
-    faults: list[FileFault] = [*loaded.faults]
-    resources = [one for one in loaded.resources if one.kind != "DocumentSet"]
-    documents: list[IngestDocument] = []
-    for one in loaded.resources:
-        if one.kind == "DocumentSet":
-            found = read_documents(one, actor())
-            documents += found.commands
-            faults += found.faults
+    sets = [read_documents(one, actor()) for one in loaded.resources if one.kind == "DocumentSet"]
+    loaded.refuse(fault for one in sets for fault in one.faults)
+    return loaded, [command for one in sets for command in one.commands]
+
+
+def _sent(loaded: Loaded) -> list[Resource]:
+    return [one for one in loaded.resources if one.kind != "DocumentSet"]
+
+
+def _refuse(faults: Sequence[FileFault]) -> NoReturn:
     for fault in faults:
         sys.stderr.write(f"{fault}\n")
-    if faults:
-        sys.stderr.write(f"headrace: {len(faults)} fault{'s' * (len(faults) > 1)}; nothing was sent\n")
-        sys.exit(1)
-    return resources, documents
+    sys.stderr.write(f"headrace: {len(faults)} fault{'s' * (len(faults) > 1)}; nothing was sent\n")
+    sys.exit(1)
+
+
+async def _known_links(loaded: Loaded, pointer: str | None) -> list[FileFault]:
+    """What these resources refer to and is not there, if the installation can be asked."""
+    try:
+        async with connected() as client:
+            return await _missing(client, loaded, pointer)
+    except HeadraceError:  # there are faults to be told in any case
+        return []
 
 
 def warnings(specs: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[str]:
@@ -90,7 +111,7 @@ def warnings(specs: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[str]:
 
 
 async def _apply(
-    resources: Sequence[Resource],
+    loaded: Loaded,
     documents: Sequence[IngestDocument],
     pointer: str | None,
     reason: str | None,
@@ -98,11 +119,11 @@ async def _apply(
     allow_missing: bool,
     as_json: bool,
 ) -> bool:
-    console = Console(stderr=as_json)
+    console, resources = Console(stderr=as_json), _sent(loaded)
     async with connected() as client:
-        missing = await _missing(client, resources, pointer)
-        for message in missing:
-            sys.stderr.write(f"{message}\n")
+        missing = await _missing(client, loaded, pointer)
+        for fault in sorted(missing, key=FileFault.position):
+            sys.stderr.write(f"{fault}\n")
         if missing and not allow_missing:
             sys.stderr.write("headrace: runs would fail for what is missing; nothing was sent (see --allow-missing)\n")
             return False
@@ -114,28 +135,20 @@ async def _apply(
     return not any(one.outcome == "refused" for one in applied)
 
 
-async def _missing(client: Client, resources: Sequence[Resource], pointer: str | None) -> list[str]:
+async def _missing(client: Client, loaded: Loaded, pointer: str | None) -> list[FileFault]:
     """What these resources refer to, and would not exist when they do."""
     entries = await _all_entries(client)
-    for one in resources:
+    for one in _sent(loaded):
         _add(entries[one.domain], one, pointer)
-    catalog = _catalog(entries)
-    return [
-        f"{one.file}: {one.kind} {one.name}: {why}"
-        for one in resources
-        for why in (
-            *dangling(catalog, one.kind, one.spec),
-            *(misused(catalog, one.name, one.spec) if one.kind == "Prompt" else ()),
-        )
-    ]
+    return link_faults(_catalog(entries), loaded)
 
 
 def dangling(catalog: Catalog, kind: str, spec: Mapping[str, Any]) -> list[str]:
     """Why each reference in a spec leads nowhere that does."""
     found = []
-    for kinds, ref in references(kind, spec):
+    for named in references(kind, spec):
         try:
-            catalog.resolve(kinds, ref)
+            catalog.resolve(named.kinds, named.ref)
         except NotFound as error:
             found.append(str(error))
     return found

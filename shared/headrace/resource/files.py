@@ -31,6 +31,10 @@ class FileFault:
     line: int = 1
     column: int = 1
 
+    def position(self) -> tuple[str, int, int]:
+        """By which faults are put in order."""
+        return str(self.file), self.line, self.column
+
     def __str__(self) -> str:
         """`file:line:column: what`, as editors and CI systems understand it."""
         return f"{self.file}:{self.line}:{self.column}: {self.fault}"
@@ -70,7 +74,7 @@ class Loaded:
 
     def refuse(self, faults: Iterable[FileFault]) -> None:
         """Add faults; all stay in the order of the files."""
-        self.faults = sorted([*self.faults, *faults], key=lambda one: (str(one.file), one.line, one.column))
+        self.faults = sorted([*self.faults, *faults], key=FileFault.position)
 
 
 class Metadata(Spec):
@@ -153,10 +157,7 @@ def _read(file: Path, loaded: Loaded) -> None:
 def _take(document: Document, file: Path, found: list[Found], loaded: Loaded) -> None:
     """Sort a document among the sound or the broken; what is wrong with it goes to those that were found."""
     faults = _faults(document.value)
-    places = {place for _, place in found}
-    for fault in faults:
-        if (place := document.place(fault.path)) not in places:  # the parser has not complained about it already
-            found.append((fault, place))
+    found += [(fault, document.place(fault.path)) for fault in faults if fault.path not in document.unread]
     if faults:
         _keep_name(document, file, loaded)
     else:

@@ -32,10 +32,14 @@ _SCALARS = (
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One YAML document: its value, and where each part of it stands, by path; a mapping's key stands for its value."""
+    """One YAML document: its value, and where each part of it stands, by path; a mapping's key stands for its value.
+
+    unread: paths whose values could not be read as they are written; each has a fault already.
+    """
 
     value: Any
     places: Mapping[Path, Place]
+    unread: frozenset[Path] = frozenset()
 
     def place(self, path: Path) -> Place:
         """Where a path stands; for one that is not there, such as a missing key, the nearest part around it."""
@@ -68,8 +72,9 @@ def parse(data: bytes) -> tuple[list[Document], list[Found]]:
     try:
         for node in yaml.compose_all(_text(data), _Loader):
             if not _empty(node):
-                reader = _Reader(faults)
-                documents.append(Document(reader.read(node, ()), reader.places))
+                reader, before = _Reader(faults), len(faults)
+                value = reader.read(node, ())
+                documents.append(Document(value, reader.places, frozenset(fault.path for fault, _ in faults[before:])))
     except _Unparsable as error:
         faults.append(error.found)
     except yaml.MarkedYAMLError as error:
@@ -109,13 +114,24 @@ def _syntax_fault(error: yaml.MarkedYAMLError) -> Fault:
     problem = error.problem or "not YAML"
     if "'\\t'" in problem:
         return Fault("yaml_tab", (), "a tab can't indent YAML", "use spaces")
-    context = f" {error.context}" if error.context else ""
-    hint = (
-        "indent this line like those beside it, or quote text that holds a colon"
-        if "mapping values are not allowed" in problem
-        else ""
-    )
-    return Fault("yaml_invalid", (), f"not YAML: {problem}{context}", hint)
+    message, hint = next((words for part, words in _SYNTAX.items() if part in problem), (problem, ""))
+    return Fault("yaml_invalid", (), f"not YAML: {message}", hint)
+
+
+_SYNTAX: Mapping[str, tuple[str, str]] = {
+    "mapping values are not allowed": (
+        "a colon where no key can stand",
+        "indent this line like those beside it, or quote text that holds a colon",
+    ),
+    "<block end>": ("this line is indented unlike those beside it", "indent it as they are"),
+    "end of stream while scanning a quoted": ("a quote is not closed", "close it"),
+    "unexpected end of stream": ("a quote is not closed", "close it"),
+    "expected ',' or": ("a comma is missing, or a bracket is not closed", "quote text that begins with [ or {"),
+    "undefined alias": ("no & marks what * refers to here", "quote text that begins with *"),
+    "cannot start any token": ("no text can begin with this character", "quote the text"),
+    "could not find expected ':'": ("a key without a colon", "write key: value, and indent what belongs to it"),
+}
+"""Message and hint, by a part of what the parser says."""
 
 
 def _empty(node: yaml.Node) -> bool:

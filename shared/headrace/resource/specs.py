@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, Field
 
-from headrace.fault import Fault, did_you_mean
+from headrace.fault import Fault, Path, did_you_mean
 from headrace.nodes import NODE_TYPES
 from headrace.resource.budget import BudgetSpec, budget_faults
 from headrace.resource.exact import shape_faults
@@ -27,18 +27,18 @@ class DocumentSetSpec(Spec):
 
 def _workflow_faults(spec: WorkflowSpec) -> Iterable[Fault]:
     found = list(_config_faults(spec))
-    told = {fault.path for fault in found}
+    configs = {fault.path[:3] for fault in found}
     try:
         compile_workflow(spec.model_dump(by_alias=True, exclude_unset=True))
     except InvalidWorkflow as error:
-        found += [fault for fault in error.faults if fault.path not in told]
+        found += [fault for fault in error.faults if fault.path[:3] not in configs]
     return found
 
 
 def _config_faults(spec: WorkflowSpec) -> Iterable[Fault]:
     for name, node in spec.nodes.items():
         if node.type in NODE_TYPES:
-            for fault in shape_faults(NODE_TYPES[node.type].config, node.config):
+            for fault in _judged(node.config, NODE_TYPES[node.type].config, lambda _: ()):
                 yield fault.below("nodes", name, "config")
 
 
@@ -64,25 +64,49 @@ def check(kind: str, spec: Mapping[str, Any], allowed: Sequence[str] = tuple(KIN
     """Everything that is wrong with a spec of one of the allowed kinds."""
     if kind not in allowed:
         return [Fault("unknown_kind", (), f"no kind {kind!r:.80} here", did_you_mean(kind, allowed))]
-    shape, faults = KINDS[kind]
-    found = shape_faults(shape, spec)
+    return _judged(spec, *KINDS[kind])
+
+
+def _judged(value: Mapping[str, Any], shape: type[BaseModel], faults: Callable[[Any], Iterable[Fault]]) -> list[Fault]:
+    """What does not fit a shape, or else what these faults are; misspelt keys hide neither."""
+    found = shape_faults(shape, value)
     if unknown := [fault for fault in found if fault.code == "unknown_key"]:
-        rest, renamed = mended(spec, unknown, shape)
-        return [*unknown, *(as_written(fault, renamed) for fault in check(kind, rest, allowed))]
-    return found or list(faults(shape.model_validate(spec)))
+        rest, renamed = mended(value, unknown, shape)
+        return [*unknown, *(as_written(fault, renamed) for fault in _judged(rest, shape, faults))]
+    return found or list(faults(shape.model_validate(value)))
 
 
-def references(kind: str, spec: Mapping[str, Any]) -> list[tuple[tuple[str, ...], str]]:
-    """The resources that a sound spec refers to: what each may be, and how it is named."""
+class Named(NamedTuple):
+    """A resource that a spec refers to: what it may be, how it is named, and where."""
+
+    kinds: tuple[str, ...]
+    ref: str
+    path: Path
+
+
+def references(kind: str, spec: Mapping[str, Any]) -> list[Named]:
+    """The resources that a sound spec refers to."""
     if kind == "ModelAlias":
-        return [(("Model",), ref) for ref in (spec["model"], *spec.get("fallbacks", ()))]
+        fallbacks = enumerate(spec.get("fallbacks", ()))
+        found = [(("model",), spec["model"]), *((("fallbacks", index), ref) for index, ref in fallbacks)]
+        return [Named(("Model",), ref, path) for path, ref in found]
     if kind == "Prompt":
-        return [(("Prompt",), ref) for ref in spec.get("uses", {}).values()]
+        return [Named(("Prompt",), ref, ("uses", name)) for name, ref in spec.get("uses", {}).items()]
     if kind == "Budget":
-        named = ((kind.capitalize(), name) for kind, name in spec["scope"].items() if kind != "tenant" and name)
-        scope = [((kind,), f"{name}@latest") for kind, name in named]
-        return [*scope, *((("ModelAlias", "Model"), ref) for ref in (spec.get("use"),) if ref)]
+        return list(_of_budget(spec))
     if kind == "Workflow":
-        nodes = compile_workflow(spec).nodes.values()
-        return [(reference.kinds, reference.ref) for node in nodes for reference in node.references]
+        nodes = compile_workflow(spec).nodes
+        return [
+            Named(reference.kinds, reference.ref, ("nodes", name, "config", reference.field))
+            for name, node in nodes.items()
+            for reference in node.references
+        ]
     return []
+
+
+def _of_budget(spec: Mapping[str, Any]) -> Iterable[Named]:
+    for kind, name in spec["scope"].items():
+        if kind != "tenant" and name:
+            yield Named((kind.capitalize(),), f"{name}@latest", ("scope", kind))
+    if spec.get("use"):
+        yield Named(("ModelAlias", "Model"), spec["use"], ("use",))
