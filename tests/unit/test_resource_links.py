@@ -1,4 +1,4 @@
-"""Faults between resources: given files, some of them broken, then each fault once, and none that follows from another."""
+"""Faults between resources: given files, some broken, then each fault once, and none that follows from another."""
 
 from pathlib import Path
 
