@@ -25,13 +25,13 @@ from headrace.topics import (
     Topic,
 )
 from headrace.worker import Worker, run_worker
-from model_invoke.adapters import HttpChat, http_client
-from model_invoke.breakers import Breakers
-from model_invoke.calling import Providers
+from model_invoke.attempt.calling import Providers
+from model_invoke.guards.breakers import Breakers
+from model_invoke.guards.rates import Rates
 from model_invoke.job import ModelInvokeJob
-from model_invoke.ledger import Ledger
-from model_invoke.paying import Patient
-from model_invoke.rates import Rates
+from model_invoke.money.ledger import Ledger
+from model_invoke.money.paying import Patient
+from model_invoke.provider.chat import HttpChat, http_client
 from model_invoke.settings import ModelInvokeSettings
 
 REQUESTS = NODE_REQUESTS["model_invoke"]

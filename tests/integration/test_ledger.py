@@ -21,7 +21,7 @@ from headrace.errors import JournalUnavailable
 from headrace.events.model import ModelCalled
 from headrace.events.run import Charge, Usage
 from headrace.resource.budget import BudgetSpec, Scope
-from model_invoke.ledger import Ledger
+from model_invoke.money.ledger import Ledger
 from model_invoke.ports import Facts, OverBudget, Reservation
 from tests.conftest import Stack
 from tests.integration.databases import database

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from headrace.errors import NodeError
 from headrace.events.model import ModelHealthChanged
-from model_invoke.breakers import COUNTED, Breakers
 from model_invoke.core.window import Threshold, Window
+from model_invoke.guards.breakers import COUNTED, Breakers
 from model_invoke.ports import ProviderFault, Rejected
 from tests.integration.waiting import until
 from tests.unit.asking import Told, answering, down, pinned, work

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from headrace.budgets.active import Budget
 from headrace.resource.budget import BudgetSpec, Scope
-from model_invoke.ledger import Ledger
+from model_invoke.money.ledger import Ledger
 from model_invoke.ports import Facts, OverBudget
 
 NOON = 1_795_608_000_000
