@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.budgets.accounts import Accounts, Balance
-from headrace.budgets.active import Budget
+from headrace.budgets.active import Budget, InForce
 from headrace.budgets.log import Charged, charged
 from headrace.errors import JournalUnavailable
 from headrace.events.model import ModelCalled
@@ -51,7 +51,7 @@ def facts(number: int | str, tenant: str | None = "acme", model: str = "large") 
 @asynccontextmanager
 async def ledger(dsn: str, *budgets: Budget) -> AsyncIterator[Ledger]:
     """One process's."""
-    made = Ledger(dsn, lambda: budgets)
+    made = Ledger(dsn, lambda: InForce(budgets))
     try:
         yield made
     finally:

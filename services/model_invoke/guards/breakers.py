@@ -5,7 +5,7 @@ rule that one probe is made at a time, and every change of state is told to the 
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -181,10 +181,10 @@ class Breakers:
             self._breakers[name] = Breaker(name, self._threshold, self._instance, self._tell)
         return self._breakers[name]
 
-    def follow(self, changes: Mapping[str, object]) -> None:
-        """Take over what other workers saw, by name@version."""
-        for name, health in changes.items():
-            if isinstance(health, ModelHealthChanged):
+    def follow(self, entries: Mapping[str, object], names: Iterable[str]) -> None:
+        """Take over what other workers saw: these of the table's entries, by name@version."""
+        for name in names:
+            if isinstance(health := entries.get(name), ModelHealthChanged):
                 self.of(name).follow(health)
 
 
