@@ -422,11 +422,11 @@ class Mute(Purse):
         await asyncio.Event().wait()
         raise AssertionError
 
-    async def settle(self, reservation: Reservation, cost: Decimal) -> Sequence[Charge]:
+    async def give_back(self, calls: Sequence[str]) -> None:
         self._away -= 1
         if self._away >= 0:
             raise JournalUnavailable("away")
-        return await super().settle(reservation, cost)
+        await super().give_back(calls)
 
 
 class Absent(Purse):

@@ -43,6 +43,10 @@ class Ledger:
         """See the port."""
         return await self._accounts.settle(reservation.id, cost) if reservation.held else ()
 
+    async def give_back(self, calls: Sequence[str]) -> None:
+        """See the port."""
+        await self._accounts.give_back(calls)
+
     async def close(self) -> None:
         """Give up the connections."""
         await self._accounts.close()
