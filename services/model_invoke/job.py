@@ -10,8 +10,8 @@ from headrace.events.node import ExecuteNode
 from headrace.prompting import Loaded, render_prompt
 from headrace.resource.catalog import Resolver
 from headrace.worker import Done, NodeJob
-from model_invoke.calling import Providers
-from model_invoke.chain import Chain
+from model_invoke.attempt.calling import Providers
+from model_invoke.attempt.chain import Chain
 from model_invoke.core import outcome, request
 from model_invoke.model import Answered, Plan
 from model_invoke.ports import Bodies

@@ -112,6 +112,12 @@ class Budgets(Protocol):
         Raises JournalUnavailable.
         """
 
+    async def give_back(self, calls: Sequence[str]) -> None:
+        """Charge nothing for calls that are not made, by their ids; they may have been reserved, or not.
+
+        Raises JournalUnavailable.
+        """
+
 
 class Announcer(Protocol):
     """Events beside the outcome: health, calls, tokens, findings."""

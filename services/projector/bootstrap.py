@@ -4,8 +4,9 @@ from pathlib import Path
 
 import structlog
 
+from headrace.logs import configure_logs
 from headrace.projection import Projection, run_projection, start_over
-from headrace.service import Service, configure_logs, open_codec
+from headrace.service import Service, open_codec
 from headrace.sql import load_queries
 from headrace.topics import BUDGET_EVENTS, MODEL_EVENTS, PROMPT_EVENTS, RUN_EVENTS, WORKFLOW_EVENTS
 from projector import core

@@ -4,9 +4,8 @@ from headrace.machine import run_machine
 from headrace.resource import specs
 from headrace.resource.catalog import Catalog
 from headrace.resource.machine import ResourceMachine
-from headrace.service import Service, open_codec
+from headrace.service import Service, open_codec, open_table
 from headrace.settings import ServiceSettings
-from headrace.table import Table
 from headrace.topics import (
     CONTROL_POSITIONS,
     MODEL_STATE,
@@ -32,9 +31,7 @@ RUNS = (RUN_REQUESTS, RUN_EVENTS, RUN_RESULTS, RUN_STATE, NODE_OUTCOMES, *NODE_R
 async def start(service: Service, settings: ServiceSettings) -> None:
     """Two machines: definitions of workflows, and runs."""
     codec = await open_codec(service, settings, (*TABLES, *WORKFLOWS, *RUNS, CONTROL_POSITIONS))
-    tables = [Table(topic, codec, settings.kafka, service=service.name, instance=service.instance) for topic in TABLES]
-    for table in tables:
-        service.spawn(table.run(service.stopping))
+    tables = [open_table(service, settings, codec, topic) for topic in TABLES]
     prompts, models, workflows = (table.entries for table in tables)
     catalog = Catalog({"Prompt": prompts, "Model": models, "ModelAlias": models, "Workflow": workflows})
     definitions = ResourceMachine(

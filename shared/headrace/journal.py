@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import asyncpg
 import msgspec
 
+from headrace.database import Database
 from headrace.errors import JournalUnavailable, NodeError
 from headrace.events.run import Call, Usage
-from headrace.sql import load_queries, reaching
+from headrace.sql import load_queries
 from headrace.waiting import stopped_within
 
 if TYPE_CHECKING:
@@ -27,10 +28,6 @@ BUSY_S = 0.2
 """Between looks at a call that a living process is making."""
 HOLD_S = 1.0
 """Between looks at whether the lock is still held."""
-CONNECT_S = 5.0
-TIMEOUT_S = 10.0
-"""For one statement."""
-WHAT = "the call journal"
 LOCK_CLASS = 0x48_52
 """First key of our advisory locks."""
 
@@ -92,11 +89,10 @@ class Journal:
     """The journal of one process."""
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._database = Database(dsn, "the call journal", _SQL["schema"])
         self._session: asyncpg.Connection[asyncpg.Record] | None = None
         self._owner = 0
-        self._opening = asyncio.Lock()
+        self._locking = asyncio.Lock()
         self._under_way: set[str] = set()
         self._taken_over: set[str] = set()
 
@@ -133,15 +129,14 @@ class Journal:
         """Hold the lock until told to stop: from the start, and again soon after the session was lost."""
         while not stopping.is_set():
             with contextlib.suppress(JournalUnavailable):
-                await self._open()
+                await self._lock()
             await stopped_within(stopping, HOLD_S)
 
     async def close(self) -> None:
         """Give up the lock and the connections."""
         if self._session:
             await self._session.close()
-        if self._pool:
-            await self._pool.close()
+        await self._database.close()
 
     async def _begun(self, key: str) -> Entry | None:
         """The entry, once for a call that is to be made; None while somebody else makes it."""
@@ -187,48 +182,23 @@ class Journal:
     @asynccontextmanager
     async def _connection(self) -> "AsyncIterator[PoolConnectionProxy[asyncpg.Record]]":
         """A connection, while the lock is held. Raises JournalUnavailable."""
-        pool = await self._open()
-        with reaching(WHAT):
-            async with pool.acquire() as connection:
-                with reaching(WHAT, connection):
-                    yield connection
+        await self._lock()
+        async with self._database.connection() as connection:
+            yield connection
 
-    async def _open(self) -> "asyncpg.Pool[asyncpg.Record]":
-        """The pool; opens it, and holds the lock again after the session that held it was lost.
-
-        Raises JournalUnavailable.
-        """
-        async with self._opening:
-            with reaching(WHAT):
-                if self._pool is None:
-                    self._pool = await self._connected()
-                if not self.held:
-                    self._session = await self._locked()
-            return self._pool
-
-    async def _connected(self) -> "asyncpg.Pool[asyncpg.Record]":
-        pool = await asyncpg.create_pool(
-            self._dsn, min_size=1, max_size=4, timeout=CONNECT_S, command_timeout=TIMEOUT_S
-        )
-        try:
-            async with pool.acquire() as connection:
-                with reaching(WHAT, connection):
-                    await connection.execute(_SQL["schema"])
-        except BaseException:
-            pool.terminate()
-            raise
-        return pool
+    async def _lock(self) -> None:
+        """Hold the lock, again if the session that held it was lost. Raises JournalUnavailable."""
+        async with self._locking:
+            if not self.held:
+                self._session = await self._locked()
 
     async def _locked(self) -> "asyncpg.Connection[asyncpg.Record]":
-        session = await asyncpg.connect(self._dsn, timeout=CONNECT_S, command_timeout=TIMEOUT_S)
-        try:
-            with reaching(WHAT, session):
-                self._owner = self._owner or int(await session.fetchval(_SQL["new_owner"]))
-                await session.execute("select pg_advisory_lock($1, $2)", LOCK_CLASS, self._owner)
-        except BaseException:
-            session.terminate()
-            raise
-        return session
+        async with self._database.connection():
+            pass  # the tables are there now
+        async with self._database.session() as session:
+            self._owner = self._owner or int(await session.fetchval(_SQL["new_owner"]))
+            await session.execute("select pg_advisory_lock($1, $2)", LOCK_CLASS, self._owner)
+            return session
 
 
 async def _alive(connection: "PoolConnectionProxy[asyncpg.Record]", owner: int) -> bool:

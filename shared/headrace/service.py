@@ -7,20 +7,23 @@ starts a new one, which recovers from the log.
 
 import asyncio
 import contextlib
-import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any
 
 import structlog
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from headrace.announcer import Announcer
 from headrace.codec import Codec
 from headrace.contracts import SchemaRegistry
 from headrace.errors import RegistryUnavailable
+from headrace.event import Event
+from headrace.logs import configure_logs
 from headrace.settings import ServiceSettings
+from headrace.table import Table, all_ready
 from headrace.topics import Topic
 from headrace.waiting import RETRY_S, stopped_within
 
@@ -28,8 +31,9 @@ STOP_S = 10.0
 """Seconds that the loops have to end after a signal."""
 CANCEL_S = 1.0
 """Seconds more for those that are cancelled then."""
-QUIET_S = 5.0
-"""Seconds in which aiokafka says a thing once."""
+
+Follow = Callable[[Mapping[str, Event], Iterable[str]], None]
+"""Takes a table's entries, and the names of those that changed."""
 
 _log = structlog.get_logger(__name__)
 
@@ -104,6 +108,39 @@ async def open_codec(service: Service, settings: ServiceSettings, topics: Iterab
             return codec
 
 
+async def open_announcer(
+    service: Service, settings: ServiceSettings, codec: Codec, topics: Iterable[Topic]
+) -> Announcer:
+    """An announcer for these topics, for the life of the service. Raises KafkaError."""
+    announcer = Announcer(service.name, topics, codec, settings.kafka)
+    await announcer.start()
+    service.on_stop(announcer.stop)
+    service.spawn(announcer.watch(service.stopping))
+    service.ready_when("announcements", lambda: not announcer.is_away)
+    return announcer
+
+
+def open_table(
+    service: Service, settings: ServiceSettings, codec: Codec, topic: Topic, follow: Follow | None = None
+) -> Table:
+    """A table that is read from now on, for the life of the service. follow: called after each change."""
+
+    def changed(names: Iterable[str]) -> None:
+        if follow is not None:
+            follow(table.entries, names)
+
+    table = Table(topic, codec, settings.kafka, service=service.name, instance=service.instance, on_change=changed)
+    service.ready_when(topic.name, lambda: table.is_ready)
+    service.spawn(table.run(service.stopping))
+    return table
+
+
+async def once_read(service: Service, tables: Sequence[Table], work: Callable[[], Awaitable[None]]) -> None:
+    """Work as soon as these tables are read, or not at all if the service is told to stop before."""
+    if await all_ready(tables, service.stopping):
+        await work()
+
+
 def run(name: str, settings: ServiceSettings, start: Callable[[Service], Awaitable[None]]) -> None:
     """Run a service until it is told to stop; exit with 1 when a loop failed. `start` spawns its loops."""
     configure_logs(settings.log_level)
@@ -150,49 +187,3 @@ async def serve(service: Service, host: str, port: int) -> web.AppRunner:
     await runner.setup()
     await web.TCPSite(runner, host, port).start()
     return runner
-
-
-class _Sparse(logging.Filter):
-    """Lets aiokafka say a thing once in QUIET_S: while the broker is away it says it 400 times a second."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._said: dict[tuple[str, str], float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether it is said. Messages are told apart before their values are put in, so that there are few."""
-        if not record.name.startswith("aiokafka"):
-            return True
-        what = (record.name, str(record.msg))
-        is_new = record.created - self._said.get(what, 0.0) > QUIET_S
-        if is_new:
-            self._said[what] = record.created
-        return is_new
-
-
-def configure_logs(level: str) -> None:
-    """One JSON object a line on standard error, for our own logs and for libraries'."""
-    shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(level),  # what is not shown costs nothing
-        cache_logger_on_first_use=True,
-    )
-    handler = logging.StreamHandler()
-    renderers: list[structlog.typing.Processor] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.JSONRenderer(),
-    ]
-    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=renderers))
-    handler.addFilter(_Sparse())
-    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("botocore").setLevel(logging.WARNING)  # its debug log holds parameters, and bodies may be secret

@@ -160,6 +160,16 @@ class Table:
                 await producer.send_and_wait(CONTROL_POSITIONS.name, None, key=self._key)
 
 
+async def all_ready(tables: Iterable[Table], stopping: asyncio.Event) -> bool:
+    """Wait until these are ready; false when told to stop before."""
+    ready = asyncio.gather(*(table.ready() for table in tables))
+    told_to = asyncio.create_task(stopping.wait())
+    await asyncio.wait((ready, told_to), return_when=asyncio.FIRST_COMPLETED)
+    told_to.cancel()
+    ready.cancel()
+    return not stopping.is_set()
+
+
 def _consumer(kafka: KafkaSettings) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         **kafka.connection(), isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest"

@@ -6,7 +6,7 @@ from typing import cast
 import httpx
 import pytest
 
-from model_invoke.adapters import http_client
+from model_invoke.provider.chat import http_client
 from tests.providers.question import Provider
 
 

@@ -12,9 +12,9 @@ import pytest
 from headrace.errors import NodeError
 from headrace.prompting import ChatMessage
 from headrace.resource.model import Endpoint, Secret
-from model_invoke.adapters import HttpChat
 from model_invoke.model import ChatRequest, Completion, ResponseSchema
 from model_invoke.ports import ProviderFault
+from model_invoke.provider.chat import HttpChat
 from tests.providers.loopback import loopback
 from tests.providers.question import KEY, PATIENCE_S, SCHEMA, TOOL, Provider, question
 

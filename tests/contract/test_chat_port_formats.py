@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 import httpx
 import pytest
 
-from model_invoke.adapters import HttpChat
-from model_invoke.exchange import LARGEST_STREAM
 from model_invoke.model import Completion, Tokens
 from model_invoke.ports import ProviderFault
+from model_invoke.provider.chat import HttpChat
+from model_invoke.provider.exchange import LARGEST_STREAM
 from tests.providers import behaviours
 from tests.providers.behaviours import TEXT, Behaviour
 from tests.providers.loopback import loopback

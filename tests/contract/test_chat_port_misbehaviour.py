@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from headrace.resource.model import Secret
-from model_invoke.adapters import HttpChat
-from model_invoke.exchange import LARGEST_ANSWER
 from model_invoke.model import Completion, Tokens
 from model_invoke.ports import ProviderFault
+from model_invoke.provider.chat import HttpChat
+from model_invoke.provider.exchange import LARGEST_ANSWER
 from tests.providers import behaviours as providers
 from tests.providers.behaviours import Behaviour
 from tests.providers.loopback import loopback

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 
 from headrace.resource.model import Secret
-from model_invoke.adapters import HttpChat
 from model_invoke.ports import ProviderFault
+from model_invoke.provider.chat import HttpChat
 from tests.providers import behaviours
 from tests.providers.behaviours import Behaviour
 from tests.providers.call import Call

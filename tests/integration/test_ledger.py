@@ -15,13 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from headrace.budgets.accounts import Accounts, Balance
-from headrace.budgets.active import Budget
+from headrace.budgets.active import Budget, InForce
 from headrace.budgets.log import Charged, charged
 from headrace.errors import JournalUnavailable
 from headrace.events.model import ModelCalled
 from headrace.events.run import Charge, Usage
 from headrace.resource.budget import BudgetSpec, Scope
-from model_invoke.ledger import Ledger
+from model_invoke.money.ledger import Ledger
+from model_invoke.money.paying import Patient
 from model_invoke.ports import Facts, OverBudget, Reservation
 from tests.conftest import Stack
 from tests.integration.databases import database
@@ -51,7 +52,7 @@ def facts(number: int | str, tenant: str | None = "acme", model: str = "large") 
 @asynccontextmanager
 async def ledger(dsn: str, *budgets: Budget) -> AsyncIterator[Ledger]:
     """One process's."""
-    made = Ledger(dsn, lambda: budgets)
+    made = Ledger(dsn, lambda: InForce(budgets))
     try:
         yield made
     finally:
@@ -195,6 +196,51 @@ async def test_while_postgres_is_away_no_call_is_let_through(dsn: str) -> None:
             await one.settle(reservation, Decimal(1))
         between.reopen()
         assert await one.settle(reservation, Decimal(1))
+
+
+async def test_what_is_given_back_while_postgres_is_away_is_kept_by_one_task_until_it_returns(dsn: str) -> None:
+    # given calls that hold money of two budgets, and one that was charged
+    limits = (budget("acme-daily", "5000"), budget("large-models", "5000", Scope(model="large")))
+    async with proxy(dsn) as between, ledger(between.url, *limits) as one:
+        held = await asyncio.gather(*(one.reserve(facts(number), Decimal(1), "USD", NOON) for number in range(1_000)))
+        made = await one.reserve(facts("made"), Decimal(1), "USD", NOON)
+        await one.settle(made, Decimal("0.25"))
+        patient = Patient(one)
+        # when all of them are given back while Postgres is away, and one that never was reserved
+        between.shut()
+        before = asyncio.all_tasks()
+        for call in (*(reservation.id for reservation in held), made.id, "nobody/knows/0/1/1"):
+            patient.give_back(call)
+        assert len(asyncio.all_tasks() - before) == 1
+        await until(between.has_refused)
+        assert await balances(dsn) == {name: (Decimal("0.25"), 1_000) for name in ("acme-daily", "large-models")}
+        between.reopen()
+        # then nothing is held once it is back, what was charged stays, and nobody waits at a stop
+        await until(partial(holds_nothing, dsn))
+        await patient.close()
+    assert await balances(dsn) == {name: (Decimal("0.25"), 0) for name in ("acme-daily", "large-models")}
+
+
+async def holds_nothing(dsn: str) -> bool:
+    return all(held == 0 for _, held in (await balances(dsn)).values())
+
+
+async def test_what_is_given_back_in_any_order_meets_reservations_of_the_same_budgets(dsn: str) -> None:
+    names = ("a", "b", "c")
+    limits = [budget(name, "500", Scope(model=name), period="total") for name in names]
+    shared = [budget("z", "500"), budget("0", "500")]
+    async with ledger(dsn, *limits, *shared) as one, ledger(dsn, *limits, *shared) as two:
+
+        async def take(lane: Ledger, start: int) -> None:
+            calls = [facts(f"{start}-{number}", model=names[(start + number) % 3]) for number in range(12)]
+            for call in calls:
+                assert await attempt(lane, call, "1")
+            await lane.give_back([call.id for call in calls])
+
+        async with asyncio.timeout(30):
+            await asyncio.gather(*(take((one, two)[lane % 2], lane) for lane in range(12)))
+    assert sum(await sums(dsn)) == 0
+    assert await holds_nothing(dsn)
 
 
 async def test_a_reservation_that_nobody_settles_counts_as_spent_until_somebody_does(dsn: str) -> None:

@@ -18,13 +18,13 @@ from headrace.events.run import Usage
 from headrace.journal import Journal
 from headrace.resource.catalog import Catalog
 from headrace.worker.attempt import Attempt
-from model_invoke.adapters import HttpChat, http_client
-from model_invoke.breakers import Breakers
-from model_invoke.calling import Providers
+from model_invoke.attempt.calling import Providers
 from model_invoke.core.window import Threshold
+from model_invoke.guards.breakers import Breakers
+from model_invoke.guards.rates import Rates
 from model_invoke.job import ModelInvokeJob
-from model_invoke.paying import Patient
-from model_invoke.rates import Rates
+from model_invoke.money.paying import Patient
+from model_invoke.provider.chat import HttpChat, http_client
 from tests.conftest import Stack
 from tests.providers import behaviours as providers
 from tests.providers.loopback import loopback

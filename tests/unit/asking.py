@@ -19,15 +19,15 @@ from headrace.events.run import Charge
 from headrace.prompting import Loaded, assemble, render_prompt
 from headrace.resource.catalog import Catalog
 from headrace.worker import Done
-from model_invoke.breakers import Breakers
-from model_invoke.calling import Providers
+from model_invoke.attempt.calling import Providers
 from model_invoke.core import candidates, fitting, request
 from model_invoke.core.window import Threshold
+from model_invoke.guards.breakers import Breakers
+from model_invoke.guards.rates import Rates
 from model_invoke.job import ModelInvokeJob
 from model_invoke.model import ChatRequest, Completion, Plan, Tokens
-from model_invoke.paying import Patient
+from model_invoke.money.paying import Patient
 from model_invoke.ports import Budgets, Facts, Heard, OverBudget, ProviderFault, Reservation
-from model_invoke.rates import Rates
 
 E = TypeVar("E", bound=Event)
 
@@ -158,6 +158,11 @@ class Purse:
         self.settled[reservation.id] = cost
         self.money -= cost
         return (Charge(budget="pocket", period="total", amount=str(cost), limit="9"),)
+
+    async def give_back(self, calls: Sequence[str]) -> None:
+        """See the port."""
+        for call in calls:
+            await self.settle(Reservation(call), Decimal(0))
 
 
 @dataclass

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from headrace.budgets.active import ActiveBudgets, Budget, Payer, active_budgets, pays_for, period_at, renews_at
-from headrace.budgets.holds import Shortage, foreign, holds, mismatch, money, short
+from headrace.budgets.active import Budget, InForce, Payer, active_budgets, pays_for, period_at, renews_at
+from headrace.budgets.holds import Shortage, foreign, holds, mismatch, money, short, unread
 from headrace.budgets.log import charged
 from headrace.errors import Undecodable
 from headrace.event import Event
 from headrace.events.model import ModelCalled
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.events.run import Charge, Usage
-from headrace.resource.budget import BudgetSpec
+from headrace.resource.budget import BudgetSpec, Scope
 
 CALL = Payer(workflow="ask", tenant="acme", model="large", prompt="answer")
 
@@ -44,7 +44,7 @@ def entries(name: str, *versions: BudgetSpec, production: int, status: str = "ac
 
 def test_the_version_that_production_names_is_active() -> None:
     state = entries("daily", spec(limit="1"), spec(limit="2"), spec(limit="3"), production=2)
-    assert [(budget.name, budget.spec.limit) for budget in active_budgets(state)] == [("daily", Decimal(2))]
+    assert [(budget.name, budget.spec.limit) for budget in active_budgets(state).budgets] == [("daily", Decimal(2))]
 
 
 @pytest.mark.parametrize(
@@ -58,19 +58,71 @@ def test_the_version_that_production_names_is_active() -> None:
     ids=["suspended", "retired", "missing", "only staging"],
 )
 def test_what_is_not_in_force_is_not_active(state: Mapping[str, Event]) -> None:
-    assert active_budgets(state) == []
+    assert active_budgets(state) == InForce([], [])
 
 
-def test_active_ones_are_found_when_the_table_changes_and_not_again_at_each_call() -> None:
-    table, active = dict(entries("daily", spec(limit="1"), spec(limit="2"), production=1)), ActiveBudgets()
-    active.follow(table)
-    found = active.now
+NEWER = '{"scope": {"tenant": "acme", "team": "x"}, "period": "week", "limit": "5", "currency": "USD"}'
+"""A budget of a Headrace that has scopes and periods that this one does not know."""
 
-    table["daily"] = ResourceHead(kind="Budget", latest=2, pointers={"production": 2})
 
-    assert active.now is found
-    active.follow(table)
-    assert [budget.spec.limit for budget in active.now] == [Decimal(2)]
+def unknown(name: str, text: str, **given: Any) -> Mapping[str, Event]:
+    """A readable version 1, and a version 2 in production that is not."""
+    newer = ResourceVersion(kind="Budget", version=2, digest="", spec=text, at=0, status="active")
+    return {**entries(name, spec(**given), spec(), production=2), f"{name}/2": newer}
+
+
+def test_of_a_budget_that_can_not_be_read_the_version_before_stays_in_force() -> None:
+    # given a budget in force, and another one
+    before = active_budgets({**entries("daily", spec(limit="1"), production=1), **entries("b", spec(), production=1)})
+
+    # when a version follows that can't be read, and again when something else changes
+    state = {**unknown("daily", NEWER), **entries("b", spec(limit="7"), production=1)}
+    after = active_budgets(state, active_budgets(state, before.budgets).budgets)
+
+    # then the one before charges, the others are what they are, and it is said why
+    assert [(budget.name, budget.spec.limit) for budget in after.budgets] == [("b", Decimal(7)), ("daily", Decimal(1))]
+    (told,) = after.unreadable
+    assert (told.name, told.version, told.kept) == ("daily", 2, True)
+    assert "period" in told.reason
+    assert "team" in told.reason
+
+    # and when it can be read again, or is gone, nothing is left of it
+    assert active_budgets(entries("daily", spec(limit="9"), production=1), after.budgets) == InForce(
+        [Budget("daily", spec(limit="9"))], []
+    )
+    assert active_budgets({}, after.budgets) == InForce([], [])
+
+
+@pytest.mark.parametrize(
+    ("text", "scope"),
+    [
+        (NEWER, {"tenant": "acme"}),
+        ('{"scope": {"tenant": ["acme"], "model": "large"}}', {"model": "large"}),
+        ('{"scope": "everything"}', {}),
+        ("[]", {}),
+        ("no JSON", {}),
+        ("[" * 100_000, {}),
+    ],
+    ids=["newer", "names", "no names", "no object", "no JSON", "deep"],
+)
+def test_a_budget_that_was_never_readable_charges_nobody_and_says_whom_it_may_concern(
+    text: str, scope: Mapping[str, str]
+) -> None:
+    (told,) = active_budgets(unknown("daily", text)).unreadable
+    assert not told.kept
+    assert told.scope.model_dump(exclude_none=True) == scope
+    assert unread([told]).refusal == f"budget_unreadable: budget daily@2 can't be read here ({told.reason})"
+
+
+def test_a_budget_of_which_only_the_suspension_can_be_read_is_suspended() -> None:
+    before = active_budgets(entries("daily", spec(), production=1))
+    assert active_budgets(unknown("daily", '{"suspended": true}'), before.budgets) == InForce([], [])
+
+
+def test_whom_it_may_concern_is_decided_by_the_names_that_can_be_read() -> None:
+    assert pays_for(Scope.model_construct(), CALL)
+    assert pays_for(Scope.model_construct(tenant="acme"), CALL)
+    assert not pays_for(Scope.model_construct(tenant="other"), CALL)
 
 
 @pytest.mark.parametrize(
@@ -84,8 +136,8 @@ def test_active_ones_are_found_when_the_table_changes_and_not_again_at_each_call
     ],
 )
 def test_a_budget_pays_when_all_that_its_scope_names_is_the_call_s(scope: Mapping[str, str], pays: bool) -> None:
-    assert pays_for(Budget("one", spec(scope=scope)), CALL) is pays
-    assert not pays_for(Budget("one", spec(scope={"tenant": "acme"})), CALL._replace(tenant=None))
+    assert pays_for(spec(scope=scope).scope, CALL) is pays
+    assert not pays_for(Scope(tenant="acme"), CALL._replace(tenant=None))
 
 
 @pytest.mark.parametrize(

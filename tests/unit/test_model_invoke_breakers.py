@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from headrace.errors import NodeError
 from headrace.events.model import ModelHealthChanged
-from model_invoke.breakers import COUNTED, Breakers
 from model_invoke.core.window import Threshold, Window
+from model_invoke.guards.breakers import COUNTED, Breakers
 from model_invoke.ports import ProviderFault, Rejected
 from tests.integration.waiting import until
 from tests.unit.asking import Told, answering, down, pinned, work
@@ -191,7 +191,7 @@ class TestHalfOpen:
         one = Worker("one")
         await one.trip()
         probing = await under_way(one)
-        one.breakers.follow({"m@1": opened(one)})
+        one.breakers.follow({"m@1": opened(one)}, ["m@1"])
         # when it is answered
         probing.set()
         assert one.probe
@@ -205,7 +205,7 @@ class TestHalfOpen:
         await worker.trip()
         late = await under_way(worker)
         first = worker.probe
-        worker.breakers.follow({"m@1": opened(worker, for_ms=1)})
+        worker.breakers.follow({"m@1": opened(worker, for_ms=1)}, ["m@1"])
         newer = await under_way(worker)
         # when the first one ends
         late.set()
@@ -255,7 +255,7 @@ class TestSharing:
         one, two = Worker("one", SLOW), Worker("two", SLOW)
         await one.trip()
 
-        two.breakers.follow({"m@1": one.newest})
+        two.breakers.follow({"m@1": one.newest}, ["m@1"])
 
         assert await two.call() == "breaker_open"
         assert two.calls == 0
@@ -266,14 +266,14 @@ class TestSharing:
         worker = Worker("one")
         known = ModelHealthChanged(at=1, state="open", reason="forged", instance="nobody")
 
-        worker.breakers.follow({"m@1": msgspec.structs.replace(known, **times)})
+        worker.breakers.follow({"m@1": msgspec.structs.replace(known, **times)}, ["m@1"])
 
         assert await worker.call() == "ok"
 
     async def test_who_hears_of_an_open_one_probes_when_it_is_time(self) -> None:
         one, two = Worker("one"), Worker("two")
         await one.trip()
-        two.breakers.follow({"m@1": one.newest})
+        two.breakers.follow({"m@1": one.newest}, ["m@1"])
 
         await two.closes()
 
@@ -285,7 +285,9 @@ class TestSharing:
         seen = one.newest
         assert seen.retry_at
 
-        two.breakers.follow({"m@1": msgspec.structs.replace(seen, at=seen.at + hour, retry_at=seen.retry_at + hour)})
+        two.breakers.follow(
+            {"m@1": msgspec.structs.replace(seen, at=seen.at + hour, retry_at=seen.retry_at + hour)}, ["m@1"]
+        )
 
         assert await two.call() == "breaker_open"
         await two.closes()
@@ -296,17 +298,17 @@ class TestSharing:
         await one.closes()
         _, half_open, closed = one.told.of(ModelHealthChanged)
 
-        two.breakers.follow({"m@1": half_open})
+        two.breakers.follow({"m@1": half_open}, ["m@1"])
         assert await two.call() == "breaker_open"
 
-        two.breakers.follow({"m@1": closed})
+        two.breakers.follow({"m@1": closed}, ["m@1"])
         assert await two.call() == "ok"
 
     async def test_a_probe_of_which_nothing_is_heard_is_made_by_another(self) -> None:
         two = Worker("two")
         lost = ModelHealthChanged(at=1, state="half_open", retry_at=2, reason="one probe is under way", instance="dead")
 
-        two.breakers.follow({"m@1": lost})
+        two.breakers.follow({"m@1": lost}, ["m@1"])
 
         assert await two.call() == "ok"
         assert two.states == ["closed"]
@@ -315,7 +317,7 @@ class TestSharing:
         before, again = Worker("one", SLOW), Worker("one", SLOW)
         await before.trip()
 
-        again.breakers.follow({"m@1": before.newest})
+        again.breakers.follow({"m@1": before.newest}, ["m@1"])
 
         assert await again.call() == "breaker_open"
 
@@ -323,7 +325,9 @@ class TestSharing:
         worker = Worker("one", SLOW)
         await worker.trip()
 
-        worker.breakers.follow({"m@1": ModelHealthChanged(at=1, state="closed", reason="then", instance="two")})
+        worker.breakers.follow(
+            {"m@1": ModelHealthChanged(at=1, state="closed", reason="then", instance="two")}, ["m@1"]
+        )
 
         assert await worker.call() == "breaker_open"
 

@@ -17,8 +17,8 @@ from headrace.events.model import ModelCalled
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.events.run import Charge, TokensStreamed, Usage
 from headrace.prompting import ChatMessage
+from model_invoke.attempt.pieces import LARGEST_PIECE
 from model_invoke.model import ARRIVAL_MS, ChatRequest, Completion, Tokens, ToolCall
-from model_invoke.pieces import LARGEST_PIECE
 from model_invoke.ports import Facts, Heard, ProviderFault, Reservation
 from tests.unit.asking import COUNTED, PROMPT, Purse, World, answering, down, pinned, question, work
 
@@ -422,11 +422,11 @@ class Mute(Purse):
         await asyncio.Event().wait()
         raise AssertionError
 
-    async def settle(self, reservation: Reservation, cost: Decimal) -> Sequence[Charge]:
+    async def give_back(self, calls: Sequence[str]) -> None:
         self._away -= 1
         if self._away >= 0:
             raise JournalUnavailable("away")
-        return await super().settle(reservation, cost)
+        await super().give_back(calls)
 
 
 class Absent(Purse):

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from headrace.resource.model import Limits
+from model_invoke.guards.rates import Rate
 from model_invoke.ports import Rejected
-from model_invoke.rates import Rate
 from tests.integration.waiting import until
 from tests.unit.asking import answering, down, pinned, work
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model_invoke.redaction import RedactedPieces, Redaction
+from model_invoke.provider.redaction import RedactedPieces, Redaction
 
 KEY = "sk-live-0123456789abcdef"
 CREDENTIALS = st.text('xy"\\', min_size=1, max_size=6)

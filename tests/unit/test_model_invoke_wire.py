@@ -8,8 +8,8 @@ import pytest
 
 from model_invoke.model import Completion, Tokens, ToolCall
 from model_invoke.ports import ProviderFault
-from model_invoke.wire import FORMATS, fault_of
-from model_invoke.wire.fault import retry_after_s
+from model_invoke.provider.wire import FORMATS, fault_of
+from model_invoke.provider.wire.fault import retry_after_s
 
 NOW = 1_795_000_000.0
 """2026-11-18 11:06:40 UTC."""

@@ -37,6 +37,27 @@ def faults(kind: str, value: dict[str, Any]) -> list[str]:
     return [str(fault) for fault in check(kind, value)]
 
 
+class TestLimits:
+    @pytest.mark.parametrize(
+        ("name", "most"),
+        [
+            ("context_window", 1_000_000_000),
+            ("max_output_tokens", 1_000_000_000),
+            ("reserved_tokens", 1_000_000_000),
+            ("timeout_ms", 86_400_000),
+            ("requests_per_minute", 1_000_000_000),
+            ("tokens_per_minute", 1_000_000_000),
+            ("concurrency", 10_000),
+        ],
+    )
+    def test_no_new_model_is_above_the_bounds_and_old_ones_are_read_all_the_same(self, name: str, most: int) -> None:
+        window = {"context_window": 1_000_000_000, "max_output_tokens": 512}
+        above = spec(limits={**window, name: most + 1})
+        assert f"limits.{name}: must be at most {most}" in faults("Model", above)
+        assert getattr(ModelSpec.model_validate(above).limits, name) == most + 1
+        assert not any("must be at most" in fault for fault in faults("Model", spec(limits={**window, name: most})))
+
+
 class TestCosts:
     def test_free_is_a_price_of_nothing(self) -> None:
         assert model(costs="free").costs == [FREE]

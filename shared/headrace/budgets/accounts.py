@@ -1,26 +1,17 @@
 """Balances and entries of budgets in Postgres, each change one atomic statement."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
-
-import asyncpg
+from typing import NamedTuple
 
 from headrace.budgets.holds import Hold, Shortage
 from headrace.budgets.log import Charged
+from headrace.database import Database
 from headrace.events.run import Charge
-from headrace.sql import load_queries, reaching
+from headrace.sql import load_queries
 
-if TYPE_CHECKING:
-    from asyncpg.pool import PoolConnectionProxy
-
-CONNECT_S = 5.0
-TIMEOUT_S = 10.0
-"""For one statement."""
 REBUILD_S = 600.0
 ABANDONED_AFTER = timedelta(hours=1)
 """What is held for so long counts as spent, at its worst, until somebody settles it after all: the call may have been
@@ -54,28 +45,31 @@ class Accounts:
     """The ledger, as one process sees it. Its methods raise JournalUnavailable when Postgres is away."""
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._opening = asyncio.Lock()
+        self._database = Database(dsn, "the ledger of budgets", _SQL["schema"])
 
     async def reserve(self, call: str, holds: Iterable[Hold], worst: Decimal, currency: str, at: datetime) -> Held:
         """Hold the worst case in all of these budgets, or in none; a call that is known keeps what it has."""
         columns = [list(column) for column in zip(*holds, strict=True)]
-        async with self._connection() as connection:
+        async with self._database.connection() as connection:
             rows = await connection.fetch(_SQL["reserve"], call, currency, worst, at, *columns)
         refused = any(row["is_refused"] for row in rows)
         return Held(refused, [Shortage(row["short_budget"], row["short_left"]) for row in rows])
 
     async def settle(self, call: str, cost: Decimal) -> Sequence[Charge]:
         """Charge a call and give back the rest. Repeated, it changes nothing and says the same."""
-        async with self._connection() as connection:
-            rows = await connection.fetch(_SQL["settle"], call, cost)
+        async with self._database.connection() as connection:
+            rows = await connection.fetch(_SQL["settle"], [call], cost)
         return [Charge(budget=name, period=period, amount=f"{amount:f}", limit=f"{limit:f}")
                 for name, period, amount, limit in rows]  # fmt: skip
 
+    async def give_back(self, calls: Sequence[str]) -> None:
+        """Charge nothing for these calls; of some that are charged, or that hold nothing, nothing changes."""
+        async with self._database.connection() as connection:
+            await connection.execute(_SQL["settle"], calls, Decimal(0))
+
     async def balances(self) -> Sequence[Balance]:
         """Every balance there is, by name and period."""
-        async with self._connection() as connection:
+        async with self._database.connection() as connection:
             rows = await connection.fetch(_SQL["balances"], datetime.now(UTC) - ABANDONED_AFTER)
         return [Balance(**{**row, "held": row["held"] - row["abandoned"]}) for row in rows]
 
@@ -86,7 +80,7 @@ class Accounts:
         know stay. 4. Sum up.
         """
         count = 0
-        async with self._connection() as connection, connection.transaction():
+        async with self._database.connection() as connection, connection.transaction():
             await connection.execute(_SQL["new_log"])
             async for batch in batches:  # 1
                 await connection.copy_records_to_table("budget_log", records=batch)
@@ -99,28 +93,4 @@ class Accounts:
 
     async def close(self) -> None:
         """Give up the connections."""
-        if self._pool:
-            await self._pool.close()
-
-    @asynccontextmanager
-    async def _connection(self) -> "AsyncIterator[PoolConnectionProxy[asyncpg.Record]]":
-        async with self._opening:
-            with reaching("the ledger of budgets"):
-                self._pool = self._pool or await self._connected()
-        with reaching("the ledger of budgets"):
-            async with self._pool.acquire() as connection:
-                with reaching("the ledger of budgets", connection):
-                    yield connection
-
-    async def _connected(self) -> "asyncpg.Pool[asyncpg.Record]":
-        pool = await asyncpg.create_pool(
-            self._dsn, min_size=1, max_size=4, timeout=CONNECT_S, command_timeout=TIMEOUT_S
-        )
-        try:
-            async with pool.acquire() as connection:
-                with reaching("the ledger of budgets", connection):
-                    await connection.execute(_SQL["schema"])
-        except BaseException:
-            pool.terminate()
-            raise
-        return pool
+        await self._database.close()

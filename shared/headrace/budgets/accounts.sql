@@ -69,22 +69,27 @@ begin
         where call = of_call and worst > 0 and available < worst order by budget;
 end $$;
 
--- Charges a call once. Its entries stay, so that a repetition finds it charged.
-create or replace function budget_settle(of_call text, charged numeric)
+-- Charges each of these calls once. Their entries stay, so that a repetition finds them charged. Locks are taken in the
+-- order of `budget_reserve`: those of all ids, then the balances.
+create or replace function budget_settle(of_calls text[], charged numeric)
 returns table (charged_budget text, charged_period text, amount numeric, charged_limit numeric) language plpgsql as $$
 begin
-    perform pg_advisory_xact_lock(hashtextextended(of_call, 0));
+    perform pg_advisory_xact_lock(id)
+        from (select distinct hashtextextended(c, 0) as id from unnest(of_calls) as called (c) order by id) as ids;
     perform from budget_balances join budget_entries using (budget, period, currency)
-        where call = of_call order by budget, period for update of budget_balances;
+        where call = any (of_calls) order by budget, period, currency for update of budget_balances;
     with settled as (
-        update budget_entries set cost = charged where call = of_call and cost is null
+        update budget_entries set cost = charged where call = any (of_calls) and cost is null
         returning budget, period, currency, worst
+    ), sums as (
+        select budget, period, currency, sum(worst) as worst, count(*) as calls
+        from settled group by budget, period, currency
     )
-    update budget_balances as balance set held = balance.held - worst, spent = spent + charged
-        from settled
-        where balance.budget = settled.budget and balance.period = settled.period
-            and balance.currency = settled.currency;
-    return query select budget, period, cost, budget_limit from budget_entries where call = of_call order by budget;
+    update budget_balances as balance set held = balance.held - worst, spent = spent + calls * charged
+        from sums
+        where balance.budget = sums.budget and balance.period = sums.period and balance.currency = sums.currency;
+    return query select budget, period, cost, budget_limit
+        from budget_entries where call = any (of_calls) order by budget;
 end $$;
 
 -- name: reserve

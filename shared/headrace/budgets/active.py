@@ -4,15 +4,20 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
+from headrace.errors import LONGEST_REASON
 from headrace.event import Event
 from headrace.events.resource import ResourceHead, ResourceVersion
-from headrace.resource.budget import BudgetSpec
+from headrace.fault import from_pydantic
+from headrace.resource.budget import BudgetSpec, Scope
 from headrace.resource.catalog import DEFAULT_POINTER
+from headrace.resource.state import ACTIVE
 
 TOTAL = "total"
-ACTIVE = "active"
+KINDS = frozenset(Scope.model_fields)
 
 
 class Budget(NamedTuple):
@@ -31,29 +36,60 @@ class Payer(NamedTuple):
     prompt: str
 
 
-class ActiveBudgets:
-    """Those of a table, found once for each of its changes, not once for each call."""
+class Unreadable(NamedTuple):
+    """A budget that is in force, and whose spec can't be read here: a newer Headrace may have written it.
 
-    def __init__(self) -> None:
-        self.now: Sequence[Budget] = ()
+    scope: the names in it that can be read. kept: whether the version that was in force before still charges.
+    """
 
-    def follow(self, entries: Mapping[str, Event]) -> None:
-        """Take over the table's entries. Raises ValidationError for a budget of a shape that is not known here."""
-        self.now = active_budgets(entries)
-
-
-def active_budgets(entries: Mapping[str, Event]) -> list[Budget]:
-    """The budgets that charge now, by name, from `budget.state`: no suspended ones, no retired versions."""
-    found = []
-    for name, head in entries.items():
-        if isinstance(head, ResourceHead) and (spec := _production(entries, name, head)) and not spec.suspended:
-            found.append(Budget(name, spec))
-    return sorted(found, key=lambda budget: budget.name)
+    name: str
+    version: int
+    reason: str
+    scope: Scope
+    kept: bool
 
 
-def _production(entries: Mapping[str, Event], name: str, head: ResourceHead) -> BudgetSpec | None:
+class InForce(NamedTuple):
+    """The budgets that charge now, by name, and those that should."""
+
+    budgets: Sequence[Budget] = ()
+    unreadable: Sequence[Unreadable] = ()
+
+
+def active_budgets(entries: Mapping[str, Event], before: Sequence[Budget] = ()) -> InForce:
+    """What `budget.state` says is in force: no suspended ones, no retired versions.
+
+    before: what charged until now; it goes on where the version that follows can't be read.
+    """
+    known = {budget.name: budget for budget in before}
+    budgets, unreadable = [], []
+    for name, head in sorted(entries.items()):
+        if isinstance(head, ResourceHead) and (version := _production(entries, name, head)):
+            found = _read(name, version, known.get(name))
+            if isinstance(found, Unreadable):
+                unreadable.append(found)
+                found = known.get(name)
+            if found and not found.spec.suspended:
+                budgets.append(found)
+    return InForce(budgets, unreadable)
+
+
+def _production(entries: Mapping[str, Event], name: str, head: ResourceHead) -> ResourceVersion | None:
     version = entries.get(f"{name}/{head.pointers.get(DEFAULT_POINTER)}")
-    return _spec(version.spec) if isinstance(version, ResourceVersion) and version.status == ACTIVE else None
+    return version if isinstance(version, ResourceVersion) and version.status == ACTIVE else None
+
+
+def _read(name: str, version: ResourceVersion, known: Budget | None) -> Budget | Unreadable | None:
+    """The budget; None for one that can't be read but for the word that it is suspended."""
+    try:
+        return Budget(name, _spec(version.spec))
+    except (ValueError, RecursionError) as error:  # of JSON, or of the shape
+        faults = from_pydantic(error, BudgetSpec) if isinstance(error, ValidationError) else [error]
+        given = _object(version.spec)
+        if given.get("suspended") is True:
+            return None
+        reason = "; ".join(map(str, faults))[:LONGEST_REASON]
+        return Unreadable(name, version.version, reason, _scope(given), kept=known is not None)
 
 
 @lru_cache(maxsize=1_024)
@@ -61,9 +97,24 @@ def _spec(text: str) -> BudgetSpec:
     return BudgetSpec.model_validate(json.loads(text))
 
 
-def pays_for(budget: Budget, payer: Payer) -> bool:
-    """Whether a call is in a budget's scope: all that the scope names must be the call's."""
-    scope = budget.spec.scope
+def _object(text: str) -> Mapping[str, Any]:
+    try:
+        given = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return given if isinstance(given, dict) else {}
+
+
+def _scope(given: Mapping[str, Any]) -> Scope:
+    """Names that can be read: a call that has others is not in the scope, whatever else it says."""
+    scope = given.get("scope")
+    names = scope.items() if isinstance(scope, dict) else ()
+    read = {kind: name for kind, name in names if kind in KINDS and isinstance(name, str)}
+    return Scope.model_construct().model_copy(update=read)
+
+
+def pays_for(scope: Scope, payer: Payer) -> bool:
+    """Whether a call is in a scope: all that it names must be the call's."""
     return (
         scope.tenant in (None, payer.tenant)
         and scope.workflow in (None, payer.workflow)

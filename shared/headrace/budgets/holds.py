@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from headrace.budgets.active import Budget, period_at, renews_at
+from headrace.budgets.active import Budget, Unreadable, period_at, renews_at
 
 
 class Hold(NamedTuple):
@@ -47,6 +47,12 @@ def mismatch(budgets: Sequence[Budget], currency: str) -> Verdict:
         (budget, f"budget_currency_mismatch: budget {budget.name} is in {budget.spec.currency}, the call in {currency}")
         for budget in budgets
     )
+
+
+def unread(budgets: Iterable[Unreadable]) -> Verdict:
+    """What is said of a call that these budgets may have to pay for: nobody knows what they allow."""
+    told = [f"budget_unreadable: budget {one.name}@{one.version} can't be read here ({one.reason})" for one in budgets]
+    return Verdict("; ".join(told) or None, None, ())
 
 
 def short(budgets: Iterable[Budget], shortages: Iterable[Shortage], worst: Decimal, now: int) -> Verdict:

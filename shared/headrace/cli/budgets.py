@@ -90,14 +90,16 @@ async def _standings(name: str | None) -> Sequence[Standing]:
     """Raises NotFound."""
     async with connected() as client:
         active = active_budgets(newest(await client.read_all(BUDGET_STATE)))
-    names = [budget.name for budget in active]
+    for one in active.unreadable:
+        Console(stderr=True).print(f"[yellow]![/] {quoted(f'budget {one.name}@{one.version}: {one.reason}')}")
+    names = [budget.name for budget in active.budgets]
     if name is not None and name not in names:
         hint = did_you_mean(name, names) or "none is active"
         raise NotFound("budget_not_found", f"no active budget is named {name!r:.80} ({hint})")
     async with _accounts() as accounts:
         balances = {(one.budget, one.period, one.currency): one for one in await accounts.balances()}
     now = time.time_ns() // 1_000_000
-    return [_standing(budget, balances, now) for budget in active if name in {None, budget.name}]
+    return [_standing(budget, balances, now) for budget in active.budgets if name in {None, budget.name}]
 
 
 def _standing(budget: Budget, balances: Mapping[tuple[str, str, str], Balance], now: int) -> Standing:

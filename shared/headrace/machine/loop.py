@@ -20,7 +20,7 @@ from headrace.machine.model import Machine, S
 from headrace.machine.partition import Partition
 from headrace.probe import Probe, no_probe
 from headrace.service import Service
-from headrace.table import Table
+from headrace.table import Table, all_ready
 from headrace.waiting import RETRY_S, learned, stopped_within
 
 MAX_RECORDS = 500
@@ -66,7 +66,7 @@ class Loop(Generic[S]):
 
     async def run(self) -> None:
         """Work until `stopping` is set. Raises what a partition can't survive, such as being fenced."""
-        if not await self._tables_ready():
+        if not await all_ready(self._tables, self._stopping):
             return
         await self._member.start(topic.name for topic in self._machine.inputs)
         last_commit = time.monotonic()
@@ -94,15 +94,6 @@ class Loop(Generic[S]):
         for number in {place.partition for place in places}:
             self._partitions[number] = Partition(self._machine, self._codec, self._kafka, number, self._probe)
         self._assigned = True
-
-    async def _tables_ready(self) -> bool:
-        """Wait for the tables that decisions look into; false when told to stop before."""
-        ready = asyncio.gather(*(table.ready() for table in self._tables))
-        stopping = asyncio.create_task(self._stopping.wait())
-        await asyncio.wait((ready, stopping), return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        ready.cancel()
-        return not self._stopping.is_set()
 
     async def _poll(self) -> None:
         async with self._busy:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from headrace.fault import Fault, Path
 from headrace.resource.naming import REFERENCE
@@ -42,16 +42,38 @@ class Secret(Spec):
 MOST_TOKENS = 1_000_000_000
 
 
+MOST: Mapping[str, int] = {
+    "context_window": MOST_TOKENS,
+    "max_output_tokens": MOST_TOKENS,
+    "reserved_tokens": MOST_TOKENS,
+    "timeout_ms": 86_400_000,
+    "requests_per_minute": MOST_TOKENS,
+    "tokens_per_minute": MOST_TOKENS,
+    "concurrency": 10_000,
+}
+"""The largest value of each limit of a new model. No part of the shape: models that were accepted before must still be
+read. Editors are told of them all the same.
+"""
+
+
+def _told(schema: dict[str, Any]) -> None:
+    for name, most in MOST.items():
+        limit = schema["properties"][name]
+        next(one for one in (limit, *limit.get("anyOf", ())) if one.get("type") == "integer")["maximum"] = most
+
+
 class Limits(Spec):
     """What a model can take; tokens and milliseconds. Rates and concurrency hold for each worker process."""
 
-    context_window: int = Field(ge=1, le=MOST_TOKENS)
-    max_output_tokens: int = Field(ge=1, le=MOST_TOKENS)
-    reserved_tokens: int = Field(default=0, ge=0, le=MOST_TOKENS)
-    timeout_ms: int = Field(default=60_000, ge=1, le=86_400_000)
-    requests_per_minute: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
-    tokens_per_minute: int | None = Field(default=None, ge=1, le=MOST_TOKENS)
-    concurrency: int | None = Field(default=None, ge=1, le=10_000)
+    model_config = ConfigDict(json_schema_extra=_told)
+
+    context_window: int = Field(ge=1)
+    max_output_tokens: int = Field(ge=1)
+    reserved_tokens: int = Field(default=0, ge=0)
+    timeout_ms: int = Field(default=60_000, ge=1)
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    tokens_per_minute: int | None = Field(default=None, ge=1)
+    concurrency: int | None = Field(default=None, ge=1)
 
 
 class Costs(Spec):
@@ -153,11 +175,14 @@ def life_cycle_warning(name: str, spec: ModelSpec, today: date) -> str:
 
 
 def model_faults(spec: ModelSpec) -> Iterator[Fault]:
-    """An address that is none, limits that leave no room for a question, and prices that do not follow each other."""
+    """An address that is none, limits beyond what is sensible, and prices that do not follow each other."""
     if spec.endpoint.url is not None and not _is_address(spec.endpoint.url):
         message = "must name a host, and a port from 1 to 65535 if any"
         yield Fault("endpoint_invalid", ("endpoint", "url"), message, "write it as https://api.example.com/v1")
     limits = spec.limits
+    for name, most in MOST.items():
+        if (getattr(limits, name) or 0) > most:
+            yield Fault("invalid_value", ("limits", name), f"must be at most {most}")
     kept = limits.max_output_tokens + limits.reserved_tokens
     if kept >= limits.context_window:
         message = f"max_output_tokens and reserved_tokens ({kept}) fill the context_window ({limits.context_window})"

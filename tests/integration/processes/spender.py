@@ -4,9 +4,9 @@ import asyncio
 import sys
 from decimal import Decimal
 
-from headrace.budgets.active import Budget
+from headrace.budgets.active import Budget, InForce
 from headrace.resource.budget import BudgetSpec, Scope
-from model_invoke.ledger import Ledger
+from model_invoke.money.ledger import Ledger
 from model_invoke.ports import Facts, OverBudget
 
 NOON = 1_795_608_000_000
@@ -31,7 +31,7 @@ async def spend(ledger: Ledger, name: str) -> None:
 
 async def main(dsn: str, name: str) -> None:
     """Several at once."""
-    ledger = Ledger(dsn, lambda: [BUDGET])
+    ledger = Ledger(dsn, lambda: InForce([BUDGET]))
     await asyncio.gather(*(spend(ledger, f"{name}-{lane}") for lane in range(8)))
 
 

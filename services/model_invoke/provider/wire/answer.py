@@ -6,8 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFun
 
 from model_invoke.model import Completion, Tokens, ToolCall
 from model_invoke.ports import ProviderFault
-from model_invoke.wire.fault import shortened
-from model_invoke.wire.format import Redact
+from model_invoke.provider.wire.fault import shortened
+from model_invoke.provider.wire.format import Redact
 
 LARGEST_COUNT = 1_000_000_000
 LONGEST_REASON = 80

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from functools import partial
+from itertools import islice
 from typing import TypeVar
 
 import structlog
@@ -17,6 +18,8 @@ T = TypeVar("T")
 
 FAREWELL_S = 1.0
 """Seconds that a stop waits for what is still to be given back."""
+MOST_AT_ONCE = 200
+"""Calls of one statement: each takes a lock in Postgres, which has some thousands for everybody."""
 
 _log = structlog.get_logger(__name__)
 
@@ -26,7 +29,8 @@ class Patient:
 
     def __init__(self, budgets: Budgets) -> None:
         self._budgets = budgets
-        self._returning: set[asyncio.Task[Sequence[Charge]]] = set()
+        self._unmade: set[str] = set()
+        self._returning: asyncio.Task[None] | None = None
 
     async def reserve(self, facts: Facts, worst: Decimal, currency: str, now: int) -> Reservation:
         """See the port."""
@@ -41,19 +45,25 @@ class Patient:
 
         call: its id, under which nothing may be reserved any more.
         """
-        task = asyncio.create_task(self.settle(Reservation(call), Decimal(0)))
-        self._returning.add(task)
-        task.add_done_callback(self._returning.discard)
+        self._unmade.add(call)
+        if self._returning is None or self._returning.done():
+            self._returning = asyncio.create_task(self._give_all_back())
 
     async def close(self) -> None:
         """Give back what is left; if the ledger stays away, it takes that for spent in an hour."""
-        if not self._returning:
+        if self._returning is None:
             return
-        _, late = await asyncio.wait(self._returning, timeout=FAREWELL_S)
-        for task in late:
-            task.cancel()
-        if late:
-            _log.warning("money of calls that were not made stays held", calls=len(late))
+        await asyncio.wait({self._returning}, timeout=FAREWELL_S)
+        self._returning.cancel()
+        await asyncio.wait({self._returning})
+        if self._unmade:
+            _log.warning("money of calls that were not made stays held", calls=len(self._unmade))
+
+    async def _give_all_back(self) -> None:
+        while self._unmade:
+            calls = list(islice(self._unmade, MOST_AT_ONCE))
+            await _insisting(partial(self._budgets.give_back, calls))
+            self._unmade.difference_update(calls)
 
 
 async def _insisting(step: Callable[[], Awaitable[T]]) -> T:

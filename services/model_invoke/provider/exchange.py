@@ -10,8 +10,8 @@ from httpx_sse import EventSource
 
 from model_invoke.model import Completion
 from model_invoke.ports import Heard, ProviderFault
-from model_invoke.redaction import RedactedPieces, Redaction
-from model_invoke.wire import Assembly, Format
+from model_invoke.provider.redaction import RedactedPieces, Redaction
+from model_invoke.provider.wire import Assembly, Format
 
 LARGEST_ANSWER = 4_194_304
 """Bytes of an answer in one piece that are read."""

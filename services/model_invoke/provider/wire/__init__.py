@@ -9,9 +9,9 @@ fault.py      from what is no answer to a fault
 
 from collections.abc import Mapping
 
-from model_invoke.wire import anthropic, openai
-from model_invoke.wire.fault import fault_of
-from model_invoke.wire.format import Assembly, Format
+from model_invoke.provider.wire import anthropic, openai
+from model_invoke.provider.wire.fault import fault_of
+from model_invoke.provider.wire.format import Assembly, Format
 
 __all__ = ["FORMATS", "Assembly", "Format", "fault_of"]
 

@@ -3,8 +3,17 @@
 from pydantic import Field, model_validator
 
 from model_invoke.model import Completion, Tokens, ToolCall
-from model_invoke.wire.answer import LARGEST_COUNT, Believed, Count, Outside, completed, invalid, refused, whole
-from model_invoke.wire.format import Redact
+from model_invoke.provider.wire.answer import (
+    LARGEST_COUNT,
+    Believed,
+    Count,
+    Outside,
+    completed,
+    invalid,
+    refused,
+    whole,
+)
+from model_invoke.provider.wire.format import Redact
 
 
 class Function(Outside):

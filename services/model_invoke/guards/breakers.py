@@ -5,16 +5,16 @@ rule that one probe is made at a time, and every change of state is told to the 
 """
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-import msgspec
 from aiobreaker import CircuitBreaker, CircuitBreakerError, CircuitBreakerListener, CircuitBreakerState
-from aiobreaker.storage.base import CircuitBreakerStorage
 
 from headrace.events.model import ModelHealthChanged
-from model_invoke.core.window import Threshold, Window
+from model_invoke.core.window import Threshold
+from model_invoke.guards.health import by_our_clock, is_sound
+from model_invoke.guards.storage import Storage
 from model_invoke.ports import ProviderFault, Rejected
 
 T = TypeVar("T")
@@ -26,16 +26,12 @@ FAIR_S = 1.0
 """A call that had less time than this, and less than its model's, says nothing about the provider by being late."""
 PROBE_GRACE_S = 1.0
 """How much longer than it may take others wait for a probe of which nothing is heard."""
-AHEAD_MS = 3_600_000
-"""How far ahead of ours another worker's clock may be."""
-LONGEST_MS = 3_600_000
-"""How far ahead of a change the next probe may be."""
 NAMES = {
     CircuitBreakerState.CLOSED: "closed",
     CircuitBreakerState.OPEN: "open",
     CircuitBreakerState.HALF_OPEN: "half_open",
 }
-STATES = {name: state for state, name in NAMES.items()}
+BY_NAME = {name: state for state, name in NAMES.items()}
 
 
 class _Unjudged(BaseException):
@@ -52,58 +48,6 @@ class _Late(BaseException):
         self.answer = answer
 
 
-class _Storage(CircuitBreakerStorage):  # type: ignore[misc]  # aiobreaker has no types
-    """The state, and a window in the place of aiobreaker's count of failures in a row.
-
-    What is noted while the breaker is not closed is of calls that began before, and changes nothing. period: how often
-    the state was set: a call that began in another one says nothing of this one, however it ends.
-    """
-
-    def __init__(self, name: str, threshold: Threshold) -> None:
-        super().__init__(name)
-        self.window = Window(threshold)
-        self.period = 0
-        self._state = CircuitBreakerState.CLOSED
-        self._opened_at: datetime | None = None
-
-    @property
-    def state(self) -> Any:
-        """The state, as aiobreaker has it."""
-        return self._state
-
-    @state.setter
-    def state(self, state: Any) -> None:
-        self._state = state
-        self.period += 1
-        self.window.clear()
-
-    @property
-    def counter(self) -> int:
-        """1 when the breaker must open: compared with fail_max, which is 1."""
-        return int(self._state is CircuitBreakerState.CLOSED and self.window.is_over(time.monotonic()))
-
-    def increment_counter(self) -> None:
-        """A call failed."""
-        self._note(failed=True)
-
-    def reset_counter(self) -> None:
-        """A call was answered."""
-        self._note(failed=False)
-
-    @property
-    def opened_at(self) -> datetime | None:
-        """UTC without a time zone, as aiobreaker compares it."""
-        return self._opened_at
-
-    @opened_at.setter
-    def opened_at(self, opened_at: datetime) -> None:
-        self._opened_at = opened_at
-
-    def _note(self, *, failed: bool) -> None:
-        if self._state is CircuitBreakerState.CLOSED:
-            self.window.add(time.monotonic(), failed=failed)
-
-
 class Breaker(CircuitBreakerListener):  # type: ignore[misc]  # aiobreaker has no types
     """One model's circuit breaker."""
 
@@ -112,7 +56,7 @@ class Breaker(CircuitBreakerListener):  # type: ignore[misc]  # aiobreaker has n
         self._threshold = threshold
         self._instance = instance
         self._tell = tell
-        self._storage = _Storage(name, threshold)
+        self._storage = Storage(name, threshold)
         self._breaker = CircuitBreaker(
             fail_max=1,
             timeout_duration=timedelta(seconds=threshold.open_s),
@@ -182,13 +126,13 @@ class Breaker(CircuitBreakerListener):  # type: ignore[misc]  # aiobreaker has n
 
     def follow(self, health: ModelHealthChanged) -> None:
         """Take over what another worker saw, or this one before a restart, unless it is older than what is known."""
-        if health == self._known or health.at < self._known.at or not _is_sound(health):
+        if health == self._known or health.at < self._known.at or not is_sound(health, now := _now()):
             return
-        health = _by_our_clock(health)
+        health = by_our_clock(health, now)
         self._known, self._following = health, True
         if health.retry_at is not None:
             self._storage.opened_at = _utc(health.retry_at - round(self._threshold.open_s * 1000))
-        self._storage.state = STATES[health.state]
+        self._storage.state = BY_NAME[health.state]
         self._breaker.state  # noqa: B018  # makes aiobreaker take it over now
         self._following = False
         self._probe_until = (health.retry_at or 0) if health.state == "half_open" else 0
@@ -237,29 +181,11 @@ class Breakers:
             self._breakers[name] = Breaker(name, self._threshold, self._instance, self._tell)
         return self._breakers[name]
 
-    def follow(self, changes: Mapping[str, object]) -> None:
-        """Take over what other workers saw, by name@version."""
-        for name, health in changes.items():
-            if isinstance(health, ModelHealthChanged):
+    def follow(self, entries: Mapping[str, object], names: Iterable[str]) -> None:
+        """Take over what other workers saw: these of the table's entries, by name@version."""
+        for name in names:
+            if isinstance(health := entries.get(name), ModelHealthChanged):
                 self.of(name).follow(health)
-
-
-def _by_our_clock(health: ModelHealthChanged) -> ModelHealthChanged:
-    """What a worker saw whose clock may go ahead: not later than now, and with no longer a wait than it meant."""
-    now = _now()
-    until = None if health.retry_at is None else min(health.retry_at, now + health.retry_at - health.at)
-    return msgspec.structs.replace(health, at=min(health.at, now), retry_at=until)
-
-
-def _is_sound(health: ModelHealthChanged) -> bool:
-    """Whether a worker can have told this: a state there is, at times that are not far ahead of ours.
-
-    What comes from elsewhere may neither end us nor hold against all that workers tell from now on.
-    """
-    now = _now()
-    return (
-        health.state in STATES and health.at <= now + AHEAD_MS and 0 <= (health.retry_at or 0) <= health.at + LONGEST_MS
-    )
 
 
 def _now() -> int:

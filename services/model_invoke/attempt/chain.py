@@ -8,14 +8,14 @@ import structlog
 from headrace.errors import NodeError, NotFound
 from headrace.prompting import ChatMessage, Loaded
 from headrace.resource.catalog import Resolver
-from model_invoke.calling import Caller, Providers
+from model_invoke.attempt.calling import Caller, Providers
+from model_invoke.attempt.trail import Trail
 from model_invoke.core import answer, candidates, outcome
 from model_invoke.core.fitting import Fitted, fitted
 from model_invoke.core.outcome import NoAnswer
 from model_invoke.core.request import chat_request
 from model_invoke.model import Answered, PinnedModel, Plan
 from model_invoke.ports import OverBudget, ProviderFault, Rejected
-from model_invoke.trail import Trail
 
 ENDS_IT = frozenset({"model_refused"})
 """Faults after which nobody else is asked: a model that refuses to answer has answered."""

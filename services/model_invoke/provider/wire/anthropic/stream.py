@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from model_invoke.model import Completion
-from model_invoke.wire.answer import Believed, Outside, cut, parsed
-from model_invoke.wire.anthropic.answer import Answer, Block, Usage, understood
-from model_invoke.wire.fault import told
-from model_invoke.wire.format import Redact
+from model_invoke.provider.wire.answer import Believed, Outside, cut, parsed
+from model_invoke.provider.wire.anthropic.answer import Answer, Block, Usage, understood
+from model_invoke.provider.wire.fault import told
+from model_invoke.provider.wire.format import Redact
 
 
 class _Start(Outside):

@@ -4,8 +4,17 @@ import json
 from typing import Any
 
 from model_invoke.model import Completion, Tokens, ToolCall
-from model_invoke.wire.answer import LARGEST_COUNT, Believed, Count, Outside, completed, invalid, refused, whole
-from model_invoke.wire.format import Redact
+from model_invoke.provider.wire.answer import (
+    LARGEST_COUNT,
+    Believed,
+    Count,
+    Outside,
+    completed,
+    invalid,
+    refused,
+    whole,
+)
+from model_invoke.provider.wire.format import Redact
 
 REASONS = {
     "end_turn": "stop",

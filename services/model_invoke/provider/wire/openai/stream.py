@@ -7,10 +7,10 @@ from typing import Any
 from pydantic import Field
 
 from model_invoke.model import Completion
-from model_invoke.wire.answer import Believed, Outside, cut, parsed
-from model_invoke.wire.fault import told
-from model_invoke.wire.format import Redact
-from model_invoke.wire.openai.answer import Answer, Call, Choice, Function, Message, Usage, understood
+from model_invoke.provider.wire.answer import Believed, Outside, cut, parsed
+from model_invoke.provider.wire.fault import told
+from model_invoke.provider.wire.format import Redact
+from model_invoke.provider.wire.openai.answer import Answer, Call, Choice, Function, Message, Usage, understood
 
 DONE = "[DONE]"
 MOST_CALLS = 128

@@ -11,18 +11,18 @@ from math import inf
 from headrace.errors import NodeError
 from headrace.events.run import Usage
 from headrace.resource.model import Costs, price_at
-from model_invoke.breakers import Breakers
+from model_invoke.attempt.pieces import Pieces
+from model_invoke.attempt.trail import Trail
 from model_invoke.core import answer, outcome, usage
 from model_invoke.core.answer import Judged
 from model_invoke.core.candidates import is_streamed
 from model_invoke.core.outcome import NoAnswer
 from model_invoke.core.request import estimated_question
+from model_invoke.guards.breakers import Breakers
+from model_invoke.guards.rates import Rates
 from model_invoke.model import ChatRequest, Completion, PinnedModel, Plan
-from model_invoke.paying import Patient
-from model_invoke.pieces import Pieces
+from model_invoke.money.paying import Patient
 from model_invoke.ports import Announcer, Chat, Facts, ProviderFault, Rejected, Reservation
-from model_invoke.rates import Rates
-from model_invoke.trail import Trail
 
 PATIENCE = 0.5
 """Share of the time left that a call waits for its turn: the rest is for the call, or for the next candidate."""

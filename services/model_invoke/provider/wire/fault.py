@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from model_invoke.ports import ProviderFault
-from model_invoke.wire.format import Redact
+from model_invoke.provider.wire.format import Redact
 
 LONGEST_MESSAGE = 300
 """Characters of a provider's message that an error repeats."""

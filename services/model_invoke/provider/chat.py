@@ -9,11 +9,11 @@ from pydantic import ValidationError
 
 from headrace.errors import NodeError
 from headrace.resource.model import Endpoint, Secret
-from model_invoke.exchange import Exchange
 from model_invoke.model import ChatRequest, Completion
 from model_invoke.ports import Heard, ProviderFault
-from model_invoke.redaction import Redaction
-from model_invoke.wire import FORMATS, fault_of
+from model_invoke.provider.exchange import Exchange
+from model_invoke.provider.redaction import Redaction
+from model_invoke.provider.wire import FORMATS, fault_of
 
 CONNECT_S = 5.0
 KEEP_S = 30.0

@@ -1,7 +1,0 @@
-"""The OpenAI-compatible chat completions API: https://platform.openai.com/docs/api-reference/chat"""
-
-from model_invoke.wire.openai.answer import completion
-from model_invoke.wire.openai.request import body, headers, url
-from model_invoke.wire.openai.stream import assembly
-
-__all__ = ["assembly", "body", "completion", "headers", "url"]
