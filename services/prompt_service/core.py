@@ -18,6 +18,9 @@ from headrace.resource.state import ERASED, ERASING, Refusal, State
 
 KINDS = ("Prompt",)
 
+STORED_AGAIN = "it was erased, and a command names it again"
+"""Why a body is destroyed once more; nobody has asked for it."""
+
 Prepared = bytes | BodyFault | None
 """A body as it was read, why it can't be used, or nothing: neither was needed."""
 
@@ -52,11 +55,19 @@ def body_refusal(state: State, command: resource.CreateVersion, prepared: Prepar
         return refusal
     body = stored_body(state, command)
     if body and (status := gone(state, body.sha256)):
-        more = f"; what is stored again could not be destroyed: {prepared}" if isinstance(prepared, BodyFault) else ""
-        return f"version_{status}", f"{state.name} had this body, and it is {status}; write what differs from it{more}"
+        return f"version_{status}", f"{state.name} had this body, and it is {status}; write what differs from it"
     if isinstance(prepared, BodyFault):
         return prepared.code, str(prepared)
     return _stored_refusal(spec, prepared) if isinstance(prepared, bytes) else None
+
+
+def ordered_again(state: State, command: resource.CreateVersion, now: int) -> Sequence[Event]:
+    """The order to destroy an erased body once more that a command names: whoever sends it may have stored it again."""
+    body = stored_body(state, command)
+    if body is None or gone(state, body.sha256) != ERASED:
+        return []
+    versions = tuple(erasure.sharing(state, body.sha256))
+    return [resource.ErasureOrdered(at=now, versions=versions, digest=body.sha256, reason=STORED_AGAIN)]
 
 
 def is_about(state: State, finding: resource.BodyUnusable) -> bool:
@@ -65,10 +76,12 @@ def is_about(state: State, finding: resource.BodyUnusable) -> bool:
 
 
 def destroyed(state: State, prepared: Prepared, now: int) -> Sequence[Event]:
-    """How the erasure of the next body went."""
+    """How the erasure of the next body went; nothing when it failed for the reason that the log holds already."""
     digest = erasure.next_digest(state)
     assert digest is not None
     versions = tuple(erasure.sharing(state, digest))
+    if isinstance(prepared, BodyFault) and erasure.is_known(state, digest, prepared.code):
+        return []
     if isinstance(prepared, BodyFault):
         why: dict[str, Any] = {"code": prepared.code, "message": str(prepared)}
         return [resource.BodyUnusable(at=now, version=versions[0], digest=digest, **why, run="", node="")]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from headrace.event import Event
 from headrace.events import resource
 from headrace.machine import Context, Tick, Unreadable
+from headrace.resource import erasure
 from headrace.resource.machine import ResourceMachine
 from headrace.resource.state import State, refuse
 from headrace.topics import Domain, Topic
@@ -35,9 +36,15 @@ class PromptMachine(ResourceMachine):
             case Unreadable() if context.received and context.received.topic == self._findings.name:
                 return []
             case resource.CreateVersion() if refusal := core.body_refusal(state, message, context.prepared):
-                return [refuse(message, context.now, *refusal)]
+                # Whoever waits takes the first event for the answer.
+                refused = refuse(message, context.now, *refusal)
+                return [refused, *core.ordered_again(state, message, context.now)]
         return super().decide(state, message, context)
 
     def due(self, state: State) -> int | None:
         """When the next body is to be destroyed."""
         return state.due
+
+    def again(self, state: State, now: int) -> int | None:
+        """When a body is tried again that could not be destroyed."""
+        return erasure.next_try(state, now)

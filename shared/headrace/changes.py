@@ -9,7 +9,8 @@ from typing import NamedTuple
 from headrace.client import Client, Seen
 from headrace.errors import NotFound, Refused, Unanswered
 from headrace.event import Event
-from headrace.events.resource import ChangeProposed, ChangeRefused, PointerMoved, PointerProtected, Share
+from headrace.events.resource import ChangeProposed, ChangeRefused, PointerMoved, PointerProtected
+from headrace.resource.splits import Standing
 from headrace.topics import WORKFLOW_STATE, Domain
 
 ROUTER = WORKFLOW_STATE.writer
@@ -31,17 +32,6 @@ class Changed(NamedTuple):
 
 
 Change = Callable[[Event, float], Awaitable[Changed]]
-
-
-class Standing(NamedTuple):
-    """Where a pointer stands: on a version, which may share its traffic with others."""
-
-    version: int
-    split: tuple[Share, ...] = ()
-
-    def __str__(self) -> str:
-        """`3`, or `90:v3 10:v4`, as the command line takes it."""
-        return " ".join(f"{share.weight}:v{share.version}" for share in self.split) or str(self.version)
 
 
 async def change(client: Client, domain: Domain, name: str, command: Event, timeout_s: float) -> Changed:

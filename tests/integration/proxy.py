@@ -8,13 +8,17 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """Passes connections on, or breaks them while it is shut. `url` is the target's, by way of here."""
+    """Passes connections on, breaks them while it is shut, or takes them and is silent while it hangs.
+
+    `url` is the target's, by way of here.
+    """
 
     def __init__(self, target: str) -> None:
         parts = urlsplit(target)
         self._target = (parts.hostname, parts.port)
         self._parts = parts
         self._shut = False
+        self._hangs = False
         self._open: set[asyncio.StreamWriter] = set()
         self.url = ""
         self.refused = 0
@@ -30,12 +34,21 @@ class Proxy:
     def shut(self) -> None:
         """Break all connections, and every new one."""
         self._shut = True
-        for writer in list(self._open):
-            writer.transport.abort()
+        self._break()
+
+    def hang(self) -> None:
+        """Break all connections, and leave every new one without an answer."""
+        self._hangs = True
+        self._break()
 
     def reopen(self) -> None:
         """Pass on again."""
-        self._shut = False
+        self._shut = self._hangs = False
+        self._break()
+
+    def _break(self) -> None:
+        for writer in list(self._open):
+            writer.transport.abort()
 
     async def has_refused(self) -> bool:
         """Whether somebody has knocked in vain, and again."""
@@ -45,6 +58,9 @@ class Proxy:
         if self._shut:
             self.refused += 1
             writer.transport.abort()
+            return
+        if self._hangs:
+            self._open.add(writer)
             return
         there, back = await asyncio.open_connection(*self._target)
         self._open |= {writer, back}

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from headrace.kafka import partition_of
 from headrace.resource.body import body_of, with_stored
 from headrace.resource.prompt import StoredBody
 from headrace.topics import Topic
+from prompt_service.preparation import LONGEST_S
 from tests.conftest import Stack
 from tests.integration import topics
 from tests.integration.object_store import body_store
@@ -29,6 +31,8 @@ from tests.integration.waiting import until
 
 SPEC = {"text": "Never say the-planted-marker.", "sensitive": True}
 DATA = body_of(SPEC) or b""
+SPARE_S = 3.0
+"""For what is not the store: Kafka, and the test's own looking."""
 AWAY = (resource.VersionCreated, resource.ErasureOrdered, resource.BodyUnusable)
 """What is in the log when a body was to be erased, and the store is away."""
 
@@ -58,23 +62,33 @@ class World:
         )
         return await self.processes.start("prompts", orders.model_copy(update=trap))
 
-    async def send(self, event: Event, topic: Topic | None = None) -> None:
+    async def send(self, event: Event, topic: Topic | None = None, name: str = "") -> None:
+        """To this prompt, or to a neighbour of another name on the same partition."""
         topic = topic or self.topics.commands
         home = partition_of(self.name.encode(), self.stack.kafka.partitions)
         value = self.codec.encode(topic, event)
-        await self.caller.send_and_wait(topic.name, value, key=self.name.encode(), partition=home)
+        await self.caller.send_and_wait(topic.name, value, key=(name or self.name).encode(), partition=home)
+
+    @property
+    def neighbour(self) -> str:
+        """Another prompt on the same partition."""
+        count = self.stack.kafka.partitions
+        names = (f"neighbour-{number}" for number in range(1_000))
+        return next(
+            name for name in names if partition_of(name.encode(), count) == partition_of(self.name.encode(), count)
+        )
 
     async def create(self) -> None:
         await self.send(resource.CreateVersion(kind="Prompt", spec=json.dumps(with_stored(SPEC, DATA))))
 
-    async def happened(self) -> Sequence[Event]:
-        return (await topics.events(self.stack.kafka, self.codec, self.topics.events)).get(self.name, [])
+    async def happened(self, name: str = "") -> Sequence[Event]:
+        return (await topics.events(self.stack.kafka, self.codec, self.topics.events)).get(name or self.name, [])
 
-    async def has_happened(self, *kinds: type[Event]) -> None:
+    async def has_happened(self, *kinds: type[Event], name: str = "") -> None:
         """Wait until just these events stand in the log."""
 
         async def look() -> bool:
-            return [type(event) for event in await self.happened()] == list(kinds)
+            return [type(event) for event in await self.happened(name)] == list(kinds)
 
         await until(look)
 
@@ -148,6 +162,46 @@ async def test_an_erasure_survives_a_kill_after_the_body_was_destroyed(world: Wo
     assert not await world.stored()
     await world.start()
     await world.has_happened(resource.VersionCreated, resource.ErasureOrdered, resource.BodyErased)
+
+
+async def test_an_erased_body_that_is_stored_again_while_the_store_is_away_is_destroyed_later(world: World) -> None:
+    erased = (resource.VersionCreated, resource.ErasureOrdered, resource.BodyErased)
+    service = await world.start()
+    await world.create()
+    await world.send(resource.EraseBody(version=1))
+    await world.has_happened(*erased)
+
+    await world.store.put(world.name, DATA)
+    world.way.shut()
+    await world.create()
+    again = (*erased, resource.ChangeRefused, resource.ErasureOrdered, resource.BodyUnusable)
+    await world.has_happened(*again)
+    assert await world.stored()
+
+    service.send(signal.SIGKILL)
+    await service.ended()
+    world.way.reopen()
+    await world.start()
+    await world.has_happened(*again, resource.BodyErased)
+    assert not await world.stored()
+
+
+async def test_while_the_store_hangs_other_prompts_of_the_partition_wait_no_longer_than_once(world: World) -> None:
+    name = world.neighbour
+    await world.start()
+    await world.create()
+    await world.send(resource.CreateVersion(kind="Prompt", spec='{"text": "Hello"}'), name=name)
+    await world.has_happened(resource.VersionCreated)
+    await world.has_happened(resource.VersionCreated, name=name)
+    world.way.hang()
+    await world.send(resource.EraseBody(version=1))
+    await world.has_happened(resource.VersionCreated, resource.ErasureOrdered)
+
+    began = time.monotonic()
+    await world.send(resource.MovePointer(pointer="production", version=1), name=name)
+    await world.has_happened(resource.VersionCreated, resource.PointerMoved, name=name)
+    assert time.monotonic() - began < LONGEST_S + SPARE_S
+    await world.has_happened(*AWAY)
 
 
 async def test_a_finding_of_a_worker_stands_in_the_prompts_history(world: World) -> None:

@@ -84,3 +84,25 @@ async def test_what_is_due_is_prepared_too() -> None:
     assert machine.looks.asked == [("CreateVersion", 0), ("Tick", 1)]
     assert machine.given == [1, 2]
     assert batch.events == 2
+
+
+class Patient(Watched):
+    """Ticks lead to nothing, and are repeated after a second."""
+
+    def decide(self, state: State, message: Message, context: Context) -> list[Event]:
+        return [] if isinstance(message, Tick) else super().decide(state, message, context)
+
+    def again(self, state: State, now: int) -> int | None:
+        return now + 1_000
+
+
+async def test_a_tick_that_leads_to_nothing_is_repeated_and_no_command_hastens_it() -> None:
+    machine = Patient()
+    memory = Memory(machine, {})
+    batch = Batch(machine, CODEC, memory, 0, PARTITIONS, NOW)
+    await batch.consume_prepared([command(0, "a")], machine.looks)
+    await batch.tick_prepared(machine.looks)
+    await batch.consume_prepared([command(1, "b")], machine.looks)
+    assert memory.next_due == NOW + 1_000
+    assert list(memory.pop_due(NOW + 999)) == []
+    assert list(memory.pop_due(NOW + 1_000)) == [KEY]

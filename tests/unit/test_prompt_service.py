@@ -1,5 +1,6 @@
 """Prompts with stored bodies: given events and what is in the store, when a command or a tick, then events."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from functools import reduce
@@ -8,23 +9,27 @@ from typing import Any
 import msgspec
 import pytest
 
-from headrace.errors import BodyFault
+from headrace.errors import BodyFault, StoreUnavailable
 from headrace.event import Event
 from headrace.events import resource
 from headrace.machine import Context, Message, Tick, Unreadable
 from headrace.resource.body import LARGEST_INLINE, body_of, with_stored
 from headrace.resource.content import canonical, digest_of
-from headrace.resource.erasure import RETRY_MS
+from headrace.resource.erasure import AWAY_MS, RETRY_MS
 from headrace.resource.prompt import StoredBody
 from headrace.resource.state import State
 from headrace.topics import DOMAINS, PROMPT_FINDINGS
+from prompt_service.core import STORED_AGAIN
 from prompt_service.machine import PromptMachine
+from prompt_service.preparation import REST_S, BodyPreparation
 from tests.unit.engine import at
 
 NOW = 1_000
 MARKER = "the-planted-marker"
 SECRET: dict[str, Any] = {"text": f"Never say {MARKER}.", "sensitive": True}
 MISSING = BodyFault("body_missing", "reading s3://headrace/prompts/greeting/x.json: there is no such object")
+
+AWAY = StoreUnavailable("destroying s3://b/k: the object store does not answer")
 
 
 class Shelf:
@@ -265,9 +270,79 @@ class TestErasure:
     async def test_the_same_body_under_another_description_is_refused_and_destroyed_again(self) -> None:
         store = Shelf(data_of(SECRET))
         given = (created(SECRET), ordered(SECRET, 1), erased(SECRET, 1))
-        refused = await refusal(create(stored({**SECRET, "description": "new"})), *given, store=store)
+        refused, again = await when(create(stored({**SECRET, "description": "new"})), *given, store=store)
+        assert isinstance(refused, resource.ChangeRefused)
         assert refused.code == "version_erased"
-        assert store.destroyed == [sha_of(SECRET)]
+        assert again == msgspec.structs.replace(ordered(SECRET, 1), reason=STORED_AGAIN)
+        assert await when(Tick(NOW), *given, again, store=store) == [erased(SECRET, 1)]
+        assert store.bodies == {}
+
+    async def test_one_that_can_not_be_destroyed_again_stays_due(self) -> None:
+        given = (created(SECRET), ordered(SECRET, 1), erased(SECRET, 1))
+        _, again = await when(create(stored(SECRET)), *given)
+        (failed,) = await when(Tick(NOW), *given, again, store=Shelf(fault=AWAY))
+        assert machine(Shelf()).due(state_of(*given, again, failed)) == NOW + AWAY_MS
+        assert await when(Tick(NOW), *given, again, failed) == [erased(SECRET, 1)]
+
+    async def test_while_it_is_to_be_destroyed_it_is_not_ordered_again(self) -> None:
+        assert (await refusal(create(stored(SECRET)), created(SECRET), ordered(SECRET, 1))).code == "version_erasing"
+
+    async def test_a_failure_stands_in_the_log_once_and_again_when_its_reason_changes(self) -> None:
+        given = (created(SECRET), ordered(SECRET, 1))
+        away, refused = Shelf(fault=AWAY), Shelf(fault=BodyFault("body_refused", "m"))
+        (first,) = await when(Tick(NOW), *given, store=away)
+        assert await when(Tick(NOW), *given, first, store=away) == []
+        (second,) = await when(Tick(NOW), *given, first, store=refused)
+        assert await when(Tick(NOW), *given, first, second, store=refused) == []
+        assert [type(event) for event in await when(Tick(NOW), *given, first, second, store=away)] == [type(first)]
+
+    async def test_the_failure_of_the_next_body_stands_in_the_log_too(self) -> None:
+        other = {**SECRET, "text": "else"}
+        given = (created(SECRET), created(other, 2), ordered(SECRET, 1), ordered(other, 2))
+        (first,) = await when(Tick(NOW), *given, store=Shelf(fault=AWAY))
+        (second,) = await when(Tick(NOW), *given, first, erased(SECRET, 1), store=Shelf(fault=AWAY))
+        assert isinstance(second, resource.BodyUnusable)
+        assert second.version == 2
+
+    async def test_the_longer_the_store_is_away_the_longer_the_waits_up_to_a_limit(self) -> None:
+        given = (created(SECRET), ordered(SECRET, 1))
+        (failed,) = await when(Tick(NOW), *given, store=Shelf(fault=AWAY))
+        state, now, waits = state_of(*given, failed), NOW, []
+        for _ in range(7):
+            next_try = machine(Shelf()).again(state, now)
+            assert next_try
+            waits.append(next_try - now)
+            now = next_try
+        assert waits == [AWAY_MS, AWAY_MS, 2 * AWAY_MS, 4 * AWAY_MS, 8 * AWAY_MS, 16 * AWAY_MS, RETRY_MS]
+
+
+class Hung(Shelf):
+    """A store that never answers, until it does."""
+
+    def __init__(self, *bodies: bytes) -> None:
+        super().__init__(*bodies)
+        self.asked = 0
+        self.hangs = True
+
+    async def get(self, prompt: str, body: StoredBody) -> bytes:
+        self.asked += 1
+        if self.hangs:
+            await asyncio.Event().wait()
+        return await super().get(prompt, body)
+
+
+class TestAStoreThatHangs:
+    async def test_it_is_waited_for_once_and_asked_again_after_a_rest(self) -> None:
+        store, now = Hung(data_of(SECRET)), [0.0]
+        preparation = BodyPreparation(store, longest_s=0.01, clock=lambda: now[0])
+        for reason in ("does not answer within 0.01 s", "hung a moment ago"):
+            prepared = await preparation.prepare(State("greeting"), create(stored(SECRET)))
+            assert isinstance(prepared, StoreUnavailable)
+            assert reason in str(prepared)
+        assert store.asked == 1
+        store.hangs = False
+        now[0] = REST_S
+        assert await preparation.prepare(State("greeting"), create(stored(SECRET))) == data_of(SECRET)
 
 
 class TestFindings:

@@ -267,3 +267,28 @@ def _is_sound(state: State) -> None:
     assert all(state.versions[version].status == "active" for version in used)
     assert all(state.pointers[pointer] in versions for pointer, versions in shared.items())
     assert state.proposals.keys() <= {*state.protected}
+
+
+SPLIT = (*THREE, moved(1, 1, split=CANARY))
+
+
+@pytest.mark.parametrize(
+    ("expected", "now"),
+    [
+        ({"expected": 1}, SPLIT),
+        ({"expected": 1, "expected_split": CANARY}, (*SPLIT, moved(1, 1, split=shares((50, 1), (50, 2))))),
+        ({"expected": 1, "expected_split": CANARY}, THREE),
+        ({"expected": 3, "expected_split": CANARY}, SPLIT),
+    ],
+)
+def test_who_expects_other_shares_is_told_of_the_conflict(expected: dict[str, Any], now: Sequence[Event]) -> None:
+    assert refused(when(move(2, **expected), *now))[0] == "pointer_conflict"
+
+
+def test_who_expects_the_very_shares_moves_the_pointer() -> None:
+    assert when(move(2, expected=1, expected_split=CANARY), *SPLIT) == [moved(2, 1)]
+
+
+def test_a_change_of_a_split_pointer_can_be_approved() -> None:
+    (approved,) = when(approve(2), *SPLIT, PROTECTED, PROPOSED)
+    assert approved == moved(2, 1, actor="ada", reason="shorter", approved_by="bob")

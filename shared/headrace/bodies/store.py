@@ -16,7 +16,7 @@ from headrace.errors import BodyFault, StoreUnavailable
 from headrace.resource.prompt import StoredBody
 
 CONNECT_S = 3
-READ_S = 10
+READ_S = 10.0
 ATTEMPTS = 2
 ENCRYPTIONS = {"aws:kms", "aws:kms:dsse"}
 EXISTS = {"PreconditionFailed", "412"}
@@ -30,10 +30,15 @@ def key_of(prompt: str, sha256: str) -> str:
 
 
 class BodyStore:
-    """Bodies of prompts in one bucket. Every method raises BodyFault and StoreUnavailable."""
+    """Bodies of prompts in one bucket. Every method raises BodyFault and StoreUnavailable.
 
-    def __init__(self, settings: StoreSettings) -> None:
+    read_s: seconds that the store may be silent in an answer. A call that nobody waits for any more keeps a thread for
+    that long, and again at its second attempt.
+    """
+
+    def __init__(self, settings: StoreSettings, read_s: float = READ_S) -> None:
         self._settings = settings
+        self._read_s = read_s
 
     async def put(self, prompt: str, data: bytes) -> StoredBody:
         """Store a body, unless it is there already: then make sure that it is the same."""
@@ -58,7 +63,7 @@ class BodyStore:
             "s3",
             endpoint_url=settings.endpoint_url,
             region_name=session.region_name or "us-east-1",
-            config=Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries=retries),
+            config=Config(connect_timeout=CONNECT_S, read_timeout=self._read_s, retries=retries),
         )
 
     def _put(self, key: str, data: bytes, body: StoredBody) -> None:

@@ -2,16 +2,21 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from headrace.changes import history
 from headrace.cli.session import Json, actor, connected, plain, print_json
-from headrace.client import Seen
-from headrace.errors import HeadraceError, Refused, Unanswered
+from headrace.client import Client, Seen
+from headrace.erasures import erasure_of
+from headrace.errors import HeadraceError, NotFound, Refused, Unanswered
 from headrace.events.resource import BodyErased, BodyUnusable, ChangeRefused, EraseBody, ErasureOrdered
+from headrace.resource.catalog import Resolved, Resolver
 from headrace.resource.naming import VERSION
+from headrace.resource.state import ERASED, ERASING
 from headrace.topics import DOMAINS
 
 WAIT_S = 60.0
@@ -39,6 +44,34 @@ def erase(
     Console(highlight=False).print(
         f"[green]✓[/] {name}: the body of version {versions} is destroyed; sha256 {event.digest[:12]} and history stay"
     )
+
+
+class Gone(HeadraceError):
+    """The body of this version was erased, or is about to be."""
+
+    def __init__(self, prompt: Resolved) -> None:
+        super().__init__(f"{prompt} is {prompt.status}")
+        self.prompt = prompt
+
+
+def resolved(resolver: Resolver, reference: str) -> Resolved:
+    """The prompt that a reference means for new runs. Raises Gone, and NotFound."""
+    found = resolver.find(("Prompt",), reference)
+    if found.status in {ERASED, ERASING}:
+        raise Gone(found)
+    return resolver.resolve(("Prompt",), reference)
+
+
+@asynccontextmanager
+async def explained(client: Client) -> AsyncIterator[None]:
+    """Say of what is gone when, by whom and why, as the log tells. Raises NotFound instead of Gone."""
+    try:
+        yield
+    except Gone as gone:
+        prompt = gone.prompt
+        erasure = erasure_of(await history(client, DOMAINS["prompt"], prompt.name), prompt.version)
+        message = f"{prompt} can't be used any more: {erasure or prompt.status}; name another version"
+        raise NotFound(f"prompt_version_{prompt.status}", message) from gone
 
 
 async def _erase(name: str, command: EraseBody) -> BodyErased:

@@ -11,7 +11,10 @@ WAIT_S = 60.0
 Name = Annotated[str, typer.Argument(help="The resource's name.")]
 Version = Annotated[str, typer.Argument(help="7, v7, or a pointer such as production.")]
 Pointer = Annotated[str, typer.Option(help="The pointer.")]
-Expect = Annotated[int | None, typer.Option(help="Refuse unless the pointer stands at this version now.")]
+Expect = Annotated[
+    str | None,
+    typer.Option(help="Refuse unless the pointer stands here now: 7, v7, or a split as 90:v3 10:v4."),
+]
 Reason = Annotated[str | None, typer.Option(help="Why, for the audit trail.")]
 
 

@@ -8,14 +8,15 @@ from rich.console import Console
 from rich.table import Table
 
 from headrace import changes
-from headrace.changes import Standing
 from headrace.cli.families import Family, Name
 from headrace.cli.hops import clock
 from headrace.cli.session import Json, connected, plain, print_json
 from headrace.cli.text import quoted
 from headrace.client import Seen
+from headrace.erasures import orders_of
 from headrace.event import Event
 from headrace.events import resource
+from headrace.resource.splits import Standing
 
 
 def history_of(family: Family) -> Callable[..., None]:
@@ -28,8 +29,11 @@ def history_of(family: Family) -> Callable[..., None]:
             print_json([_row(seen) for seen in found])
             return
         table = Table("when", "who", "what", "why")
+        orders = orders_of(found)
         for seen in found:
-            told = _told(seen.event) if seen.event else ("", f"[red]unreadable[/]: {quoted(seen.fault or '')}", "")
+            told = (
+                _told(seen.event, orders) if seen.event else ("", f"[red]unreadable[/]: {quoted(seen.fault or '')}", "")
+            )
             table.add_row(clock(seen.at), *told)
         Console().print(table)
 
@@ -42,9 +46,10 @@ async def read_history(family: Family, name: str) -> list[Seen]:
         return await changes.history(client, family.domain, name)
 
 
-def _told(event: Event) -> tuple[str, str, str]:
-    """Who, what and why."""
-    who, why = quoted(getattr(event, "actor", None) or ""), quoted(getattr(event, "reason", None) or "")
+def _told(event: Event, orders: Mapping[str, resource.ErasureOrdered] = {}) -> tuple[str, str, str]:
+    """Who, what and why; of a body that is destroyed, who ordered it and why."""
+    by = orders.get(event.digest, event) if isinstance(event, resource.BodyErased) else event
+    who, why = quoted(getattr(by, "actor", None) or ""), quoted(getattr(by, "reason", None) or "")
     approved_by = getattr(event, "approved_by", None)
     approved = f" (approved by {quoted(approved_by)})" if approved_by else ""
     return who, WHAT[type(event)](event) + approved, why

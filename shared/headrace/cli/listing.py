@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from headrace.changes import Standing
 from headrace.cli.resources import entries_of, warnings
 from headrace.cli.session import Json, print_json
 from headrace.cli.text import print_value, quoted
@@ -18,6 +17,7 @@ from headrace.errors import HeadraceError
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.fault import did_you_mean
 from headrace.resource.catalog import DEFAULT_POINTER
+from headrace.resource.splits import Standing
 from headrace.resource.state import ACTIVE
 from headrace.topics import DOMAINS, Topic
 

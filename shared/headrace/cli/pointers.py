@@ -3,13 +3,13 @@
 import asyncio
 import re
 from collections.abc import Callable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
 
 from headrace import changes
-from headrace.changes import Changed, Standing
+from headrace.changes import Changed
 from headrace.cli.families import WAIT_S, Expect, Family, Name, Pointer, Reason, Version
 from headrace.cli.history import read_history
 from headrace.cli.resources import AllowMissing, catalog_of, dangling
@@ -18,6 +18,8 @@ from headrace.cli.telling import tell
 from headrace.errors import HeadraceError, NotFound
 from headrace.events.resource import MovePointer, Share
 from headrace.resource.catalog import DEFAULT_POINTER, Catalog
+from headrace.resource.naming import VERSION
+from headrace.resource.splits import Standing
 
 SHARE = re.compile(r"([1-9][0-9]{0,8}):v?([1-9][0-9]{0,8})")
 
@@ -36,7 +38,7 @@ def move_of(family: Family) -> Callable[..., None]:
         as_json: Json = False,
     ) -> None:
         """Move a pointer to a version, and wait until every router has applied it."""
-        command = MovePointer(pointer=pointer, version=0, expected=expect, actor=actor(), reason=reason)
+        command = MovePointer(pointer=pointer, version=0, actor=actor(), reason=reason, **_expected(expect))
         moved = asyncio.run(_carry_out(family, name, command, to, allow_missing=allow_missing))
         tell(family.name, name, moved, as_json=as_json)
 
@@ -62,9 +64,8 @@ def split_of(family: Family) -> Callable[..., None]:
         that would have got it gets another. A move ends the split.
         """
         found = _shares(shares)
-        command = MovePointer(
-            pointer=pointer, version=found[0].version, split=found, expected=expect, actor=actor(), reason=reason
-        )
+        who: dict[str, Any] = {"actor": actor(), "reason": reason, **_expected(expect)}
+        command = MovePointer(pointer=pointer, version=found[0].version, split=found, **who)
         tell(
             family.name,
             name,
@@ -105,9 +106,8 @@ async def _roll_back(
     if to is None and len(way) == 1:
         raise NotFound("pointer_not_found", f"there is no step back from {way[0]}; name a version with --to")
     version, split = way[-2] if to is None else Standing(0)
-    command = MovePointer(
-        pointer=pointer, version=version, split=split, expected=way[-1].version, actor=actor(), reason=reason
-    )
+    here: dict[str, Any] = {"expected": way[-1].version, "expected_split": way[-1].split}
+    command = MovePointer(pointer=pointer, version=version, split=split, actor=actor(), reason=reason, **here)
     return await _carry_out(family, name, command, to, allow_missing=allow_missing)
 
 
@@ -133,6 +133,18 @@ def _check(catalog: Catalog, family: Family, name: str, standing: Standing) -> N
         version = catalog.resolve(family.kinds, f"{name}@{number}")
         if missing := dangling(catalog, version.kind, version.spec):
             raise NotFound("reference_not_found", f"{version}: {'; '.join(missing)}; see --allow-missing")
+
+
+def _expected(text: str | None) -> dict[str, Any]:
+    """What --expect says, as fields of the command. Raises HeadraceError for what is no version and no split."""
+    if text is None:
+        return {}
+    if version := VERSION.fullmatch(text):
+        return {"expected": int(version[1])}
+    shares = _shares(text.split())
+    if not shares:
+        raise HeadraceError("--expect is empty; write a version such as 7, or the shares of a split")
+    return {"expected": shares[0].version, "expected_split": shares}
 
 
 def _shares(texts: Sequence[str]) -> tuple[Share, ...]:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from headrace.bodies import Bodies
+from headrace.cli.erasure import Gone, explained, resolved
 from headrace.cli.resources import catalog_of
 from headrace.cli.session import Json, body_store, connected, print_json
 from headrace.cli.text import printable
@@ -17,6 +18,7 @@ from headrace.errors import HeadraceError
 from headrace.prompting import FORMULA, Loaded, PinnedPrompt, estimated_input, render_prompt
 from headrace.resource.catalog import Resolved, Resolver
 from headrace.resource.prompt import Variable
+from headrace.resource.state import ERASED, ERASING
 
 
 def render(
@@ -50,21 +52,21 @@ def render(
 
 async def _loaded(reference: str) -> tuple[Resolved, Loaded]:
     """A prompt as a run that started now would be bound to it, retired or not. Raises NotFound, and NodeError."""
-    async with connected() as client:
+    async with connected() as client, explained(client):
         catalog = await catalog_of(client)
-    found = catalog.find(("Prompt",), reference)
-    return found, await Bodies(body_store()).load(pinned(catalog, found))
+        found = catalog.find(("Prompt",), reference)
+        bound = pinned(catalog, found)
+    return found, await Bodies(body_store()).load(bound)
 
 
 def pinned(resolver: Resolver, prompt: Resolved, above: tuple[str, ...] = ()) -> PinnedPrompt:
-    """A version, and those that it uses as they are now. Raises NotFound, and HeadraceError for a circle."""
+    """A version, and those that it uses as they are now. Raises NotFound, Gone, and HeadraceError for a circle."""
+    if prompt.status in {ERASED, ERASING}:
+        raise Gone(prompt)
     here = (*above, str(prompt))
     if str(prompt) in above:
         raise HeadraceError(f"prompts use each other in a circle: {' → '.join(here)}")
-    uses = {
-        name: pinned(resolver, resolver.resolve(("Prompt",), ref), here)
-        for name, ref in prompt.spec.get("uses", {}).items()
-    }
+    uses = {name: pinned(resolver, resolved(resolver, ref), here) for name, ref in prompt.spec.get("uses", {}).items()}
     return PinnedPrompt(name=prompt.name, version=prompt.version, spec=prompt.spec, uses=uses)
 
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from rich.console import Console
 
-from headrace.changes import RULED_AT_HOME, Changed, Standing
+from headrace.changes import RULED_AT_HOME, Changed
 from headrace.cli.session import plain, print_json
 from headrace.cli.text import quoted
 from headrace.event import Event
 from headrace.events.resource import ChangeProposed, PointerMoved, PointerProtected, VersionRetired
+from headrace.resource.splits import Standing
 
 
 def tell(family: str, name: str, changed: Changed, *, as_json: bool) -> None:

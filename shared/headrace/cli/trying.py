@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from headrace.cli import summary
+from headrace.cli.erasure import explained, resolved
 from headrace.cli.rendering import given_values
 from headrace.cli.resources import catalog_of
 from headrace.cli.session import Json, actor, connected, print_json
@@ -44,11 +45,11 @@ def try_out(
 
 
 async def _try(reference: str, compare: str | None, model: str, pairs: Sequence[str]) -> list[dict[str, Any]]:
-    async with connected() as client:
+    async with connected() as client, explained(client):
         catalog = await catalog_of(client)
         name = reference.partition("@")[0]
         references = [reference, f"{name}@{compare}"] if compare else [reference]
-        found = [catalog.resolve(("Prompt",), one) for one in references]
+        found = [resolved(catalog, one) for one in references]
         catalog.resolve(("ModelAlias", "Model"), model)
         values = given_values(pairs, PromptSpec.model_validate(found[0].spec).variables)
         prompts = [(one.name, str(one.version)) for one in found]

@@ -211,18 +211,20 @@ class MovePointer(Event, frozen=True, gc=False, kw_only=True):
     pointer: production, staging, ...: any name that is not a number, and not latest.
     version: The version to point at; of a split the one that is known as the pointer's.
     split: Versions that share the pointer's traffic, by weight; empty when one has all of it.
-    expected: Refuse unless the pointer stands here now.
+    expected: Refuse unless the pointer stands here now, split as `expected_split` says; null: wherever it stands.
+    expected_split: With `expected`: the shares that the pointer has now; empty when one version has all its traffic.
     actor: Who asks, as the caller states it.
     reason: Why, for the audit trail.
     """
 
     NAME: ClassVar[str] = "headrace.resource.MovePointer"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "MovePointer", "namespace": "headrace.resource", "doc": "Move a pointer to a version. Key: the resource\'s name.", "fields": [{"name": "pointer", "type": "string", "doc": "production, staging, ...: any name that is not a number, and not latest."}, {"name": "version", "type": "int", "doc": "The version to point at; of a split the one that is known as the pointer\'s."}, {"name": "split", "type": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "expected", "type": ["null", "int"], "doc": "Refuse unless the pointer stands here now.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "MovePointer", "namespace": "headrace.resource", "doc": "Move a pointer to a version. Key: the resource\'s name.", "fields": [{"name": "pointer", "type": "string", "doc": "production, staging, ...: any name that is not a number, and not latest."}, {"name": "version", "type": "int", "doc": "The version to point at; of a split the one that is known as the pointer\'s."}, {"name": "split", "type": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "expected", "type": ["null", "int"], "doc": "Refuse unless the pointer stands here now, split as `expected_split` says; null: wherever it stands.", "default": null}, {"name": "expected_split", "type": {"type": "array", "items": "headrace.resource.Share"}, "doc": "With `expected`: the shares that the pointer has now; empty when one version has all its traffic.", "default": []}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
 
     pointer: str
     version: int
     split: tuple[Share, ...] = ()
     expected: int | None = None
+    expected_split: tuple[Share, ...] = ()
     actor: str | None = None
     reason: str | None = None
 

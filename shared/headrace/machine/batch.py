@@ -41,6 +41,7 @@ class Memory(Generic[S]):
         self.position: dict[str, int] = {}
         self._due: list[tuple[int, str]] = []
         self._noted: dict[str, int] = {}
+        self._again: dict[str, tuple[int, int]] = {}
         for key, parts in _grouped(entries).items():
             head = parts.get("")
             if key == POSITION_KEY and isinstance(head, Position):
@@ -53,10 +54,19 @@ class Memory(Generic[S]):
         if self._machine.finished(state):
             self.states.pop(key, None)
             self._noted.pop(key, None)
+            self._again.pop(key, None)
             self.finished.add(key)
             return
         self.states[key] = state
-        self._note(key, self._machine.due(state))
+        due = self._machine.due(state)
+        self._note(key, self._put_off(key, due) if self._again else due)
+
+    def repeat(self, key: str, state: S, now: int) -> None:
+        """Look at a key again for which a Tick has led to nothing, if the machine wants it."""
+        due, again = self._machine.due(state), self._machine.again(state, now)
+        if due is not None and again is not None:
+            self._again[key] = due, again
+            self._note(key, again)
 
     @property
     def next_due(self) -> int | None:
@@ -75,6 +85,14 @@ class Memory(Generic[S]):
                 yield key
             else:
                 self._note(key, due)
+
+    def _put_off(self, key: str, due: int | None) -> int | None:
+        """When to look at a key: what a Tick has led to nothing for waits until it is to be repeated."""
+        put_off, again = self._again.get(key, (None, None))
+        if put_off == due:
+            return again
+        self._again.pop(key, None)
+        return due
 
     def _note(self, key: str, due: int | None) -> None:
         """Look at a key when it is due. A time that moves away is found out then: most do, and few are reached."""
@@ -209,6 +227,8 @@ class Batch(Generic[S]):
             state = self._apply(state, event, context, number)
         if state is not before:
             self._memory.keep(key, state)
+        elif isinstance(message, Tick):
+            self._memory.repeat(key, state, context.now)
 
     def _apply(self, state: S, event: Event, context: Context, number: int) -> S:
         machine, key = self._machine, context.key

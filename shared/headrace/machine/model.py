@@ -133,7 +133,14 @@ class Machine(ABC, Generic[S]):
     def due(self, state: S) -> int | None:
         """When this key wants its next Tick, epoch milliseconds.
 
-        A Tick that is due must lead to an event: a key whose state does not change is not looked at again.
+        A Tick that is due must lead to an event, or to a time to look `again`; else the key is not looked at any more.
+        """
+        return None
+
+    def again(self, state: S, now: int) -> int | None:
+        """When to repeat a Tick that has led to no event at `now`, both epoch milliseconds; None for never.
+
+        It is as long as `due` stays what it is, whatever else happens to the key.
         """
         return None
 

@@ -31,7 +31,7 @@ from headrace.probe import Probe, no_probe
 from headrace.projection import metrics
 from headrace.projection.batch import Batch
 from headrace.projection.model import LogReplaced, Projection
-from headrace.projection.store import Fenced, RowsRefused, Store, StoreUnavailable
+from headrace.projection.store import Fenced, PostgresUnavailable, RowsRefused, Store
 from headrace.service import Service
 from headrace.waiting import RETRY_S, learned, stopped_within
 
@@ -129,7 +129,7 @@ class Loop:
             self._positions = dict.fromkeys(self._positions)
             metrics.FENCED.labels(self._projection.name).inc()
             _log.warning("fenced", projection=self._projection.name, error=str(error))
-        except (StoreUnavailable, KafkaError, OSError) as error:
+        except (PostgresUnavailable, KafkaError, OSError) as error:
             self._positions = dict.fromkeys(self._positions)
             await self._pause(error)
 

@@ -33,7 +33,7 @@ _SESSION = {
 _REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 
 
-class StoreUnavailable(HeadraceError):
+class PostgresUnavailable(HeadraceError):
     """Postgres does not answer; nothing was lost, try again."""
 
 
@@ -56,7 +56,7 @@ class Store:
         self._created = False
 
     async def positions(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-        """The stored next offset of each of these partitions. Raises StoreUnavailable."""
+        """The stored next offset of each of these partitions. Raises PostgresUnavailable."""
         wanted = (self._projection.name, [place.topic for place in places], [place.partition for place in places])
         async with self._session() as connection:
             if not self._created:
@@ -68,8 +68,8 @@ class Store:
     async def write(self, batch: Batch) -> None:
         """Write a batch's rows and move its positions, all or nothing.
 
-        Raises Fenced, RowsRefused, and StoreUnavailable: then it may all the same have been committed, which only the
-        stored positions tell.
+        Raises Fenced, RowsRefused, and PostgresUnavailable: then it may all the same have been committed, which only
+        the stored positions tell.
         """
         try:
             async with self._session() as connection, connection.transaction():  # 4, 7
@@ -148,15 +148,15 @@ class Store:
                 raise
             raise self._lost(error) from error
 
-    def _lost(self, error: Exception) -> StoreUnavailable:
+    def _lost(self, error: Exception) -> PostgresUnavailable:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
-        return StoreUnavailable(f"Postgres does not answer: {str(error) or type(error).__name__}")
+        return PostgresUnavailable(f"Postgres does not answer: {str(error) or type(error).__name__}")
 
 
 async def start_over(projection: Projection, dsn: str) -> None:
-    """Drop a projection's rows and positions, so that it is made again from the log. Raises StoreUnavailable."""
+    """Drop a projection's rows and positions, so that it is made again from the log. Raises PostgresUnavailable."""
     store = Store(dsn, projection)
     try:
         await store.start_over()

@@ -36,7 +36,7 @@ def approve(state: State, command: resource.ApproveChange, now: int) -> Sequence
     proposal = state.proposals.get(command.pointer)
     if proposal is None:
         return [refuse(command, now, "nothing_proposed", f"no change of {command.pointer!r:.80} waits for approval")]
-    move = _proposed_move(command.pointer, proposal)
+    move = _proposed_move(command.pointer, proposal, state.splits.get(command.pointer, ()))
     if refusal := _approval_refusal(command, proposal) or (move and move_refusal(state, move)):
         return [refuse(command, now, *refusal)]
     if move is None:
@@ -108,8 +108,10 @@ def _told_apart(actor: str) -> str:
     return "".join(seen)
 
 
-def _proposed_move(pointer: str, proposal: resource.Proposal) -> resource.MovePointer | None:
-    """None when it is the protection that is to be lifted."""
+def _proposed_move(
+    pointer: str, proposal: resource.Proposal, shares: tuple[resource.Share, ...]
+) -> resource.MovePointer | None:
+    """None when it is the protection that is to be lifted. shares: the pointer's now."""
     if proposal.version is None:
         return None
     return resource.MovePointer(
@@ -117,6 +119,7 @@ def _proposed_move(pointer: str, proposal: resource.Proposal) -> resource.MovePo
         version=proposal.version,
         split=proposal.split,
         expected=proposal.previous,
+        expected_split=shares,
         actor=proposal.actor,
         reason=proposal.reason,
     )

@@ -11,9 +11,9 @@ from headrace.resource.state import ERASED, ERASING, Refusal, State, refuse
 from headrace.resource.versions import holders
 
 RETRY_MS = 300_000
-"""Until a body is tried again that the store has refused to destroy."""
+"""Until a body is tried again that the store has refused to destroy, and the longest while it does not answer."""
 AWAY_MS = 15_000
-"""The same while the store does not answer."""
+"""The shortest while the store does not answer; the wait grows with the time since it did."""
 
 
 def order(state: State, command: resource.EraseBody, now: int) -> Sequence[Event]:
@@ -35,15 +35,30 @@ def ordered(state: State, event: resource.ErasureOrdered) -> State:
 def erased(state: State, event: resource.BodyErased) -> State:
     """The body of those versions is gone; another one may be waiting."""
     after = state.with_status(event.versions, ERASED)
-    return msgspec.structs.replace(after, due=event.at + 1 if next_digest(after) else None)
+    return msgspec.structs.replace(after, due=event.at + 1 if next_digest(after) else None, undestroyed=None)
 
 
 def delayed(state: State, event: resource.BodyUnusable) -> State:
     """The same, to be tried later, if what could not be used is a body that is to be destroyed."""
     if event.run or not next_digest(state):
         return state
-    wait_ms = AWAY_MS if event.code == "store_unavailable" else RETRY_MS
-    return msgspec.structs.replace(state, due=event.at + wait_ms)
+    after = msgspec.structs.replace(state, undestroyed=event)
+    return msgspec.structs.replace(after, due=next_try(after, event.at))
+
+
+def is_known(state: State, digest: str, code: str) -> bool:
+    """Whether the log says already that this body can't be destroyed, and why."""
+    failed = state.undestroyed
+    return failed is not None and (failed.digest, failed.code) == (digest, code)
+
+
+def next_try(state: State, now: int) -> int | None:
+    """When to try again what could not be destroyed: while the store is away, after as long as it has been so far."""
+    if state.undestroyed is None:
+        return None
+    if state.undestroyed.code != "store_unavailable":
+        return now + RETRY_MS
+    return now + min(max(now - state.undestroyed.at, AWAY_MS), RETRY_MS)
 
 
 def next_digest(state: State) -> str | None:

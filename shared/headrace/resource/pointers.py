@@ -8,6 +8,7 @@ import msgspec
 from headrace.event import Event
 from headrace.events import resource
 from headrace.resource.naming import pointer_fault
+from headrace.resource.splits import Standing
 from headrace.resource.state import Refusal, State, refuse, usable
 
 MOST_SHARES = 10
@@ -75,6 +76,12 @@ def move_refusal(state: State, command: resource.MovePointer) -> Refusal | None:
     )
 
 
+def standing(state: State, pointer: str) -> Standing | None:
+    """Where a pointer stands; None when there is no such pointer."""
+    version = state.pointers.get(pointer)
+    return None if version is None else Standing(version, state.splits.get(pointer, ()))
+
+
 def pointer_refusal(state: State, pointer: str) -> Refusal | None:
     """Why nothing can be done to a pointer of this name, or None."""
     if not state.versions:
@@ -118,8 +125,11 @@ def _split_fault(command: resource.MovePointer) -> str:
 
 
 def _conflict(state: State, command: resource.MovePointer) -> Refusal | None:
-    stands = state.pointers.get(command.pointer)
-    if command.expected is None or command.expected == stands:
+    if command.expected is None:
+        return None
+    expected = Standing(command.expected, command.expected_split)
+    stands = standing(state, command.pointer)
+    if expected == stands:
         return None
     where = "does not exist yet" if stands is None else f"stands at {stands}"
-    return "pointer_conflict", f"{command.pointer} {where}, not at {command.expected}; look again, then decide"
+    return "pointer_conflict", f"{command.pointer} {where}, not at {expected}; look again, then decide"

@@ -1,12 +1,24 @@
-"""Which version of a split a key gets: the same key the same version, many keys by weight. Pure."""
+"""Where a pointer stands, and which version of a split a key gets: the same key the same, many by weight. Pure."""
 
 import hashlib
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from headrace.events.resource import Share
 
 _BYTES = 8
 """Of a digest: enough that shares of any weights come out even."""
+
+
+class Standing(NamedTuple):
+    """Where a pointer stands: on a version, which may share its traffic with others."""
+
+    version: int
+    split: tuple[Share, ...] = ()
+
+    def __str__(self) -> str:
+        """`3`, or `90:v3 10:v4`, as the command line takes it."""
+        return " ".join(f"{share.weight}:v{share.version}" for share in self.split) or str(self.version)
 
 
 def chosen(split: Sequence[Share], *key: str) -> int:

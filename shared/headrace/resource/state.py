@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from headrace.event import Event
-from headrace.events.resource import ChangeRefused, Proposal, ResourceVersion, Share
+from headrace.events.resource import BodyUnusable, ChangeRefused, Proposal, ResourceVersion, Share
 
 ACTIVE, RETIRED, ERASING, ERASED = "active", "retired", "erasing", "erased"
 """Status of a version; only an active one may be used by new runs."""
@@ -19,7 +19,7 @@ class State(msgspec.Struct, frozen=True):
 
     versions: by number. pointers: the version on which each stands; splits: those that several versions share.
     proposals: what waits for a second actor, by protected pointer. due: when a body that is to be erased is destroyed,
-    epoch milliseconds.
+    epoch milliseconds; undestroyed: since when and why that fails.
     """
 
     name: str
@@ -30,6 +30,7 @@ class State(msgspec.Struct, frozen=True):
     protected: tuple[str, ...] = ()
     proposals: Mapping[str, Proposal] = {}
     due: int | None = None
+    undestroyed: BodyUnusable | None = None
 
     @property
     def latest(self) -> int:

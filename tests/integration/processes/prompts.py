@@ -10,6 +10,7 @@ from headrace.machine import run_machine
 from headrace.service import Service, run
 from headrace.topics import PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_FINDINGS, PROMPT_STATE, Domain, Topic
 from prompt_service.machine import PromptMachine
+from prompt_service.preparation import LONGEST_S
 from tests.integration import processes
 from tests.integration.processes import Trap
 from tests.integration.topics import renamed
@@ -36,7 +37,8 @@ async def start(service: Service, orders: Orders) -> None:
     await codec.register((*domain, findings))
     kafka = KafkaSettings(bootstrap_servers=orders.kafka, session_timeout_ms=orders.session_timeout_ms)
     store = BodyStore(
-        StoreSettings(endpoint_url=orders.store, access_key_id=LOCAL_SECRET, secret_access_key=LOCAL_SECRET)
+        StoreSettings(endpoint_url=orders.store, access_key_id=LOCAL_SECRET, secret_access_key=LOCAL_SECRET),
+        read_s=LONGEST_S,
     )
     machine = PromptMachine(f"prompts.{orders.suffix}", domain, findings, store)
     service.spawn(run_machine(machine, codec, kafka, service, probe=Trap(orders)))
