@@ -11,12 +11,19 @@ COMMIT_S = 1.0
 """Between commits."""
 
 
+class InMemory(faust.App):
+    """An app whose tables are in memory: Faust makes folders for them all the same, where the process stands."""
+
+    async def on_first_start(self) -> None:
+        """Make none."""
+
+
 def faust_app(kafka: KafkaSettings, member: str | None) -> faust.App:
     """An app that reads committed records only, creates no topics, and dies of an error that nobody caught.
 
     member: the stable name of this process in its group, if it has one.
     """
-    app = faust.App(
+    app = InMemory(
         NAME,
         broker=";".join(f"kafka://{server}" for server in kafka.bootstrap_servers.split(",")),
         broker_credentials=_credentials(kafka),
