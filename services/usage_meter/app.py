@@ -5,6 +5,7 @@ from faust.auth import Credentials
 
 from headrace.kafka import KafkaSettings
 from headrace.topics import Topic
+from usage_meter.turns import OneAtATime
 
 NAME = "usage_meter"
 COMMIT_S = 1.0
@@ -34,6 +35,7 @@ def faust_app(kafka: KafkaSettings, member: str | None) -> faust.App:
         consumer_group_instance_id=member or "",
         processing_guarantee="exactly_once",
         store="memory://",
+        PartitionAssignor=OneAtATime,
         agent_supervisor="mode.supervisors.CrashingSupervisor",
         topic_allow_declare=False,
         topic_disable_leader=True,
