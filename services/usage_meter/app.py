@@ -5,10 +5,18 @@ from faust.auth import Credentials
 
 from headrace.kafka import KafkaSettings
 from headrace.topics import Topic
+from usage_meter.turns import OneAtATime
 
 NAME = "usage_meter"
 COMMIT_S = 1.0
 """Between commits."""
+
+
+class InMemory(faust.App):
+    """An app whose tables are in memory: Faust makes folders for them all the same, where the process stands."""
+
+    async def on_first_start(self) -> None:
+        """Make none."""
 
 
 def faust_app(kafka: KafkaSettings, member: str | None) -> faust.App:
@@ -16,7 +24,7 @@ def faust_app(kafka: KafkaSettings, member: str | None) -> faust.App:
 
     member: the stable name of this process in its group, if it has one.
     """
-    app = faust.App(
+    app = InMemory(
         NAME,
         broker=";".join(f"kafka://{server}" for server in kafka.bootstrap_servers.split(",")),
         broker_credentials=_credentials(kafka),
@@ -27,6 +35,7 @@ def faust_app(kafka: KafkaSettings, member: str | None) -> faust.App:
         consumer_group_instance_id=member or "",
         processing_guarantee="exactly_once",
         store="memory://",
+        PartitionAssignor=OneAtATime,
         agent_supervisor="mode.supervisors.CrashingSupervisor",
         topic_allow_declare=False,
         topic_disable_leader=True,

@@ -11,6 +11,7 @@ read.
 
 import time
 from asyncio import CancelledError
+from typing import Any
 
 import faust
 import msgspec
@@ -26,6 +27,7 @@ from headrace.waiting import learned, stopped_within
 from usage_meter import core
 from usage_meter.app import raw
 from usage_meter.publisher import Publisher
+from usage_meter.spendings import Spendings
 from usage_meter.windows import Place, Windows
 
 PUBLISH_S = 0.5
@@ -44,21 +46,17 @@ class Meter:
         self._app = app
         self._codec = codec
         self._publisher = publisher
-        self._partitions = app.conf.topic_partitions
         self._changed: dict[Place, core.Window] = {}
         self.is_ready = False
-        self._windows = Windows(app.Table("windows"))
-        self._spending = app.Table("spending", default=dict)
+        self._windows = Windows(app.Table("windows", on_recover=self._publish_again))
+        self._spendings = Spendings(app.Table("spending"), app.conf.topic_partitions)
+        app.on_partitions_assigned.connect(self._tell_whose_turn)
         app.agent(raw(app, MODEL_CALLS), name="count")(self._count)
 
     async def run(self) -> None:
-        """Count until told to stop. Raises what Faust dies of.
-
-        What the tables hold at the start is published again: the last process may not have come to it.
-        """
+        """Count, when it is this process's turn, until told to stop. Raises what Faust dies of."""
         await self._app.start()
         try:
-            self._changed = {**dict(self._windows.items()), **self._changed}
             self.is_ready = True
             while not await stopped_within(self._publisher.stopping, PUBLISH_S):
                 if self._app.crashed:
@@ -67,6 +65,14 @@ class Meter:
         finally:
             await self._app.stop()
 
+    async def _publish_again(self) -> None:
+        """Publish what the tables hold when they were read back: the last process may not have come to it."""
+        self._changed = {**dict(self._windows.items()), **self._changed}
+
+    async def _tell_whose_turn(self, _: object, /, *assigned: Any, **__: Any) -> None:
+        """Note whether this process counts."""
+        _log.info("counting" if assigned[0] else "standing by")
+
     async def _count(self, stream: "faust.StreamT[bytes]") -> None:
         """Count each call under all of its names, and tell of what crosses a threshold."""
         async for record in stream.events():
@@ -74,12 +80,17 @@ class Meter:
             if call is None:
                 continue
             CALLS.inc()
-            for key in core.budget_keys(call):
-                await self._spend(record.message.partition, key, call)
-            self._windows.advance(record.message.partition, min(round(record.message.timestamp * 1000), _now()))
-            if self._windows.takes(record.message.partition, call.at):
-                for key in core.window_keys(call):
-                    await self._add(record.message.partition, key, call)
+            await self._count_call(record.message.partition, round(record.message.timestamp * 1000), call)
+
+    async def _count_call(self, partition: int, at: int, call: ModelCalled) -> None:
+        now = self._windows.advance(partition, min(at, _now()))
+        self._spendings.advance(partition, now)
+        for charge in call.charges:
+            if not core.is_period_over(charge.period, now):
+                await self._spend(partition, core.budget_key(charge), call)
+        if self._windows.takes(partition, call.at):
+            for key in core.window_keys(call):
+                await self._add(partition, key, call)
 
     async def _add(self, partition: int, key: str, call: ModelCalled) -> None:
         """Count a call in one of its windows."""
@@ -92,15 +103,13 @@ class Meter:
 
     async def _spend(self, partition: int, key: str, call: ModelCalled) -> None:
         """Add a call's charge to one of its budgets. What was told is kept with this partition's sum."""
-        name = f"{partition}/{key}"
-        mine = core.with_charges(key, msgspec.convert(self._spending[name], core.Spending), call)
-        others = (f"{other}/{key}" for other in range(self._partitions) if other != partition)
-        known = [msgspec.convert(self._spending[other], core.Spending) for other in others if other in self._spending]
-        if alerts := list(core.budget_alerts(key, core.total(mine, known), _now())):
+        mine = core.with_charges(key, self._spendings.get(partition, key), call)
+        others = self._spendings.of_others(partition, key)
+        if alerts := list(core.budget_alerts(key, core.total(mine, others), _now())):
             await self._publisher.publish((USAGE_ALERTS, alert.about, alert) for alert in alerts)
             told = (*mine.told, *(alert.threshold for alert in alerts))
             mine = msgspec.structs.replace(mine, told=told)
-        self._spending[name] = msgspec.to_builtins(mine)
+        self._spendings.keep(partition, key, mine)
 
     async def _call(self, record: Message) -> ModelCalled | None:
         """The call in a record; None for what can't be read, which is buried.

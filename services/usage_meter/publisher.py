@@ -1,15 +1,13 @@
 """What the meter writes, at least once: in order, and again while Kafka is away."""
 
 import asyncio
-import time
-import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from headrace import cloudevents
 from headrace.codec import Codec
 from headrace.delivery import Delivery
 from headrace.event import Event
+from headrace.event_record import event_record
 from headrace.kafka import dead_letter, partition_of
 from headrace.outbox import Outbox
 from headrace.topics import Topic
@@ -30,14 +28,9 @@ class Publisher:
     async def publish(self, records: Iterable[tuple[Topic, str, Event]]) -> None:
         """Write events, each on the home partition of its key."""
         outbox = Outbox()
-        at = cloudevents.timestamp(time.time_ns() // 1_000_000)
         for topic, key, event in records:
-            subject = key.encode()
-            headers = cloudevents.headers(
-                event.NAME, str(uuid.uuid4()), source=SOURCE, time=at, subject=subject, correlation=key
-            )
-            record = (subject, self._codec.encode(topic, event), headers)
-            outbox.add(topic.name, partition_of(subject, self._partitions), record)
+            record = event_record(self._codec, topic, key, event, source=SOURCE, correlation=key)
+            outbox.add(topic.name, partition_of(key.encode(), self._partitions), record)
         await self._send(outbox)
 
     async def bury(self, record: Any, topic: Topic, error: BaseException) -> None:

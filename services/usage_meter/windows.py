@@ -12,7 +12,7 @@ import msgspec
 from usage_meter import core
 
 Place = tuple[str, int]
-"""A window: `partition/by/name`, and when it begins (epoch milliseconds)."""
+"""A window: `partition/by/name@version`, and when it begins (epoch milliseconds)."""
 
 
 class Windows:
@@ -22,8 +22,8 @@ class Windows:
         self._table = table
         self._now: dict[int, int] = {}
 
-    def advance(self, partition: int, at: int) -> None:
-        """Take a partition's time to that of a record (epoch milliseconds); it never goes back.
+    def advance(self, partition: int, at: int) -> int:
+        """Take a partition's time to that of a record (epoch milliseconds), and return it; it never goes back.
 
         With each new minute windows that are over are dropped, and the marks of those that are settled.
         """
@@ -31,6 +31,7 @@ class Windows:
         self._now[partition] = now = max(before, at)
         if now // core.MINUTE_MS > before // core.MINUTE_MS:
             self._sweep(f"{partition}/", now)
+        return now
 
     def takes(self, partition: int, at: int) -> bool:
         """Whether a call of this time is counted, at the partition's time."""

@@ -2,18 +2,16 @@
 
 import asyncio
 import contextlib
-import time
-import uuid
 from collections.abc import Iterable
 
 import structlog
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 from prometheus_client import Counter
 
-from headrace import cloudevents
 from headrace.codec import Codec
 from headrace.delivery import Delivery
 from headrace.event import Event
+from headrace.event_record import event_record
 from headrace.kafka import KafkaSettings, partition_of
 from headrace.outbox import Outbox
 from headrace.topics import Topic
@@ -73,21 +71,10 @@ class Announcer:
             await self._delivery.stop()
 
     def tell(self, key: str, event: Event, *, correlation: str | None = None) -> None:
-        """Send an event, soon. correlation: what it belongs to; the key, unless it is given.
-
-        An event that has an `id` keeps it, so that a repetition can be told.
-        """
-        topic, name = self._topics[type(event)], key.encode()
-        headers = cloudevents.headers(
-            event.NAME,
-            getattr(event, "id", None) or str(uuid.uuid4()),
-            source=self._source,
-            time=cloudevents.timestamp(time.time_ns() // 1_000_000),
-            subject=name,
-            correlation=correlation or key,
-        )
-        record = (name, self._codec.encode(topic, event), headers)
-        self._outbox.add(topic.name, partition_of(name, self._kafka.partitions), record)
+        """Send an event, soon. correlation: what it belongs to; the key, unless it is given."""
+        topic = self._topics[type(event)]
+        record = event_record(self._codec, topic, key, event, source=self._source, correlation=correlation or key)
+        self._outbox.add(topic.name, partition_of(key.encode(), self._kafka.partitions), record)
         if not self._filled.is_set():
             self._arrived = asyncio.get_running_loop().create_future()
             self._filled.set()

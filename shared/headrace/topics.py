@@ -71,10 +71,11 @@ class Topic:
         size = {"max.message.bytes": str(self.largest)}
         if self.segment is not None:
             size["segment.bytes"] = str(self.segment)
-        if self.compacted:
+        if self.compacted and self.retention_ms is None:
             return {"cleanup.policy": "compact", **size}
         retention = -1 if self.retention_ms is None else self.retention_ms
-        return {"cleanup.policy": "delete", "retention.ms": str(retention), **size}
+        policy = "compact,delete" if self.compacted else "delete"
+        return {"cleanup.policy": policy, "retention.ms": str(retention), **size}
 
 
 TERMINAL: tuple[type[Event], ...] = (run.RunCompleted, run.RunFailed, run.RunCancelled)
@@ -249,9 +250,10 @@ MODEL_CALLS = Topic(
 USAGE_WINDOWS = Topic(
     "usage.windows",
     (usage.UsageWindow,),
-    "by/name/start/partition",
+    "by/name@version/start/partition",
     "usage_meter",
     "tokens, cost, latency and errors a minute, by model, prompt, workflow and tenant",
+    30 * DAY_MS,
     compacted=True,
 )
 USAGE_ALERTS = Topic(
@@ -266,7 +268,7 @@ USAGE_TABLES = (
     Topic(
         "usage_meter-windows-changelog",
         (),
-        "partition/by/name and window",
+        "partition/by/name@version and window",
         "usage_meter",
         "the usage meter's windows, while they can change",
         compacted=True,
@@ -277,7 +279,7 @@ USAGE_TABLES = (
         (),
         "partition/budget/name/period",
         "usage_meter",
-        "what the usage meter saw of each budget",
+        "what the usage meter saw of each budget, until a day after its period",
         compacted=True,
         segment=TABLE_SEGMENT,
     ),

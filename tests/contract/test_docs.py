@@ -150,7 +150,7 @@ def test_events_and_subjects_exist(page: Path) -> None:
 
 def kept(topic: Topic) -> str:
     if topic.compacted:
-        return "compacted"
+        return f"compacted, {topic.retention_ms // DAY_MS} days" if topic.retention_ms else "compacted"
     if topic.retention_ms is None:
         return "for ever"
     if topic.retention_ms < DAY_MS:

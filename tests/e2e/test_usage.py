@@ -1,6 +1,9 @@
 """The usage meter, and the commands about usage and budgets, on the real stack."""
 
 import asyncio
+from pathlib import Path
+
+import pytest
 
 from headrace.events.model import ModelCalled
 from headrace.events.usage import UsageAlert
@@ -10,6 +13,7 @@ from tests.e2e.calls import called, calls, charge, counted
 from tests.e2e.commands import Run, printed
 from tests.e2e.eventually import eventually
 from tests.e2e.installation import Installation, unique
+from tests.e2e.meters import another_meter
 from tests.e2e.test_survival import kill
 
 EACH = 40
@@ -57,6 +61,29 @@ async def test_killed_and_started_again_the_meter_goes_on(installation: Installa
     tenants = [f"t-{name}" for name in names]
     await eventually(lambda: nearly(installation, "model", names), True)
     await eventually(lambda: nearly(installation, "tenant", tenants), True)
+
+
+@pytest.mark.timeout(400)
+async def test_of_two_meters_one_counts_and_the_other_takes_over(
+    installation: Installation, stack: Stack, tmp_path: Path
+) -> None:
+    names = [unique("model") for _ in range(4)]
+    async with calls(stack) as written, another_meter(stack, unique("meter"), tmp_path) as other:
+        # given a meter that comes and stands by, while the first one counts
+        await written.tell(some(names, 0))
+        await eventually(other.last_turn, "standing by", 90)
+        # when the first one is killed and comes back, and then the other one is killed for good
+        await written.tell(some(names, EACH))
+        await kill(stack, "usage_meter")
+        await written.tell(some(names, 2 * EACH))
+        await eventually(lambda: nearly(installation, "model", names), True, 90)
+        other.process.kill()
+    # then what came in the meantime is counted, whoever did it, and so is what comes now
+    await eventually(lambda: nearly(installation, "tenant", [f"t-{name}" for name in names]), True, 90)
+    async with calls(stack) as written:
+        late = unique("model")
+        await written.tell([called(f"{late}/1", late)])
+    await eventually(lambda: counted(installation, "model", [late]), {late: 1}, 90)
 
 
 async def nearly(installation: Installation, by: str, names: list[str]) -> bool:
@@ -123,9 +150,25 @@ async def test_usage_is_shown_by_name_with_history_at_today_s_prices(
     assert (row["costs"], row["mean_ms"], row["slowest_ms"]) == ({"USD": "0.40"}, 12, 12)
     assert (again["then"], again["now"]) == ({"USD": "0.40"}, {"EUR": "0.50"})
     assert sum(found["calls"][f"p-{name}"]) == EACH
+    # and versions can be told apart
+    apart = printed(await asyncio.to_thread(headrace, "usage", "--by", "prompt", "--versions", "--reprice", "--json"))
+    (row,) = [row for row in apart["usage"] if row["name"] == f"p-{name}@1"]
+    (again,) = [row for row in apart["repriced"] if row["name"] == f"p-{name}@1"]
+    assert (row["calls"], again["calls"]) == (EACH, EACH)
     # and people see it as a table
     shown = await asyncio.to_thread(headrace, "usage", "--since", "5m")
     assert name in shown.stdout
+
+
+async def test_who_asks_for_what_is_not_there_is_told(installation: Installation, headrace: Run) -> None:
+    far = await asyncio.to_thread(headrace, "usage", "--since", "90d", "--json")
+    assert far.returncode == 0
+    assert "kept for 30 days" in far.stderr
+    near = await asyncio.to_thread(headrace, "usage", "--since", "30d", "--json")
+    assert near.stderr == ""
+    tenants = await asyncio.to_thread(headrace, "usage", "--by", "tenant", "--versions")
+    assert tenants.returncode == 2
+    assert "tenants have no versions" in tenants.stderr
 
 
 async def test_a_budget_is_shown_and_its_ledger_made_again_from_the_log(

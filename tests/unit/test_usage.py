@@ -13,7 +13,7 @@ from headrace.events.usage import UsageWindow
 from headrace.pricing import cost_of
 from headrace.resource.model import Costs
 from headrace.usage.reprice import repriced
-from headrace.usage.sums import MINUTE_MS, series, usage_by_name
+from headrace.usage.sums import MINUTE_MS, series, usage_by_name, with_versions
 
 
 def window(name: str, minute: int, calls: int, cost: str = "0", currency: str = "USD", slowest: int = 5) -> UsageWindow:
@@ -32,6 +32,14 @@ def test_windows_of_a_name_are_added_up() -> None:
     assert (large.calls, large.errors, large.input_tokens, large.cached_tokens) == (7, 3, 30, 6)
     assert large.costs == {"USD": Decimal("0.3"), "EUR": Decimal("0.5")}
     assert (large.mean_ms, large.slowest_ms) == (10, 70)
+
+
+def test_versions_of_a_name_are_told_apart_when_asked_for() -> None:
+    windows = [msgspec.structs.replace(window("answer", 0, calls), version=version)
+               for calls, version in ((9, 1), (1, 2), (2, 2))] + [window("acme@3", 0, 1)]  # fmt: skip
+    told = usage_by_name(with_versions(one) for one in windows)
+    assert [(one.name, one.calls) for one in told] == [("answer@1", 9), ("answer@2", 3), ("acme@3", 1)]
+    assert [(one.name, one.calls) for one in usage_by_name(windows)] == [("answer", 12), ("acme@3", 1)]
 
 
 @given(
@@ -70,6 +78,12 @@ def test_history_costs_what_the_newest_price_says_and_equal_ids_are_one_call() -
     assert acme.now == {"EUR": Decimal("2.4")}
     gone, large = repriced("model", calls, {"large": [PRICE]})
     assert (gone.now, large.now) == ({}, {"EUR": Decimal("3.4")})
+
+
+def test_history_is_repriced_by_version_when_asked_for() -> None:
+    calls = [called(1, "large@1", (1000, 0, 0)), called(2, "large@2", (500, 0, 0))]
+    first, second = repriced("model", calls, {"large": [PRICE]}, versions=True)
+    assert (first.name, first.now, second.name) == ("large@1", {"EUR": Decimal(2)}, "large@2")
 
 
 def test_of_calls_with_equal_ids_the_first_counts_as_in_the_ledger() -> None:

@@ -1,5 +1,6 @@
 """What the usage meter counts, and when it tells."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -25,10 +26,44 @@ def charge(amount: str, budget: str = "daily") -> tuple[Charge, ...]:
     return (Charge(budget=budget, period="2026-11-24", amount=amount, limit="10"),)
 
 
-def test_a_call_counts_for_its_model_prompt_workflow_and_tenant_without_versions() -> None:
-    assert [*core.window_keys(called())] == ["model/large", "prompt/answer", "workflow/ask", "tenant/a/b"]
+def test_a_call_counts_for_its_versions_of_model_prompt_and_workflow_and_for_its_tenant() -> None:
+    assert [*core.window_keys(called())] == ["model/large@3", "prompt/answer@1", "workflow/ask@2", "tenant/a/b"]
     assert "tenant" not in "".join(core.window_keys(called(tenant=None)))
-    assert [*core.budget_keys(called(charges=charge("1")))] == [KEY]
+    assert core.budget_key(*charge("1")) == KEY
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("prompt/answer@3", ("prompt", "answer", 3)),
+        ("prompt/answer", ("prompt", "answer", None)),
+        ("model/large@next", ("model", "large", None)),
+        ("model/large@" + "9" * 30, ("model", "large", None)),
+        ("tenant/ada@7", ("tenant", "ada@7", None)),
+    ],
+)
+def test_a_window_says_of_which_name_and_version_it_is(key: str, said: tuple[str, str, int | None]) -> None:
+    published = core.usage_window(key, 0, core.Window())
+    assert (published.by, published.name, published.version) == said
+
+
+@pytest.mark.parametrize(
+    ("period", "last_second"),
+    [
+        ("2026-11-24", datetime(2026, 11, 25, 23, 59, 59, tzinfo=UTC)),
+        ("2026-02", datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC)),
+        ("2026-12", datetime(2027, 1, 1, 23, 59, 59, tzinfo=UTC)),
+    ],
+)
+def test_a_period_is_over_a_day_after_its_end(period: str, last_second: datetime) -> None:
+    now = round(last_second.timestamp() * 1000)
+    assert not core.is_period_over(period, now)
+    assert core.is_period_over(period, now + 1_000)
+
+
+def test_a_total_is_never_over_and_what_is_no_period_always_is() -> None:
+    assert not core.is_period_over("total", 2**52)
+    assert all(core.is_period_over(period, 0) for period in ("", "2026", "2026-13", "9999-12-31", "2026-1-2-3"))
 
 
 def test_a_window_is_the_sum_of_its_calls_and_counts_a_repeated_one_once() -> None:

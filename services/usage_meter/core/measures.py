@@ -6,6 +6,7 @@ from hashlib import blake2s
 from headrace.budgets.log import amount
 from headrace.errors import Undecodable
 from headrace.events.model import ModelCalled
+from headrace.events.run import Charge
 from headrace.limits import MOST_TOKENS
 
 MINUTE_MS = 60_000
@@ -13,6 +14,8 @@ MINUTE_MS = 60_000
 REMEMBERED = 64
 """Calls that each sum remembers, to count none of them twice: a repetition comes soon, if it comes."""
 BUDGET = "budget"
+LONGEST_VERSION = 9
+"""Digits of a version."""
 LATEST_MS = 253_402_300_799_999
 """The end of the year 9999, epoch milliseconds."""
 
@@ -31,17 +34,25 @@ def check(call: ModelCalled) -> None:
 
 
 def window_keys(call: ModelCalled) -> Iterator[str]:
-    """`by/name` of each window that a call is counted in; names without versions."""
+    """`by/name@version` of each window that a call is counted in, `tenant/name` of that of who is charged."""
     for by, reference in (("model", call.model), ("prompt", call.prompt), ("workflow", call.workflow)):
-        yield f"{by}/{reference.partition('@')[0]}"
+        yield f"{by}/{reference}"
     if call.tenant is not None:
         yield f"tenant/{call.tenant}"
 
 
-def budget_keys(call: ModelCalled) -> Iterator[str]:
-    """`budget/name/period` of each budget that pays for a call."""
-    for charge in call.charges:
-        yield f"{BUDGET}/{charge.budget}/{charge.period}"
+def named(key: str) -> tuple[str, str, int | None]:
+    """By, name and version of a window's key. A tenant has no version, and its name may have an `@`."""
+    by, _, reference = key.partition("/")
+    name, _, version = reference.partition("@")
+    if by == "tenant" or not (version.isascii() and version.isdigit() and len(version) <= LONGEST_VERSION):
+        return by, reference if by == "tenant" else name, None
+    return by, name, int(version)
+
+
+def budget_key(charge: Charge) -> str:
+    """`budget/name/period` of a budget that pays for a call."""
+    return f"{BUDGET}/{charge.budget}/{charge.period}"
 
 
 def is_new(recent: tuple[str, ...], call: ModelCalled) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 
 from headrace.events.model import ModelCalled
 from headrace.events.usage import UsageAlert
-from usage_meter.core.measures import BUDGET, is_new, kept
+from usage_meter.core.measures import BUDGET, budget_key, is_new, kept
 
 THRESHOLDS = (Decimal("0.8"), Decimal("1.0"))
 """Shares of a budget at which somebody is told, once each."""
@@ -32,7 +32,7 @@ def with_charges(key: str, spending: Spending, call: ModelCalled) -> Spending:
     """The spending with a call's charge to this budget (`budget/name/period`), unless it is in there."""
     if not is_new(spending.recent, call):
         return spending
-    mine = [charge for charge in call.charges if key == f"{BUDGET}/{charge.budget}/{charge.period}"]
+    mine = [charge for charge in call.charges if key == budget_key(charge)]
     spent = sum((Decimal(charge.amount) for charge in mine), Decimal(spending.spent))
     limit = mine[-1].limit if mine else spending.limit
     return Spending(f"{spent:f}", limit, spending.told, kept(spending.recent, call))

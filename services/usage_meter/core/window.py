@@ -7,7 +7,7 @@ import msgspec
 
 from headrace.events.model import ModelCalled
 from headrace.events.usage import UsageAlert, UsageWindow
-from usage_meter.core.measures import MINUTE_MS, is_new, kept
+from usage_meter.core.measures import MINUTE_MS, is_new, kept, named
 
 FAILING = Decimal("0.5")
 """Share of a model's calls in a window that must fail before somebody is told."""
@@ -59,16 +59,16 @@ def _added(costs: Mapping[str, str], currency: str, cost: str) -> Mapping[str, s
 
 
 def usage_window(key: str, start: int, window: Window) -> UsageWindow:
-    """The window as it is published. key: `by/name`. start: epoch milliseconds."""
-    by, _, name = key.partition("/")
+    """The window as it is published. key: as `window_keys` has it. start: epoch milliseconds."""
+    by, name, version = named(key)
     sums = {field: getattr(window, field) for field in window.__struct_fields__ if field not in {"recent", "told"}}
-    return UsageWindow(by=by, name=name, start=start, end=start + MINUTE_MS, **sums)
+    return UsageWindow(by=by, name=name, version=version, start=start, end=start + MINUTE_MS, **sums)
 
 
 def error_alerts(key: str, window: Window, now: int) -> Iterator[UsageAlert]:
-    """What there is to tell of a model's window that was not told yet."""
-    by, _, name = key.partition("/")
+    """What there is to tell of the window of a model's version that was not told yet."""
+    by, name, version = named(key)
     if by == "model" and not window.told and window.calls >= FEWEST and window.error_share >= FAILING:
-        message = f"{window.errors} of {window.calls} calls of {name} failed within a minute"
+        message = f"{window.errors} of {window.calls} calls of {name}@{version} failed within a minute"
         share = f"{window.error_share:.2f}"
         yield UsageAlert(at=now, kind="errors", about=name, message=message, value=share, threshold=str(FAILING))

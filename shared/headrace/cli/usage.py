@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -25,11 +26,16 @@ from headrace.events.usage import UsageWindow
 from headrace.resource.model import Costs, ModelSpec
 from headrace.topics import MODEL_CALLS, MODEL_STATE, USAGE_WINDOWS
 from headrace.usage.reprice import Repriced, repriced
-from headrace.usage.sums import Series, Usage, series, usage_by_name
+from headrace.usage.sums import Series, Usage, series, usage_by_name, with_versions
 
 UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 STRETCHES = 60
 """Points of the plot."""
+KEPT_MS = USAGE_WINDOWS.retention_ms or 0
+TOO_FAR = (
+    f"windows are kept for {KEPT_MS // UNITS['d']} days, so calls before that are missing from the table and the plot; "
+    "--reprice reads the log, which has them all"
+)
 MOST_LINES = 4
 """Names in the plot: more could not be told apart."""
 PLOT_ROWS = 12
@@ -42,6 +48,16 @@ class By(StrEnum):
     PROMPT = "prompt"
     WORKFLOW = "workflow"
     TENANT = "tenant"
+
+
+class Asked(NamedTuple):
+    """What the command is to find. since, until: epoch milliseconds."""
+
+    by: By
+    since: int
+    until: int
+    versions: bool
+    reprice: bool
 
 
 class Found(NamedTuple):
@@ -69,6 +85,10 @@ def usage(
     *,
     by: Annotated[By, typer.Option(help="What calls are grouped by.")] = By.MODEL,
     since: Annotated[int, typer.Option(parser=_duration, metavar="TIME", help="How far back: 90m, 1h, 7d.")] = "1h",  # type: ignore[assignment]  # Typer parses it
+    versions: Annotated[
+        bool,
+        typer.Option("--versions", help="Tell versions apart: what a split did to cost, errors and latency."),
+    ] = False,
     reprice: Annotated[
         bool,
         typer.Option("--reprice", help="Add what the log's calls cost by each model's newest prices."),
@@ -80,19 +100,25 @@ def usage(
     The usage meter counts them, a minute at a time; each is counted at least once. What a run cost, to the cent, is in
     its log.
     """
+    if versions and by is By.TENANT:
+        raise typer.BadParameter("tenants have no versions: leave out --versions, or ask --by prompt")
+    if since > KEPT_MS:
+        sys.stderr.write(f"headrace: {TOO_FAR}\n")
     until = time.time_ns() // 1_000_000
-    found = asyncio.run(_find(by, until - since, until, reprice=reprice))
+    found = asyncio.run(_find(Asked(by, until - since, until, versions=versions, reprice=reprice)))
     if as_json:
         print_json(_plain(found))
     else:
         _print(by, found)
 
 
-async def _find(by: By, since: int, until: int, *, reprice: bool) -> Found:
+async def _find(asked: Asked) -> Found:
     async with connected() as client:
-        windows = [window for window in await _windows(client, since) if window.by == by]
-        again = await _repriced(client, by, since) if reprice else None
-    return Found(usage_by_name(windows), series(windows, since, until, STRETCHES), again)
+        windows = [window for window in await _windows(client, asked.since) if window.by == asked.by]
+        again = await _repriced(client, asked) if asked.reprice else None
+    if asked.versions:
+        windows = [with_versions(window) for window in windows]
+    return Found(usage_by_name(windows), series(windows, asked.since, asked.until, STRETCHES), again)
 
 
 async def _windows(client: Client, since: int) -> list[UsageWindow]:
@@ -101,10 +127,11 @@ async def _windows(client: Client, since: int) -> list[UsageWindow]:
     return [one for one in entries.values() if isinstance(one, UsageWindow) and one.end > since]
 
 
-async def _repriced(client: Client, by: By, since: int) -> Sequence[Repriced]:
+async def _repriced(client: Client, asked: Asked) -> Sequence[Repriced]:
     prices = _prices(newest(await client.read_all(MODEL_STATE)))
-    calls = [seen.event async for seen in client.read(MODEL_CALLS, since=since)]
-    return repriced(by, [call for call in calls if isinstance(call, ModelCalled) and call.at >= since], prices)
+    calls = [seen.event async for seen in client.read(MODEL_CALLS, since=asked.since)]
+    those = [call for call in calls if isinstance(call, ModelCalled) and call.at >= asked.since]
+    return repriced(asked.by, those, prices, versions=asked.versions)
 
 
 def _prices(entries: Mapping[str, Any]) -> Mapping[str, Sequence[Costs]]:

@@ -34,10 +34,11 @@ class UsageAlert(Event, frozen=True, gc=False, kw_only=True):
 
 
 class UsageWindow(Event, frozen=True, gc=False, kw_only=True):
-    """What calls of models took in one window, told by one partition; sums of all partitions add up. Key: by/name/start/partition.
+    """What calls of models took in one window, told by one partition; sums of all partitions and versions add up. Key: by/name@version/start/partition.
 
     by: model, prompt, workflow or tenant.
     name: Its name, without a version.
+    version: Its version; null for a tenant.
     start: When the window begins.
     end: When it ends; calls at this time are in the next.
     calls: Calls that ended in it.
@@ -51,10 +52,11 @@ class UsageWindow(Event, frozen=True, gc=False, kw_only=True):
     """
 
     NAME: ClassVar[str] = "headrace.usage.UsageWindow"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "UsageWindow", "namespace": "headrace.usage", "doc": "What calls of models took in one window, told by one partition; sums of all partitions add up. Key: by/name/start/partition.", "fields": [{"name": "by", "type": "string", "doc": "model, prompt, workflow or tenant."}, {"name": "name", "type": "string", "doc": "Its name, without a version."}, {"name": "start", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the window begins."}, {"name": "end", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it ends; calls at this time are in the next."}, {"name": "calls", "type": "long", "doc": "Calls that ended in it."}, {"name": "errors", "type": "long", "doc": "Those of them that failed."}, {"name": "input_tokens", "type": "long", "doc": "Tokens sent."}, {"name": "output_tokens", "type": "long", "doc": "Tokens received."}, {"name": "cached_tokens", "type": "long", "doc": "Those sent that the provider had in its cache."}, {"name": "costs", "type": {"type": "map", "values": "string"}, "doc": "Money by currency, as decimal text."}, {"name": "latency_ms", "type": "long", "doc": "Sum over all calls, milliseconds."}, {"name": "slowest_ms", "type": "long", "doc": "The slowest call, milliseconds."}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "UsageWindow", "namespace": "headrace.usage", "doc": "What calls of models took in one window, told by one partition; sums of all partitions and versions add up. Key: by/name@version/start/partition.", "fields": [{"name": "by", "type": "string", "doc": "model, prompt, workflow or tenant."}, {"name": "name", "type": "string", "doc": "Its name, without a version."}, {"name": "version", "type": ["null", "long"], "doc": "Its version; null for a tenant.", "default": null}, {"name": "start", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the window begins."}, {"name": "end", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it ends; calls at this time are in the next."}, {"name": "calls", "type": "long", "doc": "Calls that ended in it."}, {"name": "errors", "type": "long", "doc": "Those of them that failed."}, {"name": "input_tokens", "type": "long", "doc": "Tokens sent."}, {"name": "output_tokens", "type": "long", "doc": "Tokens received."}, {"name": "cached_tokens", "type": "long", "doc": "Those sent that the provider had in its cache."}, {"name": "costs", "type": {"type": "map", "values": "string"}, "doc": "Money by currency, as decimal text."}, {"name": "latency_ms", "type": "long", "doc": "Sum over all calls, milliseconds."}, {"name": "slowest_ms", "type": "long", "doc": "The slowest call, milliseconds."}]}'
 
     by: str
     name: str
+    version: int | None = None
     start: int
     end: int
     calls: int

@@ -21,15 +21,18 @@ class Repriced(NamedTuple):
     unpriced: int
 
 
-def repriced(by: str, calls: Iterable[ModelCalled], prices: Mapping[str, Sequence[Costs]]) -> list[Repriced]:
+def repriced(
+    by: str, calls: Iterable[ModelCalled], prices: Mapping[str, Sequence[Costs]], *, versions: bool = False
+) -> list[Repriced]:
     """One sum a name of this kind (model, prompt, workflow or tenant), by name.
 
     calls: of those with equal ids the first counts, as in the ledger.
+    versions: one sum a version, under `name@3`.
     prices: by the model's name; a call has the price of its day (UTC).
     """
     by_name: dict[str, list[ModelCalled]] = defaultdict(list)
     for call in _first_of_each(calls):
-        if (name := _name(by, call)) is not None:
+        if (name := _name(by, call, versions=versions)) is not None:
             by_name[name].append(call)
     return [_repriced(name, those, prices) for name, those in sorted(by_name.items())]
 
@@ -58,7 +61,8 @@ def _repriced(name: str, calls: Iterable[ModelCalled], prices: Mapping[str, Sequ
     return Repriced(name, count, dict(then), dict(now), unpriced)
 
 
-def _name(by: str, call: ModelCalled) -> str | None:
+def _name(by: str, call: ModelCalled, *, versions: bool) -> str | None:
     if by == "tenant":
         return call.tenant
-    return str(getattr(call, by)).partition("@")[0]
+    reference = str(getattr(call, by))
+    return reference if versions else reference.partition("@")[0]

@@ -5,13 +5,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+import msgspec
+
 from headrace.events.usage import UsageWindow
 
 MINUTE_MS = 60_000
 
 
 class Usage(NamedTuple):
-    """What the calls of one name took. costs: by currency. mean_ms, slowest_ms: from request to last byte."""
+    """What the calls of one name, or of one of its versions (`name@3`), took.
+
+    costs: by currency. mean_ms, slowest_ms: from request to last byte.
+    """
 
     name: str
     calls: int
@@ -29,6 +34,13 @@ class Series(NamedTuple):
 
     times: Sequence[int]
     calls: Mapping[str, Sequence[int]]
+
+
+def with_versions(window: UsageWindow) -> UsageWindow:
+    """The window under `name@3`, so that versions are told apart; a tenant has none."""
+    if window.version is None:
+        return window
+    return msgspec.structs.replace(window, name=f"{window.name}@{window.version}")
 
 
 def usage_by_name(windows: Iterable[UsageWindow]) -> list[Usage]:
