@@ -8,9 +8,10 @@ from headrace.topics import MODEL_CALLS, USAGE_ALERTS, dead_letters
 from tests.conftest import Stack
 from tests.e2e.calls import called, calls, charge, counted
 from tests.e2e.commands import Run, printed
-from tests.e2e.eventually import eventually
-from tests.e2e.installation import Installation, unique
+from tests.e2e.installation import Installation
 from tests.e2e.test_survival import kill
+from tests.support.names import unique
+from tests.support.waiting import until_equal
 
 EACH = 40
 MODEL = """
@@ -55,8 +56,8 @@ async def test_killed_and_started_again_the_meter_goes_on(installation: Installa
         await written.tell(some(names, 2 * EACH))
     # then they are counted, for each model and each tenant
     tenants = [f"t-{name}" for name in names]
-    await eventually(lambda: nearly(installation, "model", names), True)
-    await eventually(lambda: nearly(installation, "tenant", tenants), True)
+    await until_equal(lambda: nearly(installation, "model", names), True)
+    await until_equal(lambda: nearly(installation, "tenant", tenants), True)
 
 
 async def nearly(installation: Installation, by: str, names: list[str]) -> bool:
@@ -77,7 +78,7 @@ async def test_what_is_poison_or_was_not_committed_is_not_counted(installation: 
         # when one more comes
         await written.tell([called(f"{name}/good", name)])
     # then it is the only one that counts, and what can't be read is with the dead letters
-    await eventually(lambda: counted(installation, "model", [name]), {name: 1})
+    await until_equal(lambda: counted(installation, "model", [name]), {name: 1})
     letters = await installation.client.read_all(dead_letters(MODEL_CALLS), key=name)
     assert [seen.value for seen in letters] == [b"no call"]
 
@@ -95,7 +96,7 @@ async def test_alerts_tell_of_models_that_fail_and_budgets_that_run_out(
             for number, (outcome, amount) in enumerate(zip(outcomes, amounts, strict=True))
         )
     # then each is told of once
-    await eventually(lambda: told(installation, name), [("budget", "0.8"), ("budget", "1.0"), ("errors", "0.5")])
+    await until_equal(lambda: told(installation, name), [("budget", "0.8"), ("budget", "1.0"), ("errors", "0.5")])
 
 
 async def told(installation: Installation, name: str) -> list[tuple[str, str]]:
@@ -111,7 +112,7 @@ async def test_usage_is_shown_by_name_with_history_at_today_s_prices(
     await installation.deploy(MODEL.format(name=name))
     async with calls(stack) as written:
         await written.tell(some([name], 0))
-    await eventually(lambda: counted(installation, "prompt", [f"p-{name}"]), {f"p-{name}": EACH})
+    await until_equal(lambda: counted(installation, "prompt", [f"p-{name}"]), {f"p-{name}": EACH})
     # when it is asked for as JSON
     found = printed(
         await asyncio.to_thread(headrace, "usage", "--by", "prompt", "--since", "5m", "--reprice", "--json")

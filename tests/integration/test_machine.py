@@ -30,11 +30,12 @@ from headrace.settings import ServiceSettings
 from headrace.table import read_entries
 from headrace.topics import Topic, dead_letters
 from tests.conftest import Stack
-from tests.integration import topics
 from tests.integration.processes import Orders, Processes, Started, processes
 from tests.integration.processes import machine as process
-from tests.integration.proxy import proxy
-from tests.integration.waiting import until
+from tests.support import names, topics
+from tests.support.proxy import proxy
+from tests.support.running import running
+from tests.support.waiting import until
 
 NAMES = [f"prompt-{number}" for number in range(10)]
 IN_FLIGHT = 50
@@ -64,13 +65,7 @@ class World:
         return self.stack.kafka.model_copy(update={"session_timeout_ms": 6_000})
 
     async def start(self, instance: str = "one", **trap: object) -> Started:
-        orders = Orders(
-            suffix=self.suffix,
-            kafka=self.kafka.bootstrap_servers,
-            registry_url=self.stack.registry_url,
-            instance=instance,
-        )
-        return await self.processes.start("machine", orders.model_copy(update=trap))
+        return await self.processes.start("machine", Orders.of(self.stack, self.suffix, instance=instance, **trap))
 
     async def two_owners(self, *instances: str) -> tuple[Started, Started]:
         """One that had both partitions, then one; another that has the other one."""
@@ -222,15 +217,11 @@ class World:
     async def running(self, registry_url: str | None = None, instance: str = "one") -> AsyncIterator[Service]:
         """The machine in this process; it ends as a signal would end it."""
         service = Service("machine", ServiceSettings(instance=instance))
-        async with SchemaRegistry(registry_url or self.stack.registry_url) as registry:
-            codec = Codec(registry)
-            await codec.register((self.commands, self.log, self.state))
-            loop = asyncio.create_task(run_machine(self.machine, codec, self.kafka, service))
-            try:
+        url = registry_url or self.stack.registry_url
+        async with topics.registered(url, (self.commands, self.log, self.state)) as codec:
+            loop = run_machine(self.machine, codec, self.kafka, service)
+            async with running(loop, service.stopping):
                 yield service
-            finally:
-                service.stopping.set()
-                await asyncio.wait_for(loop, 10)
 
 
 def _cause(record: ConsumerRecord) -> str:
@@ -239,15 +230,12 @@ def _cause(record: ConsumerRecord) -> str:
 
 @pytest.fixture
 async def world(stack: Stack, tmp_path: Path) -> AsyncIterator[World]:
-    suffix = topics.suffix()
+    suffix = names.suffix()
     async with (
-        topics.created(stack.kafka, process.topics(suffix)),
-        SchemaRegistry(stack.registry_url) as registry,
+        topics.own(stack, process.topics(suffix)) as codec,
         topics.producer(stack.kafka) as caller,
         processes(tmp_path) as started,
     ):
-        codec = Codec(registry)
-        await codec.register(process.topics(suffix))
         yield World(stack, codec, caller, started, suffix)
 
 

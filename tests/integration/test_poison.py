@@ -1,11 +1,10 @@
 """Poison on the real broker: set aside byte for byte, answered where somebody waits, and the next record unharmed."""
 
-import asyncio
 import gzip
 import json
 import random
 import struct
-from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -16,7 +15,6 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.util import calc_crc32c
 
 from headrace.codec import MAGIC, Codec
-from headrace.contracts import SchemaRegistry
 from headrace.event import Event
 from headrace.events import resource, run
 from headrace.events.node import ExecuteNode, NodeSucceeded
@@ -40,9 +38,10 @@ from headrace.topics import (
 from headrace.worker import Worker, run_worker
 from template.job import TemplateJob
 from tests.conftest import Stack
-from tests.integration import topics
 from tests.integration.processes import machine as process
-from tests.integration.waiting import until
+from tests.support import names, topics
+from tests.support.running import running
+from tests.support.waiting import until
 from workflow_router.adapters import CatalogWorkflows
 from workflow_router.machine import RunMachine
 from workflow_router.model import RunState
@@ -190,25 +189,8 @@ def _about(letter: ConsumerRecord) -> Mapping[str, str]:
 
 @asynccontextmanager
 async def world(stack: Stack, own: Sequence[Topic], suffix: str) -> AsyncIterator[World]:
-    async with (
-        topics.created(stack.kafka, own),
-        SchemaRegistry(stack.registry_url) as registry,
-        topics.producer(stack.kafka) as caller,
-    ):
-        codec = Codec(registry)
-        await codec.register(own)
+    async with topics.own(stack, own) as codec, topics.producer(stack.kafka) as caller:
         yield World(stack, codec, caller, suffix)
-
-
-@asynccontextmanager
-async def running(loop: Coroutine[Any, Any, None], service: Service) -> AsyncIterator[None]:
-    """A loop in this process; it ends as a signal would end it, and must not have failed."""
-    task = asyncio.create_task(loop)
-    try:
-        yield
-    finally:
-        service.stopping.set()
-        await asyncio.wait_for(task, 10)
 
 
 def service() -> Service:
@@ -230,7 +212,7 @@ class Resources(World):
 
     def running(self) -> Any:
         own = service()
-        return running(run_machine(self.machine, self.codec, self.kafka, own), own)
+        return running(run_machine(self.machine, self.codec, self.kafka, own), own.stopping)
 
     async def answered(self) -> bool:
         return (await topics.events(self.kafka, self.codec, self.log)).keys() >= set(self.good)
@@ -242,7 +224,7 @@ class Resources(World):
 
 @pytest.fixture
 async def resources(stack: Stack) -> AsyncIterator[Resources]:
-    suffix = topics.suffix()
+    suffix = names.suffix()
     async with world(stack, process.topics(suffix), suffix) as made:
         yield Resources(**vars(made))
 
@@ -384,7 +366,7 @@ class Runs(World):
 
     def running(self) -> Any:
         own = service()
-        return running(run_machine(self.machine, self.codec, self.kafka, own), own)
+        return running(run_machine(self.machine, self.codec, self.kafka, own), own.stopping)
 
     async def outcomes(self) -> Mapping[str, Sequence[Event]]:
         """Results of all requests."""
@@ -431,7 +413,7 @@ class OwnRuns(RunMachine):
 
 @pytest.fixture
 async def runs(stack: Stack) -> AsyncIterator[Runs]:
-    suffix = topics.suffix()
+    suffix = names.suffix()
     async with world(stack, runs_topics(suffix), suffix) as made:
         yield Runs(**vars(made))
 
@@ -482,7 +464,7 @@ class Requests(World):
     def running(self, job: TemplateJob) -> Any:
         worker = Worker(f"worker.{self.suffix}", self.requests, self.outcomes, job)
         own = service()
-        return running(run_worker(worker, self.codec, self.kafka, own), own)
+        return running(run_worker(worker, self.codec, self.kafka, own), own.stopping)
 
     async def answered(self) -> bool:
         return (await topics.events(self.kafka, self.codec, self.outcomes)).keys() >= set(self.good)
@@ -496,7 +478,7 @@ class PatientJob(TemplateJob):
 
 @pytest.fixture
 async def requests(stack: Stack) -> AsyncIterator[Requests]:
-    suffix = topics.suffix()
+    suffix = names.suffix()
     own = topics.renamed(suffix, NODE_REQUESTS["template"], NODE_OUTCOMES)
     async with world(stack, own, suffix) as made:
         yield Requests(**vars(made))

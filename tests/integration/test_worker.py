@@ -9,13 +9,11 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import asyncpg
 import httpx
 import pytest
 from aiokafka import AIOKafkaProducer, ConsumerRecord
 
 from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.errors import JournalUnavailable
 from headrace.event import Event
 from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded
@@ -24,13 +22,14 @@ from headrace.service import Service
 from headrace.settings import ServiceSettings
 from headrace.worker import Done, NodeJob, Worker, run_worker
 from tests.conftest import Stack
-from tests.integration import topics
-from tests.integration.databases import database
 from tests.integration.processes import Processes, Started, processes
 from tests.integration.processes import worker as process
 from tests.integration.provider import Provider, provider
-from tests.integration.proxy import proxy
-from tests.integration.waiting import until
+from tests.support import names, topics
+from tests.support.databases import database, fetch
+from tests.support.proxy import proxy
+from tests.support.running import running
+from tests.support.waiting import until
 
 
 @dataclass
@@ -55,15 +54,8 @@ class World:
         return self.stack.kafka
 
     async def start(self, instance: str = "one", **orders: object) -> Started:
-        given = process.Orders(
-            suffix=self.suffix,
-            kafka=self.kafka.bootstrap_servers,
-            registry_url=self.stack.registry_url,
-            instance=instance,
-            provider=self.provider.url,
-            dsn=self.dsn,
-        )
-        return await self.processes.start("worker", given.model_copy(update=orders))
+        known = {"instance": instance, "provider": self.provider.url, "dsn": self.dsn}
+        return await self.processes.start("worker", process.Orders.of(self.stack, self.suffix, **{**known, **orders}))
 
     async def request(self, name: str, partition: int = 0, timeout_ms: int | None = None, **more: str) -> None:
         """A request of the router; its run's id and its record's id are its name."""
@@ -115,10 +107,8 @@ class World:
 
     async def journaled(self) -> Sequence[str]:
         """Requests whose call is done, as the journal has it."""
-        connection = await asyncpg.connect(self.dsn)
-        rows = await connection.fetch("select key from call_journal where answer is not null")
-        await connection.close()
-        return [row["key"].split("/")[0] for row in rows]
+        rows = await fetch(self.dsn, "select key from call_journal where answer is not null")
+        return [key.split("/")[0] for (key,) in rows]
 
     async def committed(self, partition: int) -> int:
         offsets = await topics.group_offsets(self.kafka, self.group)
@@ -127,17 +117,14 @@ class World:
 
 @pytest.fixture
 async def world(stack: Stack, tmp_path: Path) -> AsyncIterator[World]:
-    suffix = topics.suffix()
+    suffix = names.suffix()
     async with (
-        topics.created(stack.kafka, process.topics(suffix)),
-        SchemaRegistry(stack.registry_url) as registry,
+        topics.own(stack, process.topics(suffix)) as codec,
         topics.producer(stack.kafka) as router,
         database(stack.env["DATABASE_URL"]) as dsn,
         provider() as outside,
         processes(tmp_path) as started,
     ):
-        codec = Codec(registry)
-        await codec.register(process.topics(suffix))
         yield World(stack, codec, router, started, outside, dsn, suffix)
 
 
@@ -423,12 +410,10 @@ async def test_it_is_not_ready_until_its_journal_is_back(world: World) -> None:
     service = Service("worker", ServiceSettings(instance="one"))
     job = ForgetfulJob(service)
     worker = Worker(world.group, world.requests, world.outcomes_topic, job)
-    running = asyncio.create_task(run_worker(worker, world.codec, world.kafka, service))
 
-    await world.request("patient")
-    await world.outcomes("patient")
+    async with running(run_worker(worker, world.codec, world.kafka, service), service.stopping):
+        await world.request("patient")
+        await world.outcomes("patient")
 
-    assert job.seen == [[], [world.group], [world.group]]
-    assert service.not_ready() == ["start"]
-    service.stopping.set()
-    await asyncio.wait_for(running, 10)
+        assert job.seen == [[], [world.group], [world.group]]
+        assert service.not_ready() == ["start"]

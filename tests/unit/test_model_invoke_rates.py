@@ -7,7 +7,7 @@ import pytest
 from headrace.resource.model import Limits
 from model_invoke.ports import Rejected
 from model_invoke.rates import Rate
-from tests.integration.waiting import until
+from tests.support.waiting import until
 from tests.unit.asking import answering, down, pinned, work
 
 
