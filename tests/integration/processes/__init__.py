@@ -100,15 +100,15 @@ class Started:
 
     async def stopped(self) -> None:
         """Wait until it is frozen by SIGSTOP."""
-        await until(lambda: self._living().status() == psutil.STATUS_STOPPED)
+        await until(lambda: self._living().status() == psutil.STATUS_STOPPED, 60)
 
     async def says(self, text: str, times: int = 1) -> None:
         """Wait until its log holds a text so many times."""
-        await until(lambda: self._living().is_running() and self.log.count(text) >= times)
+        await until(lambda: self._living().is_running() and self.log.count(text) >= times, 60)
 
     async def goes_on(self, text: str, times: int) -> bool:
         """Wait until it says something again, or has ended; whether it lives."""
-        await until(lambda: not self.alive or self.log.count(text) >= times)
+        await until(lambda: not self.alive or self.log.count(text) >= times, 60)
         return self.alive
 
     def _living(self) -> psutil.Process:
