@@ -75,11 +75,6 @@ class Installation:
         return _by_key(await self.client.read_all(RUN_RESULTS))
 
 
-def unique(prefix: str) -> str:
-    """A name that no other test has."""
-    return f"{prefix}-{uuid.uuid4().hex[:10]}"
-
-
 def _by_key(records: Sequence[Seen]) -> dict[str, list[Seen]]:
     found: dict[str, list[Seen]] = {}
     for seen in records:

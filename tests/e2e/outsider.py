@@ -143,7 +143,3 @@ class Outsider:
             name: value.decode() for name, value in dict(message.headers() or ()).items() if isinstance(value, bytes)
         }
         return Record(f"{schema['namespace']}.{schema['name']}", fields, message.key(), value, headers)
-
-
-def unique(prefix: str) -> str:
-    return f"{prefix}-{uuid.uuid4().hex[:12]}"

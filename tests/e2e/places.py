@@ -9,7 +9,7 @@ from headrace.stack.home import Running
 from headrace.stack.parts import SERVICES
 from headrace.topics import ALL
 from tests.conftest import Stack
-from tests.integration.topics import read
+from tests.support.topics import read
 
 TABLES = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'BASE TABLE'"
 

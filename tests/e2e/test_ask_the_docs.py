@@ -10,8 +10,8 @@ from headrace.events.run import NodeSucceeded, RunCompleted, RunStarted
 from headrace.resource.documents import read_documents
 from headrace.resource.files import load
 from tests.conftest import TOP_LEVEL, Stack
-from tests.e2e.eventually import eventually
 from tests.e2e.installation import WAIT_S, Installation
+from tests.support.waiting import until_equal
 
 EXAMPLE = TOP_LEVEL / "examples" / "ask-the-docs"
 INPUT_PER_1K, OUTPUT_PER_1K = Decimal("0.00002"), Decimal("0.00006")
@@ -65,7 +65,7 @@ async def test_a_question_is_answered_from_the_documentation(installation: Insta
     assert Decimal(result.usage.cost) == expected
     assert result.usage.output_tokens == answer.usage.output_tokens
 
-    await eventually(lambda: projected(stack, run_id), [("completed", expected)])
+    await until_equal(lambda: projected(stack, run_id), [("completed", expected)])
 
 
 async def projected(stack: Stack, run_id: str) -> list[tuple[str, Decimal]]:

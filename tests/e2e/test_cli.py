@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import Stack
 from tests.e2e.commands import HEADRACE, Run, printed
-from tests.e2e.installation import unique
+from tests.support.names import unique
 
 WORKFLOW = """\
 apiVersion: headrace/v1

@@ -8,10 +8,10 @@ import pytest
 
 from headrace.events.run import NodeFailed, NodeSucceeded, RunCompleted, RunFailed, TokensStreamed
 from headrace.topics import RUN_TOKENS
-from tests.e2e.eventually import eventually
 from tests.e2e.installation import Installation
 from tests.providers import behaviours
 from tests.providers.loopback import Loopback, loopback
+from tests.support.waiting import until_equal
 
 RESOURCES = """
 apiVersion: headrace/v1
@@ -94,7 +94,7 @@ async def test_a_stream_that_breaks_goes_on_with_the_next_model(installation: In
         seen = [one.event for one in await installation.client.read_all(RUN_TOKENS, key=run)]
         return "".join(piece.text for piece in seen if isinstance(piece, TokensStreamed) and piece.restart == 1)
 
-    await eventually(streamed, behaviours.TEXT)
+    await until_equal(streamed, behaviours.TEXT)
 
 
 async def test_a_budget_that_is_too_small_keeps_every_model_from_being_called(
@@ -109,7 +109,7 @@ async def test_a_budget_that_is_too_small_keeps_every_model_from_being_called(
         failed = [event for event in events if isinstance(event, NodeFailed)]
         return failed[0].code if failed else "the worker has not heard of the budget yet"
 
-    await eventually(refused, "budget_exceeded")
+    await until_equal(refused, "budget_exceeded")
     before = provider.calls.total()
     assert await refused() == "budget_exceeded"
     assert provider.calls.total() == before

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from tests.e2e.outsider import Outsider, Record, unique
+from tests.e2e.outsider import Outsider, Record
+from tests.support.names import unique
 
 SHOUT = {
     "input": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import Stack
-from tests.e2e.outsider import Outsider, Record, unique
-from tests.integration.object_store import s3_of
+from tests.e2e.outsider import Outsider, Record
+from tests.support.names import unique
+from tests.support.object_store import s3_of
 
 
 def stored(stack: Stack, name: str, messages: list[dict[str, Any]]) -> dict[str, Any]:

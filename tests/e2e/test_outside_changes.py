@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.outsider import Outsider, Record, unique
+from tests.e2e.outsider import Outsider, Record
+from tests.support.names import unique
 
 TENTH = [{"version": 1, "weight": 90}, {"version": 2, "weight": 10}]
 

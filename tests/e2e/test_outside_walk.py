@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.outsider import Outsider, Record, unique
+from tests.e2e.outsider import Outsider, Record
+from tests.support.names import unique
 
 LIMITS = {"context_window": 4096, "max_output_tokens": 32, "timeout_ms": 60000}
 PRICE = {"currency": "USD", "input_per_1k": "0.001", "output_per_1k": "0.002"}

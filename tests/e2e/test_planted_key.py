@@ -6,10 +6,11 @@ import pytest
 
 from headrace.events.run import RunCompleted
 from tests.conftest import PLANTED, Stack
-from tests.e2e.installation import Installation, unique
+from tests.e2e.installation import Installation
 from tests.e2e.places import places_of
 from tests.providers import behaviours
 from tests.providers.loopback import loopback
+from tests.support.names import unique
 
 RESOURCES = """
 apiVersion: headrace/v1

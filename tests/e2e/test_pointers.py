@@ -7,8 +7,9 @@ import pytest
 
 from headrace.events.run import RunCompleted, RunFailed
 from tests.e2e.commands import Run, printed
-from tests.e2e.installation import Installation, unique
+from tests.e2e.installation import Installation
 from tests.e2e.test_versions import prompt, workflow
+from tests.support.names import unique
 
 TENTH = [{"version": 2, "weight": 90}, {"version": 1, "weight": 10}]
 

@@ -4,10 +4,11 @@ import json
 
 from headrace.events import run
 from headrace.topics import RUN_REQUESTS
-from tests.e2e.eventually import eventually
-from tests.e2e.installation import Installation, unique
+from tests.e2e.installation import Installation
 from tests.providers.behaviours import answers, completion, error, hangs
 from tests.providers.loopback import Loopback, loopback
+from tests.support.names import unique
+from tests.support.waiting import until_equal
 
 BRANCHES = """
 apiVersion: headrace/v1
@@ -139,7 +140,7 @@ async def test_a_run_can_be_cancelled_and_what_comes_later_is_absorbed(installat
         name = unique("cancelled")
         await installation.deploy(ASK.format(name=name, url=provider.url, timeout_ms=60_000, attempts=1))
         run_id = await installation.start(name)
-        await eventually(lambda: asked(provider), True)
+        await until_equal(lambda: asked(provider), True)
         await installation.client.send(RUN_REQUESTS, run_id, run.CancelRun(reason="enough"))
         result = await installation.result(run_id)
     assert isinstance(result, run.RunCancelled)
@@ -176,7 +177,7 @@ async def test_a_run_in_flight_keeps_the_prompt_that_it_was_started_with(install
         text = ASK.format(name=name, url=provider.url, timeout_ms=20_000, attempts=20)
         await installation.deploy(text)
         run_id = await installation.start(name)
-        await eventually(lambda: asked(provider), True)
+        await until_equal(lambda: asked(provider), True)
         await installation.deploy(text.split("---", maxsplit=1)[0].replace("{{ question }}", "new: {{ question }}"))
         provider.behave(answers(completion("done")))
         result = await installation.result(run_id)

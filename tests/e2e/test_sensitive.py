@@ -14,12 +14,13 @@ from headrace.resource.body import LARGEST_INLINE, body_of, with_stored
 from headrace.topics import DOMAINS
 from tests.conftest import Stack
 from tests.e2e.commands import Run, printed
-from tests.e2e.eventually import eventually
-from tests.e2e.installation import Installation, unique
+from tests.e2e.installation import Installation
 from tests.e2e.places import places_of
-from tests.integration.object_store import s3_of
 from tests.providers.behaviours import error
 from tests.providers.loopback import Loopback, loopback
+from tests.support.names import unique
+from tests.support.object_store import s3_of
+from tests.support.waiting import until_equal
 
 LARGE = """
 apiVersion: headrace/v1
@@ -134,7 +135,7 @@ async def test_a_sensitive_prompt_comes_out_nowhere(secret: Secret, headrace: Ru
     # it is tampered with: the run fails, and so does who applies it again
     secret.tamper()
     assert "has changed the object" in await secret.fault()
-    await eventually(secret.unusable, ["body_tampered"])
+    await until_equal(secret.unusable, ["body_tampered"])
     assert "has changed the object" in secret.apply().stderr
     # it is erased
     assert secret.apply(changed=True).returncode == 0
@@ -164,7 +165,7 @@ async def test_a_body_that_is_not_stored_is_refused_without_a_word_of_it(secret:
         rows = printed(headrace("prompt", "history", secret.name, "--json"))
         return [row["code"] for row in rows if row["event"] == resource.ChangeRefused.NAME]
 
-    await eventually(refused, ["body_must_be_stored", "body_missing"])
+    await until_equal(refused, ["body_must_be_stored", "body_missing"])
     assert secret.marker not in headrace("prompt", "history", secret.name, "--json").stdout
 
 

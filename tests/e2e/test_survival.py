@@ -11,11 +11,12 @@ from headrace import audit
 from headrace.events import run
 from headrace.stack.parts import MODEL_SLOTS
 from tests.conftest import Stack
-from tests.e2e.eventually import eventually
-from tests.e2e.installation import Installation, unique
+from tests.e2e.installation import Installation
 from tests.e2e.test_runs import ASK
 from tests.providers.behaviours import answers, completion
 from tests.providers.loopback import Loopback, loopback
+from tests.support.names import unique
+from tests.support.waiting import until_equal
 
 RUNS = 200
 CHAIN = """
@@ -45,7 +46,7 @@ async def test_every_run_ends_once_when_processes_are_killed(
         if number in {RUNS // 3, 2 * RUNS // 3}:
             for victim in victims:
                 await kill(stack, victim)
-    await eventually(lambda: ended(installation, started), RUNS, 200)
+    await until_equal(lambda: ended(installation, started), RUNS, 200)
     logs, results = await installation.logs(), await installation.results()
     for run_id in started:
         assert audit.faults(logs[run_id]) == []
@@ -58,11 +59,11 @@ async def test_every_run_ends_once_when_processes_are_killed(
 
 async def kill(stack: Stack, part: str) -> None:
     """SIGKILL a part of the stack, as it runs now; the supervisor starts it again."""
-    await eventually(lambda: pid_known(stack, part), True)
+    await until_equal(lambda: pid_known(stack, part), True)
     pid = stack.running.parts[part].pid
     assert pid
     os.kill(pid, signal.SIGKILL)
-    await eventually(lambda: gone(pid), True)
+    await until_equal(lambda: gone(pid), True)
 
 
 async def pid_known(stack: Stack, part: str) -> bool:
@@ -85,7 +86,7 @@ async def test_a_model_call_that_was_answered_is_never_made_again(installation: 
         name = unique("paid")
         await installation.deploy(ASK.format(name=name, url=provider.url, timeout_ms=60_000, attempts=1))
         runs = [await installation.start(name) for _ in range(20)]
-        await eventually(lambda: some(provider), True)
+        await until_equal(lambda: some(provider), True)
         await kill(stack, "model_invoke")
         results = await asyncio.gather(*(installation.result(run_id) for run_id in runs))
     assert all(isinstance(result, run.RunCompleted) for result in results)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.e2e.commands import Run, printed
-from tests.e2e.installation import unique
+from tests.support.names import unique
 
 PROMPT = """
 apiVersion: headrace/v1

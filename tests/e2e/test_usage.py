@@ -11,10 +11,11 @@ from headrace.topics import MODEL_CALLS, USAGE_ALERTS, dead_letters
 from tests.conftest import Stack
 from tests.e2e.calls import called, calls, charge, counted
 from tests.e2e.commands import Run, printed
-from tests.e2e.eventually import eventually
-from tests.e2e.installation import Installation, unique
+from tests.e2e.installation import Installation
 from tests.e2e.meters import another_meter
 from tests.e2e.test_survival import kill
+from tests.support.names import unique
+from tests.support.waiting import until_equal
 
 EACH = 40
 MODEL = """
@@ -59,8 +60,8 @@ async def test_killed_and_started_again_the_meter_goes_on(installation: Installa
         await written.tell(some(names, 2 * EACH))
     # then they are counted, for each model and each tenant
     tenants = [f"t-{name}" for name in names]
-    await eventually(lambda: nearly(installation, "model", names), True)
-    await eventually(lambda: nearly(installation, "tenant", tenants), True)
+    await until_equal(lambda: nearly(installation, "model", names), True)
+    await until_equal(lambda: nearly(installation, "tenant", tenants), True)
 
 
 @pytest.mark.timeout(400)
@@ -71,19 +72,19 @@ async def test_of_two_meters_one_counts_and_the_other_takes_over(
     async with calls(stack) as written, another_meter(stack, unique("meter"), tmp_path) as other:
         # given a meter that comes and stands by, while the first one counts
         await written.tell(some(names, 0))
-        await eventually(other.last_turn, "standing by", 90)
+        await until_equal(other.last_turn, "standing by", 90)
         # when the first one is killed and comes back, and then the other one is killed for good
         await written.tell(some(names, EACH))
         await kill(stack, "usage_meter")
         await written.tell(some(names, 2 * EACH))
-        await eventually(lambda: nearly(installation, "model", names), True, 90)
+        await until_equal(lambda: nearly(installation, "model", names), True, 90)
         other.process.kill()
     # then what came in the meantime is counted, whoever did it, and so is what comes now
-    await eventually(lambda: nearly(installation, "tenant", [f"t-{name}" for name in names]), True, 90)
+    await until_equal(lambda: nearly(installation, "tenant", [f"t-{name}" for name in names]), True, 90)
     async with calls(stack) as written:
         late = unique("model")
         await written.tell([called(f"{late}/1", late)])
-    await eventually(lambda: counted(installation, "model", [late]), {late: 1}, 90)
+    await until_equal(lambda: counted(installation, "model", [late]), {late: 1}, 90)
 
 
 async def nearly(installation: Installation, by: str, names: list[str]) -> bool:
@@ -104,7 +105,7 @@ async def test_what_is_poison_or_was_not_committed_is_not_counted(installation: 
         # when one more comes
         await written.tell([called(f"{name}/good", name)])
     # then it is the only one that counts, and what can't be read is with the dead letters
-    await eventually(lambda: counted(installation, "model", [name]), {name: 1})
+    await until_equal(lambda: counted(installation, "model", [name]), {name: 1})
     letters = await installation.client.read_all(dead_letters(MODEL_CALLS), key=name)
     assert [seen.value for seen in letters] == [b"no call"]
 
@@ -122,7 +123,7 @@ async def test_alerts_tell_of_models_that_fail_and_budgets_that_run_out(
             for number, (outcome, amount) in enumerate(zip(outcomes, amounts, strict=True))
         )
     # then each is told of once
-    await eventually(lambda: told(installation, name), [("budget", "0.8"), ("budget", "1.0"), ("errors", "0.5")])
+    await until_equal(lambda: told(installation, name), [("budget", "0.8"), ("budget", "1.0"), ("errors", "0.5")])
 
 
 async def told(installation: Installation, name: str) -> list[tuple[str, str]]:
@@ -138,7 +139,7 @@ async def test_usage_is_shown_by_name_with_history_at_today_s_prices(
     await installation.deploy(MODEL.format(name=name))
     async with calls(stack) as written:
         await written.tell(some([name], 0))
-    await eventually(lambda: counted(installation, "prompt", [f"p-{name}"]), {f"p-{name}": EACH})
+    await until_equal(lambda: counted(installation, "prompt", [f"p-{name}"]), {f"p-{name}": EACH})
     # when it is asked for as JSON
     found = printed(
         await asyncio.to_thread(headrace, "usage", "--by", "prompt", "--since", "5m", "--reprice", "--json")

@@ -10,7 +10,8 @@ from headrace.events.resource import MovePointer, PointerMoved
 from headrace.events.run import RunCompleted
 from headrace.topics import DOMAINS
 from tests.e2e.commands import Run, printed
-from tests.e2e.installation import Installation, unique
+from tests.e2e.installation import Installation
+from tests.support.names import unique
 
 GREETING = """
 apiVersion: headrace/v1

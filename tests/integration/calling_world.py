@@ -11,20 +11,18 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.event import Event
 from headrace.events.model import ModelCalled, ModelHealthChanged
 from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded
 from headrace.events.run import TokensStreamed
-from headrace.kafka import create_topics
 from headrace.topics import CONTROL_POSITIONS, MODEL_CALLS, MODEL_HEALTH, RUN_TOKENS
 from tests.conftest import Stack
-from tests.integration import topics
-from tests.integration.databases import database
 from tests.integration.processes import Processes, Started, processes
 from tests.integration.processes import caller as process
-from tests.integration.waiting import until
 from tests.providers.loopback import Loopback, loopback
+from tests.support import names, topics
+from tests.support.databases import database
+from tests.support.waiting import until
 
 Outcome = NodeSucceeded | NodeFailed
 PROMPT = {"messages": [{"role": "user", "template": "What does Headrace do?"}]}
@@ -47,14 +45,9 @@ class World:
 
     async def start(self, instance: str = "one", **orders: object) -> Started:
         """A worker that is ready to work."""
-        given = process.Orders(
-            suffix=self.suffix,
-            kafka=self.stack.kafka.bootstrap_servers,
-            registry_url=self.stack.registry_url,
-            instance=f"{instance}-{self.suffix}",
-            dsn=self.dsn,
-        )
-        started = await self.processes.start("caller", given.model_copy(update=orders))
+        name = f"{instance}-{self.suffix}"
+        given = process.Orders.of(self.stack, self.suffix, instance=name, dsn=self.dsn, **orders)
+        started = await self.processes.start("caller", given)
         await started.says("partitions assigned")
         return started
 
@@ -138,20 +131,15 @@ def output(outcome: Event) -> Any:
 @asynccontextmanager
 async def calling_world(stack: Stack, folder: Path) -> AsyncIterator[World]:
     """For the length of a test."""
-    suffix = topics.suffix()
-    own = process.topics(suffix)
+    suffix = names.suffix()
     told = (MODEL_CALLS, MODEL_HEALTH, RUN_TOKENS, CONTROL_POSITIONS)
-    await create_topics(stack.kafka, told)
     async with (
-        topics.created(stack.kafka, own),
-        SchemaRegistry(stack.registry_url) as registry,
+        topics.own(stack, process.topics(suffix), *told) as codec,
         topics.producer(stack.kafka) as router,
         database(stack.env["DATABASE_URL"]) as dsn,
         loopback() as provider,
         processes(folder) as started,
     ):
-        codec = Codec(registry)
-        await codec.register((*own, *told))
         yield World(stack, codec, router, started, provider, dsn, suffix)
 
 

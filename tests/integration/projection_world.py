@@ -1,32 +1,28 @@
 """What the tests of the projection loop stand on: a test's own topics, databases, load and processes."""
 
 import asyncio
-import inspect
-import json
-import sys
-import time
-from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import AIOKafkaProducer
 
 from headrace.codec import Codec
 from headrace.event import Event
 from headrace.events import resource, run
 from headrace.kafka import KafkaSettings, partition_of
-from headrace.topics import PARTITIONS, Topic
+from headrace.topics import Topic
 from tests.conftest import Stack
-from tests.integration.projection_process import TABLES, Orders, topics
+from tests.integration.processes import Processes, Started, processes
+from tests.integration.processes import projection as process
+from tests.support import names, topics
+from tests.support.databases import database, fetch, on
+from tests.support.waiting import until
 
-TOP_LEVEL = Path(__file__).parents[2]
 DEADLINE_S = 60.0
 INSTANCE = "one"
 """Of every process but those that meet another: a static member that returns causes no rebalance."""
@@ -49,11 +45,10 @@ class World:
     suffix: str
     codec: Codec
     producer: AIOKafkaProducer
-    logs: Path
+    processes: Processes
+    databases: AsyncExitStack
     produced: int = 0
     poison: list[Place] = field(default_factory=list)
-    databases: list[str] = field(default_factory=list)
-    processes: list[Process] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=count)
 
     @property
@@ -62,39 +57,20 @@ class World:
 
     @property
     def topics(self) -> tuple[Topic, Topic]:
-        return topics(self.suffix)
+        return process.topics(self.suffix)
 
     def dsn(self, name: str) -> str:
         """Of a database that may not be there yet."""
-        return urlsplit(self.stack.env["DATABASE_URL"])._replace(path=f"/headrace_{self.suffix}_{name}").geturl()
+        return on(self.stack.env["DATABASE_URL"], f"{name}-{self.suffix}")
 
     async def create_database(self, name: str) -> str:
-        await self._administer(f'create database "headrace_{self.suffix}_{name}"')
-        self.databases.append(name)
-        return self.dsn(name)
+        made = database(self.stack.env["DATABASE_URL"], f"{name}-{self.suffix}")
+        return await self.databases.enter_async_context(made)
 
-    async def start(self, dsn: str, instance: str = INSTANCE, **given: Any) -> Process:
-        """A projection process; what it logs goes to `log(instance)`."""
-        orders = Orders(
-            suffix=self.suffix,
-            dsn=dsn,
-            registry_url=self.stack.registry_url,
-            kafka=self.kafka.bootstrap_servers,
-            instance=instance,
-            **given,
-        )
-        command = (sys.executable, "-m", "tests.integration.projection_process", orders.model_dump_json())
-        with self.log(instance).open("ab") as log:
-            process = await asyncio.create_subprocess_exec(*command, cwd=TOP_LEVEL, stderr=log)
-        self.processes.append(process)
-        return process
-
-    def log(self, instance: str) -> Path:
-        return self.logs / f"{instance}.log"
-
-    def said(self, instance: str, event: str) -> bool:
-        """Whether a process has logged this event."""
-        return any(json.loads(line)["event"] == event for line in self.log(instance).read_text().splitlines())
+    async def start(self, dsn: str, instance: str = INSTANCE, **given: Any) -> Started:
+        """A projection process."""
+        orders = process.Orders.of(self.stack, self.suffix, dsn=dsn, instance=instance, **given)
+        return await self.processes.start("projection", orders)
 
     async def send(self, topic: Topic, key: str, value: bytes | None, **options: Any) -> Place:
         """One record in a transaction of its own."""
@@ -119,12 +95,14 @@ class World:
         if number % POISON_EVERY == 0:
             self.poison.append(await self.send(runs, "poison", POISON))
 
-    async def produce_while(self, going_on: Callable[[], bool]) -> None:
-        """Load without a pause. Fails when it goes on for too long."""
-        deadline = time.monotonic() + DEADLINE_S
-        while going_on():
-            assert time.monotonic() < deadline, f"it still goes on after {DEADLINE_S:.0f} s"
+    async def produce_until(self, seen: Callable[[], bool]) -> None:
+        """Load without a pause."""
+
+        async def look() -> bool:
             await self.produce()
+            return seen()
+
+        await until(look, DEADLINE_S, every_s=0)
 
     async def caught_up(self, dsn: str) -> None:
         """Wait until the tally has as many records as were produced, or more."""
@@ -132,34 +110,19 @@ class World:
         async def all_there() -> bool:
             return await tallied(dsn) >= self.produced
 
-        await until(all_there, "all records are in the tally")
+        await until(all_there, DEADLINE_S)
 
     async def rebuilt(self) -> dict[str, list[Any]]:
         """The tables as a projection makes them that reads everything from offset 0 into a new database."""
         dsn = await self.create_database("rebuilt")
-        process = await self.start(dsn)
+        started = await self.start(dsn)
         await self.caught_up(dsn)
-        await stop(process)
+        await started.stop()
         return await tables(dsn)
-
-    async def close(self) -> None:
-        """Leave nothing: no process, no database."""
-        for process in self.processes:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        await self.producer.stop()
-        for name in self.databases:
-            await self._administer(f'drop database "headrace_{self.suffix}_{name}" with (force)')
 
     async def _send(self, topic: Topic, key: str, value: bytes | None, **options: Any) -> Any:
         home = partition_of(key.encode(), self.kafka.partitions)
         return await self.producer.send(topic.name, value, key.encode(), partition=home, **options)
-
-    async def _administer(self, statement: str) -> None:
-        connection = await asyncpg.connect(self.stack.env["DATABASE_URL"])
-        await connection.execute(statement)
-        await connection.close()
 
 
 def run_of(number: int) -> list[Event]:
@@ -195,25 +158,6 @@ def changes_of(number: int) -> list[Event]:
     ]
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], what: str, seconds: float = DEADLINE_S) -> None:
-    """Wait for a condition; fail at the deadline."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = condition()
-        if await found if inspect.isawaitable(found) else found:
-            return
-        assert time.monotonic() < deadline, f"not within {seconds:.0f} s: {what}"
-        await asyncio.sleep(0.05)
-
-
-async def fetch(dsn: str, query: str) -> list[Any]:
-    connection = await asyncpg.connect(dsn)
-    try:
-        return [tuple(row) for row in await connection.fetch(query)]
-    finally:
-        await connection.close()
-
-
 async def tallied(dsn: str) -> int:
     """Records in the tally; 0 while there is none."""
     try:
@@ -224,104 +168,17 @@ async def tallied(dsn: str) -> int:
 
 async def tables(dsn: str) -> dict[str, list[Any]]:
     """Every row of every table as text, in one order."""
-    return {name: await fetch(dsn, f"select whole::text from {name} as whole order by 1") for name in TABLES}
-
-
-async def stop(process: Process) -> None:
-    """Ask a process to end, which it must do well."""
-    process.terminate()
-    assert await asyncio.wait_for(process.wait(), DEADLINE_S) == 0
-
-
-async def read_all(kafka: KafkaSettings, topic: Topic) -> list[Any]:
-    """All committed records of a topic as it is now."""
-    records: list[Any] = []
-    async with consumer(kafka) as reader:
-        ends = await ends_of(reader, topic)
-        reader.assign(list(ends))
-        while any([await reader.position(place) < end for place, end in ends.items()]):
-            for batch in (await reader.getmany(timeout_ms=200)).values():
-                records += batch
-    return records
+    return {name: await fetch(dsn, f"select whole::text from {name} as whole order by 1") for name in process.TABLES}
 
 
 @asynccontextmanager
-async def consumer(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
-    reader = AIOKafkaConsumer(**kafka.connection(), auto_offset_reset="earliest", isolation_level="read_committed")
-    await reader.start()
-    try:
-        yield reader
-    finally:
-        await reader.stop()
-
-
-async def ends_of(reader: AIOKafkaConsumer, *topics: Topic) -> dict[TopicPartition, int]:
-    """Last stable offsets."""
-    names = [topic.name for topic in topics]
-    places = [TopicPartition(name, number) for name in names for number in range(PARTITIONS)]
-    return dict(await reader.end_offsets(places))
-
-
-async def delete(kafka: KafkaSettings, topics: list[Topic]) -> None:
-    admin = AIOKafkaAdminClient(**kafka.connection())
-    await admin.start()
-    await admin.delete_topics([topic.name for topic in topics])
-    await admin.close()
-
-
-class Proxy:
-    """A way to Postgres that can be cut."""
-
-    def __init__(self, dsn: str) -> None:
-        self._target = urlsplit(dsn)
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._open = True
-        self._server: asyncio.Server | None = None
-
-    @property
-    def dsn(self) -> str:
-        """The same database, through here."""
-        assert self._server
-        port = self._server.sockets[0].getsockname()[1]
-        return self._target._replace(netloc=f"{self._target.username}@127.0.0.1:{port}").geturl()
-
-    async def __aenter__(self) -> "Proxy":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        assert self._server
-        self._server.close()
-        self.cut()
-        await self._server.wait_closed()
-
-    def cut(self) -> None:
-        """Break every connection, and every new one until `mend`."""
-        self._open = False
-        for writer in self._writers:
-            writer.transport.abort()
-
-    def mend(self) -> None:
-        self._open = True
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not self._open:
-            writer.transport.abort()
-            return
-        far_reader, far_writer = await asyncio.open_connection(self._target.hostname, self._target.port)
-        pair = {writer, far_writer}
-        self._writers |= pair
-        await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
-        self._writers -= pair
-
-
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Hand on bytes until either side ends, and then end the other."""
-    try:
-        while data := await reader.read(65_536):
-            writer.write(data)
-            await writer.drain()
-    except OSError:
-        pass
-    finally:
-        writer.transport.abort()
+async def projection_world(stack: Stack, folder: Path) -> AsyncIterator[World]:
+    """For the length of a test."""
+    suffix = names.suffix()
+    async with (
+        topics.own(stack, process.topics(suffix)) as codec,
+        topics.producer(stack.kafka, transactional_id=f"test.{suffix}") as producer,
+        AsyncExitStack() as databases,
+        processes(folder) as started,
+    ):
+        yield World(stack, suffix, codec, producer, started, databases)

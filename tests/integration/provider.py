@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from tests.integration.waiting import until
+from tests.support.serving import answering, serving
+from tests.support.waiting import until
 
 
 class Provider:
@@ -29,10 +30,7 @@ class Provider:
     async def called(self, name: str, times: int = 1) -> None:
         """Wait for a call."""
 
-        async def look() -> bool:
-            return self.calls[name] >= times
-
-        await until(look)
+        await until(lambda: self.calls[name] >= times)
 
     async def handle(self, request: web.Request) -> web.Response:
         """One call."""
@@ -53,14 +51,8 @@ class Provider:
 async def provider() -> AsyncIterator[Provider]:
     """For the length of a test."""
     made = Provider()
-    app = web.Application()
-    app.router.add_post("/", made.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}/"
-    try:
-        yield made
-    finally:
-        made.close()
-        await runner.cleanup()
+    async with serving(answering(made.handle, "POST", "/")) as made.url:
+        try:
+            yield made
+        finally:
+            made.close()

@@ -10,12 +10,12 @@ from prometheus_client import REGISTRY
 
 from headrace.announcer import Announcer
 from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.events.run import TokensStreamed
 from headrace.topics import RUN_TOKENS, Topic
 from tests.conftest import Stack
-from tests.integration import topics
-from tests.integration.waiting import until
+from tests.support import topics
+from tests.support.names import suffix
+from tests.support.waiting import until
 
 
 @dataclass
@@ -38,10 +38,8 @@ class World:
 
 @pytest.fixture
 async def world(stack: Stack) -> AsyncIterator[World]:
-    (topic,) = topics.renamed(topics.suffix(), RUN_TOKENS)
-    async with topics.created(stack.kafka, [topic]), SchemaRegistry(stack.registry_url) as registry:
-        codec = Codec(registry)
-        await codec.register((topic,))
+    (topic,) = topics.renamed(suffix(), RUN_TOKENS)
+    async with topics.own(stack, [topic]) as codec:
         yield World(stack, codec, topic)
 
 
@@ -110,7 +108,6 @@ async def test_what_the_broker_does_not_take_is_sent_until_it_does(world: World)
 
     async def away() -> bool:
         announcer.tell("run", piece(0))
-        await asyncio.sleep(0.05)
         return announcer.is_away
 
     await until(away)

@@ -15,7 +15,8 @@ from headrace.prompting import Loaded, PinnedPrompt
 from headrace.resource.body import body_of
 from headrace.resource.prompt import StoredBody
 from tests.conftest import Stack
-from tests.integration.object_store import body_store, s3_of
+from tests.support.object_store import body_store, s3_of
+from tests.support.serving import answering, serving
 
 MARKER = "the-planted-marker"
 DATA = body_of({"text": f"Never say {MARKER}."}) or b""
@@ -124,22 +125,15 @@ class TestGet:
 
 
 @asynccontextmanager
-async def answering(status: int, code: str) -> AsyncIterator[str]:
+async def refusing(status: int, code: str) -> AsyncIterator[str]:
     """An object store that has one answer to everything; its URL."""
 
     async def answer(request: web.Request) -> web.Response:
         text = f"<Error><Code>{code}</Code><Message>no</Message></Error>"
         return web.Response(status=status, text=text, content_type="application/xml")
 
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
+    async with serving(answering(answer)) as url:
+        yield url
 
 
 BODY = StoredBody(sha256="a" * 64, size=10)
@@ -158,7 +152,7 @@ class TestRefusals:
         ],
     )
     async def test_a_refused_key_or_access_is_said(self, stack: Stack, status: int, code: str) -> None:
-        async with answering(status, code) as url:
+        async with refusing(status, code) as url:
             fault = await fault_of(body_store(stack, endpoint_url=url), BODY)
         assert fault.code == "body_refused"
         assert code in str(fault)
@@ -167,7 +161,7 @@ class TestRefusals:
         ("status", "code"), [(503, "SlowDown"), (500, "InternalError"), (400, "KMS.ThrottlingException")]
     )
     async def test_one_that_is_busy_may_be_asked_again(self, stack: Stack, status: int, code: str) -> None:
-        async with answering(status, code) as url:
+        async with refusing(status, code) as url:
             store = body_store(stack, endpoint_url=url)
             with pytest.raises(StoreUnavailable):
                 await store.get("greeting", BODY)

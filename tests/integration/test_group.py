@@ -13,8 +13,9 @@ from headrace.errors import KafkaUnavailable
 from headrace.group import Member
 from headrace.topics import PROMPT_COMMANDS, Topic
 from tests.conftest import Stack
-from tests.integration import topics
-from tests.integration.waiting import until
+from tests.support import topics
+from tests.support.names import suffix
+from tests.support.waiting import until
 
 
 class Owner:
@@ -47,8 +48,8 @@ class Owner:
 @pytest.fixture
 async def pair(stack: Stack) -> AsyncIterator[tuple[Topic, ...]]:
     """Two topics of a test's own."""
-    own = topics.renamed(topics.suffix(), PROMPT_COMMANDS)
-    own += topics.renamed(topics.suffix(), PROMPT_COMMANDS)
+    own = topics.renamed(suffix(), PROMPT_COMMANDS)
+    own += topics.renamed(suffix(), PROMPT_COMMANDS)
     async with topics.created(stack.kafka, own):
         yield own
 
@@ -110,7 +111,7 @@ async def test_a_consumer_that_the_library_has_given_up_is_no_silent_one(
 
 
 async def test_a_topic_that_comes_a_little_late_is_waited_for(stack: Stack) -> None:
-    own = topics.renamed(topics.suffix(), PROMPT_COMMANDS)
+    own = topics.renamed(suffix(), PROMPT_COMMANDS)
     owner = Owner()
     waiting = Member(stack.kafka, owner, group=own[0].name, name="one")
     joining = asyncio.create_task(waiting.start([own[0].name]))

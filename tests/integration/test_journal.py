@@ -17,9 +17,9 @@ from headrace.journal import Entry, Journal
 from headrace.worker import Done, NodeJob
 from headrace.worker.attempt import Attempt
 from tests.conftest import Stack
-from tests.integration.databases import database
-from tests.integration.proxy import proxy
-from tests.integration.waiting import until
+from tests.support.databases import connected, database
+from tests.support.proxy import proxy
+from tests.support.waiting import until
 
 KEYS = [f"run-{number}/n/0/1" for number in range(50)]
 
@@ -158,16 +158,6 @@ LOCK_ROW = "select from call_journal where key = 'key' for update"
 CLAIM_IT = "insert into call_journal (key, owner) values ('key', 0)"
 SOMEBODY_WAITS = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 SAME_OWNER = "select count(distinct owner) = 1 and count(*) = 2 from call_journal"
-
-
-@asynccontextmanager
-async def connected(dsn: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
-    """A session beside the journals'."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 class PaidJob(NodeJob[str]):

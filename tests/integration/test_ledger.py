@@ -6,10 +6,8 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 
-import asyncpg
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,9 +23,9 @@ from model_invoke.money.ledger import Ledger
 from model_invoke.money.paying import Patient
 from model_invoke.ports import Facts, OverBudget, Reservation
 from tests.conftest import Stack
-from tests.integration.databases import database
-from tests.integration.proxy import proxy
-from tests.integration.waiting import until
+from tests.support.databases import connected, database, fetch
+from tests.support.proxy import proxy
+from tests.support.waiting import until
 
 NOON = 1_795_608_000_000
 """2026-11-25T12:00Z."""
@@ -117,22 +115,18 @@ async def spender(dsn: str, number: int) -> Process:
 
 async def abandoned(dsn: str) -> None:
     """Wait until the server has noticed that its clients are gone: until then it may still commit for them."""
-    connection = await asyncpg.connect(dsn)
     alone = (
         "select count(*) = 1 from pg_stat_activity "
         "where datname = current_database() and backend_type = 'client backend'"
     )
-    await until(partial(connection.fetchval, alone))
-    await connection.close()
+    async with connected(dsn) as session:
+        await until(lambda: session.fetchval(alone))
 
 
 async def sums(dsn: str) -> tuple[Decimal, Decimal]:
-    connection = await asyncpg.connect(dsn)
-    row = await connection.fetchrow(
-        "select coalesce(sum(cost), 0), coalesce(sum(worst) filter (where cost is null), 0) from budget_entries"
+    (row,) = await fetch(
+        dsn, "select coalesce(sum(cost), 0), coalesce(sum(worst) filter (where cost is null), 0) from budget_entries"
     )
-    await connection.close()
-    assert row
     return row[0], row[1]
 
 
@@ -279,8 +273,10 @@ async def test_whatever_is_reserved_settled_and_repeated_the_sums_hold(dsn: str)
 
 async def _carry_out(dsn: str, steps: Sequence[Step]) -> None:
     """Steps of the same call at the same time, in any order that Postgres finds."""
-    connection = await asyncpg.connect(dsn)
-    async with ledger(dsn, budget("acme-daily", "5"), budget("total", "7", period="total")) as one:
+    async with (
+        connected(dsn) as connection,
+        ledger(dsn, budget("acme-daily", "5"), budget("total", "7", period="total")) as one,
+    ):
         await attempt(one, facts("opens"), "0")
         await connection.execute("truncate budget_entries, budget_balances")
 
@@ -298,13 +294,10 @@ async def _carry_out(dsn: str, steps: Sequence[Step]) -> None:
             assert spent + held <= limit
             if rows:
                 assert (await balances(dsn))[name] == (spent, held)
-    await connection.close()
 
 
 async def worst_of(dsn: str, call: str) -> Decimal:
-    connection = await asyncpg.connect(dsn)
-    worst = await connection.fetchval("select worst from budget_entries where call = $1 limit 1", call)
-    await connection.close()
+    ((worst,),) = await fetch(dsn, "select worst from budget_entries where call = $1 limit 1", call)
     assert isinstance(worst, Decimal)
     return worst
 
@@ -330,16 +323,14 @@ async def test_made_again_from_the_log_it_is_equal_to_the_cent(dsn: str) -> None
         await attempt(one, facts("under-way"), "0.0001")
         was = await balances(dsn)
         assert was["acme-daily"][0] > 4
-        connection = await asyncpg.connect(dsn)
         # when sums and entries are lost or wrong, and made again from the log
         for damage in DAMAGES:
-            await connection.execute(damage)
+            await fetch(dsn, damage)
             assert await rebuilt(dsn, log) == len(log)
             # then they are what they were
             assert await balances(dsn) == was, damage
         # and from nothing but the log, all that was charged is there
-        await connection.execute("drop table budget_entries, budget_balances")
-        await connection.close()
+        await fetch(dsn, "drop table budget_entries, budget_balances")
         await rebuilt(dsn, log)
         assert {name: spent for name, (spent, _) in (await balances(dsn)).items()} == {
             name: spent for name, (spent, _) in was.items()

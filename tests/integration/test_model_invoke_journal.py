@@ -6,7 +6,6 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import Any
 
-import asyncpg
 import httpx
 import msgspec
 import pytest
@@ -28,22 +27,17 @@ from model_invoke.provider.chat import HttpChat, http_client
 from tests.conftest import Stack
 from tests.providers import behaviours as providers
 from tests.providers.loopback import loopback
+from tests.support.databases import database, fetch
+from tests.support.waiting import until
 from tests.unit.asking import Purse, Told
 
 DEADLINE_S = 20.0
 
 
 @pytest.fixture
-async def database(stack: Stack) -> AsyncIterator[str]:
-    """A fresh database of this test's own."""
-    name = f"journal_{uuid.uuid4().hex}"
-    server = await asyncpg.connect(stack.env["DATABASE_URL"])
-    await server.execute(f"create database {name}")
-    try:
-        yield stack.env["DATABASE_URL"].rpartition("/")[0] + f"/{name}"
-    finally:
-        await server.execute(f"drop database {name} with (force)")
-        await server.close()
+async def dsn(stack: Stack) -> AsyncIterator[str]:
+    async with database(stack.env["DATABASE_URL"]) as made:
+        yield made
 
 
 @pytest.fixture
@@ -83,8 +77,8 @@ def without_times(outcome: Event) -> Event:
 class Process:
     """What one worker process has."""
 
-    def __init__(self, database: str, http: httpx.AsyncClient) -> None:
-        self.journal = Journal(database)
+    def __init__(self, dsn: str, http: httpx.AsyncClient) -> None:
+        self.journal = Journal(dsn)
         told = Told()
         breakers = Breakers(Threshold(), "one", told.tell)
         providers = Providers(HttpChat(http, {}), breakers, Rates(), Patient(Purse()), told)
@@ -97,8 +91,8 @@ class Process:
 
 
 @pytest.fixture
-async def processes(database: str, http: httpx.AsyncClient) -> AsyncIterator[tuple[Process, Process]]:
-    both = (Process(database, http), Process(database, http))
+async def processes(dsn: str, http: httpx.AsyncClient) -> AsyncIterator[tuple[Process, Process]]:
+    both = (Process(dsn, http), Process(dsn, http))
     yield both
     for process in both:
         await process.journal.close()
@@ -144,9 +138,9 @@ async def test_the_same_request_in_two_processes_at_once_is_one_call(processes: 
 
 @pytest.mark.parametrize(("on_ambiguous", "calls"), [("retry", 2), ("fail", 1)])
 async def test_a_call_whose_owner_died_follows_the_node(
-    database: str, http: httpx.AsyncClient, on_ambiguous: str, calls: int
+    dsn: str, http: httpx.AsyncClient, on_ambiguous: str, calls: int
 ) -> None:
-    dead, living = Process(database, http), Process(database, http)
+    dead, living = Process(dsn, http), Process(dsn, http)
     async with loopback(providers.hangs) as provider:
         asked = request(provider.url, on_ambiguous=on_ambiguous)
         dying = asyncio.create_task(dead.outcome(asked))
@@ -166,13 +160,13 @@ async def test_a_call_whose_owner_died_follows_the_node(
         assert isinstance(outcomes[0], NodeSucceeded)
 
 
-async def test_the_lock_is_held_from_the_start_and_again_after_its_session_was_lost(database: str) -> None:
-    journal, stopping = Journal(database), asyncio.Event()
+async def test_the_lock_is_held_from_the_start_and_again_after_its_session_was_lost(dsn: str) -> None:
+    journal, stopping = Journal(dsn), asyncio.Event()
     assert not journal.held
     holding = asyncio.create_task(journal.hold(stopping))
     async with asyncio.timeout(DEADLINE_S):
         first = await session_of(journal, other_than=None)
-        await end_session(database, first)
+        await end_session(dsn, first)
         await session_of(journal, other_than=first)
         stopping.set()
         await holding
@@ -181,13 +175,15 @@ async def test_the_lock_is_held_from_the_start_and_again_after_its_session_was_l
 
 async def session_of(journal: Journal, other_than: int | None) -> int:
     """The server's number of the session that holds the lock, once there is another."""
-    while True:
-        if journal.held and journal._session and (pid := journal._session.get_server_pid()) != other_than:
-            return int(pid)
-        await asyncio.sleep(0.01)
+
+    def look() -> int | None:
+        pid = journal._session.get_server_pid() if journal.held and journal._session else None
+        return pid if pid != other_than else None
+
+    pid = await until(look)
+    assert pid
+    return pid
 
 
-async def end_session(database: str, pid: int) -> None:
-    server = await asyncpg.connect(database)
-    await server.execute("select pg_terminate_backend($1)", pid)
-    await server.close()
+async def end_session(dsn: str, pid: int) -> None:
+    await fetch(dsn, "select pg_terminate_backend($1)", pid)

@@ -10,8 +10,8 @@ from headrace.events.node import NodeSucceeded
 from model_invoke.core.window import Threshold
 from tests.conftest import Stack
 from tests.integration.calling_world import World, all_ask, calling_world, output
-from tests.integration.waiting import until
 from tests.providers import behaviours
+from tests.support.waiting import until
 
 RUNS = 50
 CONCURRENCY = 8

@@ -4,48 +4,40 @@ import asyncio
 import os
 import signal
 import sys
-import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka import TopicPartition
 
 from headrace.codec import Codec
 from headrace.contracts import SchemaRegistry
 from headrace.errors import KafkaUnavailable
 from headrace.events import run
-from headrace.kafka import LARGEST_REQUEST, create_topics
 from headrace.projection import run_projection, start_over
 from headrace.projection.store import Store
 from headrace.service import Service
 from headrace.settings import ServiceSettings
 from headrace.topics import dead_letters
 from tests.conftest import Stack
-from tests.integration.projection_process import POINTS, projection, topics
+from tests.integration.processes.projection import POINTS, projection
 from tests.integration.projection_world import (
     DEADLINE_S,
     INSTANCE,
     NO_PREV,
     Place,
-    Proxy,
     World,
-    consumer,
-    delete,
-    ends_of,
-    fetch,
-    read_all,
-    stop,
+    projection_world,
     tables,
     tallied,
-    until,
 )
-from tests.integration.proxy import proxy
-from tests.integration.topics import configure
+from tests.support import topics
+from tests.support.databases import fetch
+from tests.support.proxy import proxy
+from tests.support.running import running
+from tests.support.waiting import until
 
 NAMED = ServiceSettings(instance=INSTANCE)
 SIGNALLED = run.SignalReceived(seq=1, prev=NO_PREV, at=1, signal="s", payload="{}")
@@ -53,38 +45,20 @@ SIGNALLED = run.SignalReceived(seq=1, prev=NO_PREV, at=1, signal="s", payload="{
 
 @pytest.fixture
 async def world(stack: Stack, tmp_path: Path) -> AsyncIterator[World]:
-    suffix = uuid.uuid4().hex[:10]
-    created = [*topics(suffix), *(dead_letters(topic) for topic in topics(suffix))]
-    async with SchemaRegistry(stack.registry_url) as registry:
-        codec = Codec(registry)
-        await codec.register(topics(suffix))
-        await create_topics(stack.kafka, created)
-        producer = AIOKafkaProducer(
-            **stack.kafka.connection(), transactional_id=f"test.{suffix}", max_request_size=LARGEST_REQUEST
-        )
-        await producer.start()
-        world = World(stack, suffix, codec, producer, tmp_path)
-        try:
-            yield world
-        finally:
-            await world.close()
-            await delete(stack.kafka, created)
+    async with projection_world(stack, tmp_path) as made:
+        yield made
 
 
 @asynccontextmanager
-async def running(
+async def projecting(
     world: World, dsn: str, *, codec: Codec | None = None, settings: ServiceSettings = NAMED
 ) -> AsyncIterator[Service]:
-    """The projection in this process until the end of the block; there, what it raised is raised."""
+    """The projection in this process until the end of the block."""
     service = Service("projection", settings)
     service.started = True
     loop = run_projection(projection(world.suffix), codec or world.codec, world.kafka, service, dsn)
-    task = asyncio.create_task(loop)
-    try:
+    async with running(loop, service.stopping, DEADLINE_S):
         yield service
-    finally:
-        service.stopping.set()
-        await asyncio.wait_for(task, DEADLINE_S)
 
 
 @pytest.mark.timeout(400)
@@ -93,17 +67,17 @@ async def test_killed_between_any_two_statements_the_rows_equal_a_rebuild(world:
     for point in POINTS:
         for hits in (1, 3):
             process = await world.start(dsn, point=point, hits=hits, signal=signal.SIGKILL)
-            died = asyncio.create_task(process.wait())
-            await world.produce_while(lambda died=died: not died.done())  # type: ignore[misc]  # a default, not a type
+            died = asyncio.create_task(process.ended(DEADLINE_S))
+            await world.produce_until(died.done)
             assert died.result() == -signal.SIGKILL
 
     survivor = await world.start(dsn)
     await world.caught_up(dsn)
-    await stop(survivor)
+    await survivor.stop()
 
     assert await tallied(dsn) == world.produced
     assert await tables(dsn) == await world.rebuilt()
-    letters = await read_all(world.kafka, dead_letters(world.topics[0]))
+    letters = await topics.read(world.kafka, dead_letters(world.topics[0]))
     assert {_place(letter) for letter in letters} == set(world.poison)
 
 
@@ -113,17 +87,19 @@ async def test_an_owner_stopped_past_its_session_does_no_harm_when_it_resumes(
 ) -> None:
     dsn = await world.create_database("rows")
     zombie = await world.start(dsn, "zombie", point=point, hits=2, signal=signal.SIGSTOP)
-    await world.produce_while(lambda: psutil.Process(zombie.pid).status() != psutil.STATUS_STOPPED)
+    frozen = asyncio.create_task(zombie.stopped())
+    await world.produce_until(frozen.done)
+    await frozen
     before = await tallied(dsn)
 
     heir = await world.start(dsn, "heir")
     await world.caught_up(dsn)
     assert await tallied(dsn) > before, "the heir had nothing to do"
-    zombie.send_signal(signal.SIGCONT)
-    await until(lambda: world.said("zombie", learns_by), "the zombie learns that it is one")
+    zombie.send(signal.SIGCONT)
+    await zombie.says(f'"event": "{learns_by}"')
     await world.produce()
     await world.caught_up(dsn)
-    await asyncio.gather(stop(zombie), stop(heir))
+    await asyncio.gather(zombie.stop(), heir.stop())
 
     assert await tallied(dsn) == world.produced
     assert await tables(dsn) == await world.rebuilt()
@@ -149,10 +125,10 @@ async def test_poison_goes_to_the_dead_letters_as_it_was_and_the_next_record_is_
     world.produced = len(poison)
     dsn = await world.create_database("rows")
 
-    async with running(world, dsn):
+    async with projecting(world, dsn):
         await world.caught_up(dsn)
 
-    letters = {letter.key.decode(): letter for letter in await read_all(world.kafka, dead_letters(runs))}
+    letters = {letter.key.decode(): letter for letter in await topics.read(world.kafka, dead_letters(runs))}
     assert {key: letter.value for key, letter in letters.items()} == {key: value for key, (value, _) in poison.items()}
     for key, letter in letters.items():
         headers = dict(letter.headers)
@@ -170,16 +146,16 @@ async def test_a_dead_letter_that_is_refused_is_sent_again_until_it_is_taken(wor
     runs, _ = world.topics
     letters = dead_letters(runs)
     dsn = await world.create_database("rows")
-    await configure(world.kafka, letters, {"max.message.bytes": "3000"})
-    async with running(world, dsn) as service:
+    await topics.configure(world.kafka, letters, {"max.message.bytes": "3000"})
+    async with projecting(world, dsn) as service:
         await world.send(runs, "k", b"small")
-        await until(lambda: _buried(world, b"small"), "the small one is buried")
+        await until(lambda: _buried(world, b"small"), DEADLINE_S)
         await world.send(runs, "k", b"l" * 5_000)
-        await until(lambda: bool(service.not_ready()), "the large one is refused")
+        await until(lambda: bool(service.not_ready()), DEADLINE_S)
         # when its topic takes it at last
-        await configure(world.kafka, letters, {})
+        await topics.configure(world.kafka, letters, {})
         # then it is there, and the next record is unharmed
-        await until(lambda: _buried(world, b"small", b"l" * 5_000), "the large one is buried")
+        await until(lambda: _buried(world, b"small", b"l" * 5_000), DEADLINE_S)
         await world.send(runs, "k", world.codec.encode(runs, SIGNALLED))
         world.produced = 1
         await world.caught_up(dsn)
@@ -200,9 +176,9 @@ async def test_without_a_name_that_outlives_it_the_next_one_takes_over_at_once(w
     await world.produce()
     await world.caught_up(dsn)
     # when it has stopped
-    await stop(first)
+    await first.stop()
     # then another has them
-    async with running(world, dsn, settings=ServiceSettings()):
+    async with projecting(world, dsn, settings=ServiceSettings()):
         await world.produce()
         await world.caught_up(dsn)
     assert await tallied(dsn) == world.produced
@@ -214,41 +190,41 @@ async def test_told_to_stop_while_the_registry_is_away_it_leaves_the_records_to_
     async with proxy(world.stack.registry_url) as between, SchemaRegistry(between.url) as registry:
         # given one that does not know the writers' schemas, and can't ask for them
         between.shut()
-        async with running(world, dsn, codec=Codec(registry)):
-            await until(between.has_refused, "it asks")
+        async with projecting(world, dsn, codec=Codec(registry)):
+            await until(between.has_refused, DEADLINE_S)
             # when it is told to stop, it does
         assert await tallied(dsn) == 0
         # then the next one reads what it had not
         between.reopen()
-        async with running(world, dsn, codec=Codec(registry)):
+        async with projecting(world, dsn, codec=Codec(registry)):
             await world.caught_up(dsn)
     assert await tallied(dsn) == world.produced
-    assert not await read_all(world.kafka, dead_letters(world.topics[1]))
+    assert not await topics.read(world.kafka, dead_letters(world.topics[1]))
 
 
 async def test_a_database_that_is_not_there_yet_is_waited_for(world: World) -> None:
     name = projection(world.suffix).name
     await world.produce()
-    async with running(world, world.dsn("late")) as service:
-        await until(lambda: name in service.not_ready(), "it is asked, and not ready")
+    async with projecting(world, world.dsn("late")) as service:
+        await until(lambda: name in service.not_ready(), DEADLINE_S)
         dsn = await world.create_database("late")
         await world.caught_up(dsn)
-        await until(lambda: not service.not_ready(), "it is ready")
+        await until(lambda: not service.not_ready(), DEADLINE_S)
     assert await tallied(dsn) == world.produced
 
 
 async def test_a_database_that_goes_away_loses_and_doubles_nothing(world: World) -> None:
     dsn = await world.create_database("rows")
-    async with Proxy(dsn) as proxy, running(world, proxy.dsn) as service:
+    async with proxy(dsn) as between, projecting(world, between.url) as service:
         for _ in range(3):
             await world.produce()
             await world.caught_up(dsn)
-            proxy.cut()
+            between.shut()
             await world.produce()
-            await until(lambda: bool(service.not_ready()), "it is not ready")
-            proxy.mend()
+            await until(lambda: bool(service.not_ready()), DEADLINE_S)
+            between.reopen()
             await world.caught_up(dsn)
-            await until(lambda: not service.not_ready(), "it is ready again")
+            await until(lambda: not service.not_ready(), DEADLINE_S)
 
     assert await tallied(dsn) == world.produced
     assert await tables(dsn) == await world.rebuilt()
@@ -258,7 +234,7 @@ async def test_starting_over_under_an_idle_projection_brings_the_same_rows_back(
     dsn = await world.create_database("rows")
     for _ in range(20):
         await world.produce()
-    async with running(world, dsn):
+    async with projecting(world, dsn):
         await world.caught_up(dsn)
         before = await tables(dsn)
         await fetch(dsn, "update runs set status = 'tampered with' returning run")
@@ -296,36 +272,33 @@ async def test_many_may_create_the_schema_at_once(world: World) -> None:
 async def test_rows_of_another_log_are_not_gone_on_with(world: World) -> None:
     dsn = await world.create_database("rows")
     await world.produce()
-    async with running(world, dsn):
+    async with projecting(world, dsn):
         await world.caught_up(dsn)
     await fetch(dsn, "update projection_positions set next_offset = 1000000 returning topic")
 
     process = await world.start(dsn)
 
-    assert await asyncio.wait_for(process.wait(), DEADLINE_S) == 1
-    assert "stand at 1000000: start over" in world.log(INSTANCE).read_text()
+    assert await process.ended(DEADLINE_S) == 1
+    assert "stand at 1000000: start over" in process.log
 
 
 async def test_lag_tools_see_no_lag_when_nothing_is_left_to_read(world: World) -> None:
     dsn = await world.create_database("rows")
     await world.produce()
-    async with running(world, dsn):
+    async with projecting(world, dsn):
         await world.caught_up(dsn)
-        await until(lambda: _no_lag(world), "the group has come to the end of the log")
+        await until(lambda: _no_lag(world), DEADLINE_S)
 
 
 async def _buried(world: World, *values: bytes) -> bool:
     """Whether these are the dead letters of runs, each perhaps more than once."""
-    return {letter.value for letter in await read_all(world.kafka, dead_letters(world.topics[0]))} == set(values)
+    return {letter.value for letter in await topics.read(world.kafka, dead_letters(world.topics[0]))} == set(values)
 
 
 async def _no_lag(world: World) -> bool:
-    admin = AIOKafkaAdminClient(**world.kafka.connection())
-    await admin.start()
-    committed = await admin.list_consumer_group_offsets(projection(world.suffix).name)
-    await admin.close()
-    async with consumer(world.kafka) as reader:
-        return {place: found.offset for place, found in committed.items()} == await ends_of(reader, *world.topics)
+    committed = await topics.group_offsets(world.kafka, projection(world.suffix).name)
+    offsets = {place: found.offset for place, found in committed.items()}
+    return offsets == await topics.ends(world.kafka, *world.topics)
 
 
 async def _rebuild(dsn: str) -> int:

@@ -12,7 +12,6 @@ from aiokafka import AIOKafkaProducer
 
 from headrace.bodies import BodyStore
 from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.errors import BodyFault
 from headrace.event import Event
 from headrace.events import resource
@@ -22,12 +21,12 @@ from headrace.resource.prompt import StoredBody
 from headrace.topics import Topic
 from prompt_service.preparation import LONGEST_S
 from tests.conftest import Stack
-from tests.integration import topics
-from tests.integration.object_store import body_store
 from tests.integration.processes import Processes, Started, processes
 from tests.integration.processes import prompts as process
-from tests.integration.proxy import Proxy, proxy
-from tests.integration.waiting import until
+from tests.support import names, topics
+from tests.support.object_store import body_store
+from tests.support.proxy import Proxy, proxy
+from tests.support.waiting import until
 
 SPEC = {"text": "Never say the-planted-marker.", "sensitive": True}
 DATA = body_of(SPEC) or b""
@@ -54,13 +53,8 @@ class World:
         self.name = f"greeting-{self.suffix}"
 
     async def start(self, **trap: object) -> Started:
-        orders = process.Orders(
-            suffix=self.suffix,
-            kafka=self.stack.kafka.bootstrap_servers,
-            registry_url=self.stack.registry_url,
-            store=self.way.url,
-        )
-        return await self.processes.start("prompts", orders.model_copy(update=trap))
+        orders = process.Orders.of(self.stack, self.suffix, store=self.way.url, **trap)
+        return await self.processes.start("prompts", orders)
 
     async def send(self, event: Event, topic: Topic | None = None, name: str = "") -> None:
         """To this prompt, or to a neighbour of another name on the same partition."""
@@ -104,17 +98,14 @@ class World:
 
 @pytest.fixture
 async def world(stack: Stack, tmp_path: Path) -> AsyncIterator[World]:
-    suffix = topics.suffix()
+    suffix = names.suffix()
     domain, findings = process.topics(suffix)
     async with (
-        SchemaRegistry(stack.registry_url) as registry,
-        topics.created(stack.kafka, (*domain, findings)),
+        topics.own(stack, (*domain, findings)) as codec,
         topics.producer(stack.kafka) as caller,
         processes(tmp_path) as started,
         proxy(stack.env["S3_ENDPOINT_URL"]) as way,
     ):
-        codec = Codec(registry)
-        await codec.register((*domain, findings))
         made = World(stack, codec, caller, started, suffix, way)
         await made.store.put(made.name, DATA)
         yield made

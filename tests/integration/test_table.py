@@ -10,17 +10,18 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
 
 from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.errors import KafkaUnavailable, Undecodable
 from headrace.events.control import TableApplied
 from headrace.events.resource import ResourceHead, ResourceVersion
-from headrace.kafka import KafkaSettings, create_topics
+from headrace.kafka import KafkaSettings
 from headrace.table import Table, read_entries
 from headrace.topics import CONTROL_POSITIONS, PROMPT_STATE, Topic
 from tests.conftest import Stack
-from tests.integration import topics
-from tests.integration.proxy import proxy
-from tests.integration.waiting import until
+from tests.support import topics
+from tests.support.names import suffix
+from tests.support.proxy import proxy
+from tests.support.running import running
+from tests.support.waiting import until, until_equal
 
 MANY = 50
 
@@ -63,12 +64,8 @@ class World:
     async def running(self, table: Table) -> AsyncIterator[Table]:
         """The table as it follows its topic."""
         stopping = asyncio.Event()
-        loop = asyncio.create_task(table.run(stopping))
-        try:
+        async with running(table.run(stopping), stopping):
             yield table
-        finally:
-            stopping.set()
-            await asyncio.wait_for(loop, 10)
 
     async def acknowledged(self) -> TableApplied | None:
         """The newest acknowledgement of the table; None when there is none, or it was withdrawn."""
@@ -87,15 +84,11 @@ def latest(table: Table) -> dict[str, int]:
 
 @pytest.fixture
 async def world(stack: Stack) -> AsyncIterator[World]:
-    (topic,) = topics.renamed(topics.suffix(), PROMPT_STATE)
-    await create_topics(stack.kafka, [CONTROL_POSITIONS])
+    (topic,) = topics.renamed(suffix(), PROMPT_STATE)
     async with (
-        topics.created(stack.kafka, [topic]),
-        SchemaRegistry(stack.registry_url) as registry,
+        topics.own(stack, [topic], CONTROL_POSITIONS) as codec,
         topics.producer(stack.kafka, transactional_id=topic.name) as writer,
     ):
-        codec = Codec(registry)
-        await codec.register((topic, CONTROL_POSITIONS))
         yield World(stack, codec, writer, topic)
 
 
@@ -135,7 +128,7 @@ async def test_it_does_not_wait_for_an_open_transaction_and_shows_it_once_it_is_
         assert latest(table) == {"old": 1}
 
         await world.writer.commit_transaction()
-        await until(lambda: _is(table, {"old": 1, "new": 1}))
+        await until_equal(lambda: latest(table), {"old": 1, "new": 1})
 
 
 async def test_it_follows_changes_and_tells_of_them(world: World) -> None:
@@ -146,7 +139,7 @@ async def test_it_follows_changes_and_tells_of_them(world: World) -> None:
 
         await world.commit(("kept", 2), ("removed", None))
 
-        await until(lambda: _is(table, {"kept": 2}))
+        await until_equal(lambda: latest(table), {"kept": 2})
         assert world.changed == ["kept", "removed"]
 
 
@@ -191,9 +184,7 @@ async def test_it_acknowledges_how_far_it_has_come_until_it_stops(world: World) 
 
 async def test_while_the_registry_is_away_it_is_not_ready_and_does_not_forget_to_stop(world: World) -> None:
     await world.commit(("key", 1))
-    async with proxy(world.stack.registry_url) as between, SchemaRegistry(between.url) as registry:
-        codec = Codec(registry)
-        await codec.register((CONTROL_POSITIONS,))
+    async with proxy(world.stack.registry_url) as between, topics.registered(between.url, [CONTROL_POSITIONS]) as codec:
         between.shut()
         async with world.running(world.table(codec)) as table:
             await until(between.has_refused)
@@ -203,10 +194,6 @@ async def test_while_the_registry_is_away_it_is_not_ready_and_does_not_forget_to
         async with world.running(world.table(codec)) as table:
             await asyncio.wait_for(table.ready(), 10)
             assert latest(table) == {"key": 1}
-
-
-async def _is(table: Table, entries: dict[str, int]) -> bool:
-    return latest(table) == entries
 
 
 async def test_a_table_whose_consumer_the_library_has_given_up_ends_with_an_error(world: World) -> None:

@@ -1,6 +1,5 @@
 """Ingest over a real broker: nothing is lost, redelivery changes nothing, and the log makes collections again."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ import pytest
 
 from headrace.client import Client
 from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.event import Event
 from headrace.events.document import DocumentIngested, DocumentRefused, IngestDocument
 from headrace.kafka import KafkaSettings
@@ -20,9 +18,11 @@ from headrace.settings import ServiceSettings
 from headrace.topics import DOCUMENT_COMMANDS, DOCUMENT_EVENTS, Topic, dead_letters
 from headrace.worker import Worker, run_worker
 from tests.conftest import Stack
-from tests.integration.topics import created, events, producer, read, renamed, suffix
-from tests.integration.waiting import until
 from tests.providers.embeddings import EmbeddingServer, embedding_server
+from tests.support.names import suffix
+from tests.support.running import running
+from tests.support.topics import events, own, producer, read, renamed
+from tests.support.waiting import until
 from vector_search.adapters.embedder import HttpEmbedder
 from vector_search.adapters.qdrant import QdrantStore
 from vector_search.indexing import Indexer, Patience
@@ -63,11 +63,12 @@ class World:
 @pytest.fixture
 async def world(stack: Stack) -> AsyncIterator[World]:
     commands, answers = renamed(suffix(), DOCUMENT_COMMANDS, DOCUMENT_EVENTS)
-    async with created(stack.kafka, (commands, answers)), SchemaRegistry(stack.registry_url) as registry:
-        codec = Codec(registry)
-        await codec.register((commands, answers))
-        async with embedding_server() as server, Client(stack.kafka, codec) as client:
-            yield World(stack.kafka, codec, client, commands, answers, server)
+    async with (
+        own(stack, (commands, answers)) as codec,
+        embedding_server() as server,
+        Client(stack.kafka, codec) as client,
+    ):
+        yield World(stack.kafka, codec, client, commands, answers, server)
 
 
 class Ingest:
@@ -110,11 +111,8 @@ async def idle(world: World, folder: Path) -> AsyncIterator[Ingest]:
 
 @asynccontextmanager
 async def working(world: World, folder: Path) -> AsyncIterator[Ingest]:
-    async with idle(world, folder) as ingest:
-        work = asyncio.create_task(ingest.work())
+    async with idle(world, folder) as ingest, running(ingest.work(), ingest.service.stopping):
         yield ingest
-        ingest.service.stopping.set()
-        await work
 
 
 async def test_a_command_that_comes_again_changes_nothing(world: World, tmp_path: Path) -> None:

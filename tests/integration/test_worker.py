@@ -1,149 +1,31 @@
 """The worker loop on the real broker and a real journal: killed, frozen, stopped, rebalanced, and with a bug inside."""
 
 import asyncio
-import json
 import signal
-import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from pathlib import Path
 
-import asyncpg
 import httpx
 import pytest
-from aiokafka import AIOKafkaProducer, ConsumerRecord
 
-from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.errors import JournalUnavailable
-from headrace.event import Event
-from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded
-from headrace.kafka import KafkaSettings
+from headrace.events.node import ExecuteNode, NodeFailed
 from headrace.service import Service
 from headrace.settings import ServiceSettings
 from headrace.worker import Done, NodeJob, Worker, run_worker
 from tests.conftest import Stack
-from tests.integration import topics
-from tests.integration.databases import database
-from tests.integration.processes import Processes, Started, processes
 from tests.integration.processes import worker as process
-from tests.integration.provider import Provider, provider
-from tests.integration.proxy import proxy
-from tests.integration.waiting import until
-
-
-@dataclass
-class World:
-    """A worker's own topics, database and provider, and the requests that a router has sent, by name."""
-
-    stack: Stack
-    codec: Codec
-    router: AIOKafkaProducer
-    processes: Processes
-    provider: Provider
-    dsn: str
-    suffix: str
-    sent: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.requests, self.outcomes_topic = process.topics(self.suffix)
-        self.group = f"worker.{self.suffix}"
-
-    @property
-    def kafka(self) -> KafkaSettings:
-        return self.stack.kafka
-
-    async def start(self, instance: str = "one", **orders: object) -> Started:
-        given = process.Orders(
-            suffix=self.suffix,
-            kafka=self.kafka.bootstrap_servers,
-            registry_url=self.stack.registry_url,
-            instance=instance,
-            provider=self.provider.url,
-            dsn=self.dsn,
-        )
-        return await self.processes.start("worker", given.model_copy(update=orders))
-
-    async def request(self, name: str, partition: int = 0, timeout_ms: int | None = None, **more: str) -> None:
-        """A request of the router; its run's id and its record's id are its name."""
-        deadline = None if timeout_ms is None else time.time_ns() // 1_000_000 + timeout_ms
-        event = ExecuteNode(
-            run=name,
-            workflow="w@1",
-            node="n",
-            type="model_invoke",
-            config="{}",
-            input=json.dumps({"name": name, **more}),
-            deadline=deadline,
-        )
-        value = self.codec.encode(self.requests, event)
-        self.sent.append(name)
-        await self.router.send_and_wait(
-            self.requests.name, value, name.encode(), partition=partition, headers=[("ce_id", name.encode())]
-        )
-
-    async def many_requests(self, prefix: str, number: int = 20) -> Sequence[str]:
-        names = [f"{prefix}-{count}" for count in range(number)]
-        await asyncio.gather(*(self.request(name, count % 2) for count, name in enumerate(names)))
-        return names
-
-    async def records(self) -> Mapping[str, Sequence[ConsumerRecord]]:
-        """Outcomes by request."""
-        found: dict[str, list[ConsumerRecord]] = defaultdict(list)
-        for record in await topics.read(self.kafka, self.outcomes_topic):
-            found[record.key.decode()].append(record)
-        return found
-
-    async def outcomes(self, name: str, number: int = 1) -> Sequence[Event]:
-        """What became of a request, as soon as there are so many outcomes."""
-
-        async def look() -> Sequence[ConsumerRecord] | None:
-            records = (await self.records()).get(name, [])
-            return records if len(records) >= number else None
-
-        records = await until(look)
-        assert records
-        assert {dict(record.headers)["ce_id"] for record in records} == {f"{name}/outcome".encode()}
-        return [self.codec.decode(self.outcomes_topic, record.value) for record in records]
-
-    async def all_answered(self) -> None:
-        async def look() -> bool:
-            return (await self.records()).keys() >= set(self.sent)
-
-        await until(look, 60)
-
-    async def journaled(self) -> Sequence[str]:
-        """Requests whose call is done, as the journal has it."""
-        connection = await asyncpg.connect(self.dsn)
-        rows = await connection.fetch("select key from call_journal where answer is not null")
-        await connection.close()
-        return [row["key"].split("/")[0] for row in rows]
-
-    async def committed(self, partition: int) -> int:
-        offsets = await topics.group_offsets(self.kafka, self.group)
-        return sum(offset.offset for place, offset in offsets.items() if place.partition == partition)
+from tests.integration.worker_world import World, answer_of, worker_world
+from tests.support import topics
+from tests.support.proxy import proxy
+from tests.support.running import running
+from tests.support.waiting import until
 
 
 @pytest.fixture
 async def world(stack: Stack, tmp_path: Path) -> AsyncIterator[World]:
-    suffix = topics.suffix()
-    async with (
-        topics.created(stack.kafka, process.topics(suffix)),
-        SchemaRegistry(stack.registry_url) as registry,
-        topics.producer(stack.kafka) as router,
-        database(stack.env["DATABASE_URL"]) as dsn,
-        provider() as outside,
-        processes(tmp_path) as started,
-    ):
-        codec = Codec(registry)
-        await codec.register(process.topics(suffix))
-        yield World(stack, codec, router, started, outside, dsn, suffix)
-
-
-def answer_of(outcome: Event) -> object:
-    assert isinstance(outcome, NodeSucceeded), outcome
-    return json.loads(outcome.output)
+    async with worker_world(stack, tmp_path) as made:
+        yield made
 
 
 @pytest.mark.parametrize(("point", "hits"), [("taken", (9,)), ("answered", (3, 12)), ("sent", (12,))])
@@ -423,12 +305,10 @@ async def test_it_is_not_ready_until_its_journal_is_back(world: World) -> None:
     service = Service("worker", ServiceSettings(instance="one"))
     job = ForgetfulJob(service)
     worker = Worker(world.group, world.requests, world.outcomes_topic, job)
-    running = asyncio.create_task(run_worker(worker, world.codec, world.kafka, service))
 
-    await world.request("patient")
-    await world.outcomes("patient")
+    async with running(run_worker(worker, world.codec, world.kafka, service), service.stopping):
+        await world.request("patient")
+        await world.outcomes("patient")
 
-    assert job.seen == [[], [world.group], [world.group]]
-    assert service.not_ready() == ["start"]
-    service.stopping.set()
-    await asyncio.wait_for(running, 10)
+        assert job.seen == [[], [world.group], [world.group]]
+        assert service.not_ready() == ["start"]

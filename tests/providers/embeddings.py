@@ -9,6 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.support.serving import answering, serving
+
 DIMENSIONS = 256
 
 
@@ -56,16 +58,9 @@ class EmbeddingServer:
 async def embedding_server(dimensions: int = DIMENSIONS) -> AsyncIterator[EmbeddingServer]:
     """A server for the length of a test."""
     server = EmbeddingServer(dimensions=dimensions)
-    app = web.Application()
-    app.router.add_post("/v1/embeddings", server.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    try:
+    async with serving(answering(server.handle, "POST", "/v1/embeddings")) as url:
+        server.url = f"{url}/v1"
         yield server
-    finally:
-        await runner.cleanup()
 
 
 def _words(text: str) -> Iterable[str]:

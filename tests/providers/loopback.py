@@ -22,6 +22,7 @@ from aiohttp import web
 from tests.providers.behaviours import NAMED, Behaviour, well
 from tests.providers.call import Call
 from tests.providers.wire import WIRES, Wire
+from tests.support.serving import serving
 
 ANY = "*"
 
@@ -131,12 +132,9 @@ async def loopback(behaviour: Behaviour = well, port: int = 0) -> AsyncIterator[
     """A provider for the length of a test; `url` ends with /v1."""
     provider = Loopback()
     provider.behave(behaviour)
-    runner = web.AppRunner(provider.app(), access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    provider.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    try:
-        yield provider
-    finally:
-        provider.close()
-        await runner.cleanup()
+    async with serving(provider.app(), port) as url:
+        provider.url = f"{url}/v1"
+        try:
+            yield provider
+        finally:
+            provider.close()

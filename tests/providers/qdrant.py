@@ -1,13 +1,15 @@
 """Qdrant's REST API on loopback, as far as Headrace speaks it: its own client's memory storage behind HTTP."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel
 from qdrant_client import QdrantClient, models
+
+from tests.support.serving import answering, serving
 
 
 @dataclass
@@ -58,14 +60,6 @@ def _plain(model: BaseModel) -> Any:
 async def qdrant_server() -> AsyncIterator[QdrantServer]:
     """A server for the length of a test."""
     server = QdrantServer()
-    app = web.Application()
-    app.router.add_route("*", "/{path:.*}", server.handle)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield server
-    finally:
-        await runner.cleanup()
-        server.storage.close()
+    with closing(server.storage):
+        async with serving(answering(server.handle)) as server.url:
+            yield server

@@ -15,7 +15,7 @@ from headrace.errors import NodeError
 from headrace.event import Event
 from headrace.events.model import ModelCalled
 from headrace.events.node import ExecuteNode
-from headrace.events.run import Charge
+from headrace.events.run import Charge, Usage
 from headrace.prompting import Loaded, assemble, render_prompt
 from headrace.resource.catalog import Catalog
 from headrace.worker import Done
@@ -40,6 +40,11 @@ MODEL: dict[str, Any] = {
     "costs": {"currency": "EUR", "input_per_1k": "0.15", "output_per_1k": "0.6"},
 }
 COUNTED = Tokens(1_000, 500)
+PAID = Usage(input_tokens=1_000, output_tokens=500, cost="0.45", currency="EUR")
+"""What COUNTED costs with MODEL."""
+SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+ASKS_FOR_JSON = {"parameters": {"response_schema": SCHEMA}}
+TOOL = {"name": "add", "parameters": SCHEMA}
 
 
 def pinned(name: str, version: int = 1, **spec: Any) -> dict[str, Any]:
@@ -219,3 +224,8 @@ async def never(_: ChatRequest, __: Heard | None) -> Completion:
     """An answer that does not come."""
     await asyncio.Event().wait()
     raise AssertionError
+
+
+def said(error: NodeError) -> tuple[str, bool, Sequence[tuple[str, str]]]:
+    """Code, whether it may pass, and each call's provider and outcome."""
+    return error.code, error.retryable, [(call.provider, call.outcome) for call in error.calls]

@@ -12,7 +12,7 @@ from headrace.events.model import ModelHealthChanged
 from model_invoke.core.window import Threshold, Window
 from model_invoke.guards.breakers import COUNTED, Breakers
 from model_invoke.ports import ProviderFault, Rejected
-from tests.integration.waiting import until
+from tests.support.waiting import until
 from tests.unit.asking import Told, answering, down, pinned, work
 
 QUICK = Threshold(share=0.5, calls=4, window_s=30.0, open_s=0.05)

@@ -7,7 +7,7 @@ import pytest
 from headrace.resource.model import Limits
 from model_invoke.guards.rates import Rate
 from model_invoke.ports import Rejected
-from tests.integration.waiting import until
+from tests.support.waiting import until
 from tests.unit.asking import answering, down, pinned, work
 
 

@@ -17,8 +17,8 @@ from headrace.event import Event
 from headrace.events.document import DocumentIngested, DocumentRefused, IngestDocument
 from headrace.events.node import ExecuteNode, NodeSucceeded
 from headrace.events.run import Call, Usage
-from tests.integration.waiting import until
 from tests.providers.embeddings import EmbeddingServer, embedding_server
+from tests.support.waiting import until
 from vector_search.adapters.embedder import HttpEmbedder
 from vector_search.adapters.qdrant import QdrantStore
 from vector_search.core.documents import cut, digest

@@ -8,14 +8,15 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, Self
 
 import psutil
 from pydantic import BaseModel
 
+from headrace.kafka import KafkaSettings
 from headrace.settings import ServiceSettings
-from tests.integration.waiting import until
-
-TOP_LEVEL = Path(__file__).parents[3]
+from tests.conftest import TOP_LEVEL, Stack
+from tests.support.waiting import until
 
 
 class Orders(BaseModel):
@@ -33,10 +34,22 @@ class Orders(BaseModel):
     hits: int = 1
     signal: int = int(signal.SIGKILL)
 
+    @classmethod
+    def of(cls, stack: Stack, suffix: str, **given: Any) -> Self:
+        """For a process that stands on this stack."""
+        return cls(suffix=suffix, kafka=stack.kafka.bootstrap_servers, registry_url=stack.registry_url, **given)
+
     @property
     def settings(self) -> ServiceSettings:
         """Of the service."""
-        return ServiceSettings(instance=self.instance) if self.instance else ServiceSettings()
+        return ServiceSettings(**self.common)
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """Fields of any service's settings."""
+        kafka = KafkaSettings(bootstrap_servers=self.kafka, session_timeout_ms=self.session_timeout_ms)
+        named = {"instance": self.instance} if self.instance else {}
+        return {"kafka": kafka, "schema_registry_url": self.registry_url, **named}
 
 
 class Trap:
@@ -80,32 +93,27 @@ class Started:
         """Its exit code; negative is the signal that killed it."""
         return await asyncio.wait_for(self._process.wait(), within_s)
 
+    async def stop(self) -> None:
+        """Ask it to end, which it must do well."""
+        self.send(signal.SIGTERM)
+        assert await self.ended(60) == 0, self.log
+
     async def stopped(self) -> None:
         """Wait until it is frozen by SIGSTOP."""
-
-        async def look() -> bool:
-            assert self.alive, self.log
-            return bool(psutil.Process(self._process.pid).status() == psutil.STATUS_STOPPED)
-
-        await until(look)
+        await until(lambda: self._living().status() == psutil.STATUS_STOPPED, 60)
 
     async def says(self, text: str, times: int = 1) -> None:
         """Wait until its log holds a text so many times."""
-
-        async def look() -> bool:
-            assert self.alive, self.log
-            return self.log.count(text) >= times
-
-        await until(look)
+        await until(lambda: self._living().is_running() and self.log.count(text) >= times, 60)
 
     async def goes_on(self, text: str, times: int) -> bool:
         """Wait until it says something again, or has ended; whether it lives."""
-
-        async def look() -> bool:
-            return not self.alive or self.log.count(text) >= times
-
-        await until(look)
+        await until(lambda: not self.alive or self.log.count(text) >= times, 60)
         return self.alive
+
+    def _living(self) -> psutil.Process:
+        assert self.alive, self.log
+        return psutil.Process(self._process.pid)
 
     async def close(self) -> None:
         """Be rid of it."""

@@ -2,13 +2,12 @@
 
 import sys
 
-from headrace.kafka import KafkaSettings
 from headrace.service import Service, run
 from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, Topic
 from model_invoke.bootstrap import start
 from model_invoke.settings import ModelInvokeSettings
 from tests.integration import processes
-from tests.integration.topics import renamed
+from tests.support.topics import renamed
 
 
 class Orders(processes.Orders):
@@ -22,12 +21,7 @@ class Orders(processes.Orders):
     def settings(self) -> ModelInvokeSettings:
         """Of the service."""
         return ModelInvokeSettings(
-            kafka=KafkaSettings(bootstrap_servers=self.kafka, session_timeout_ms=self.session_timeout_ms),
-            schema_registry_url=self.registry_url,
-            database_url=self.dsn,
-            instance=self.instance,
-            concurrency=self.concurrency,
-            breaker_open_s=self.open_s,
+            **self.common, database_url=self.dsn, concurrency=self.concurrency, breaker_open_s=self.open_s
         )
 
 

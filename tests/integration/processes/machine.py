@@ -2,15 +2,12 @@
 
 import sys
 
-from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
-from headrace.kafka import KafkaSettings
 from headrace.machine import run_machine
 from headrace.resource.machine import ResourceMachine
-from headrace.service import Service, run
+from headrace.service import Service, open_codec, run
 from headrace.topics import PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_STATE, Topic
 from tests.integration.processes import Orders, Trap
-from tests.integration.topics import renamed
+from tests.support.topics import renamed
 
 
 def topics(suffix: str) -> tuple[Topic, Topic, Topic]:
@@ -26,12 +23,9 @@ def machine(suffix: str) -> ResourceMachine:
 
 async def start(service: Service, orders: Orders) -> None:
     """As a service's bootstrap does it."""
-    registry = SchemaRegistry(orders.registry_url)
-    service.on_stop(registry.close)
-    codec = Codec(registry)
-    await codec.register(topics(orders.suffix))
-    kafka = KafkaSettings(bootstrap_servers=orders.kafka, session_timeout_ms=orders.session_timeout_ms)
-    service.spawn(run_machine(machine(orders.suffix), codec, kafka, service, probe=Trap(orders)))
+    settings = orders.settings
+    codec = await open_codec(service, settings, topics(orders.suffix))
+    service.spawn(run_machine(machine(orders.suffix), codec, settings.kafka, service, probe=Trap(orders)))
 
 
 if __name__ == "__main__":

@@ -3,17 +3,14 @@
 import sys
 
 from headrace.bodies import LOCAL_SECRET, BodyStore, StoreSettings
-from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
-from headrace.kafka import KafkaSettings
 from headrace.machine import run_machine
-from headrace.service import Service, run
+from headrace.service import Service, open_codec, run
 from headrace.topics import PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_FINDINGS, PROMPT_STATE, Domain, Topic
 from prompt_service.machine import PromptMachine
 from prompt_service.preparation import LONGEST_S
 from tests.integration import processes
 from tests.integration.processes import Trap
-from tests.integration.topics import renamed
+from tests.support.topics import renamed
 
 
 class Orders(processes.Orders):
@@ -30,18 +27,15 @@ def topics(suffix: str) -> tuple[Domain, Topic]:
 
 async def start(service: Service, orders: Orders) -> None:
     """As a service's bootstrap does it."""
-    registry = SchemaRegistry(orders.registry_url)
-    service.on_stop(registry.close)
-    codec = Codec(registry)
+    settings = orders.settings
     domain, findings = topics(orders.suffix)
-    await codec.register((*domain, findings))
-    kafka = KafkaSettings(bootstrap_servers=orders.kafka, session_timeout_ms=orders.session_timeout_ms)
+    codec = await open_codec(service, settings, (*domain, findings))
     store = BodyStore(
         StoreSettings(endpoint_url=orders.store, access_key_id=LOCAL_SECRET, secret_access_key=LOCAL_SECRET),
         read_s=LONGEST_S,
     )
     machine = PromptMachine(f"prompts.{orders.suffix}", domain, findings, store)
-    service.spawn(run_machine(machine, codec, kafka, service, probe=Trap(orders)))
+    service.spawn(run_machine(machine, codec, settings.kafka, service, probe=Trap(orders)))
 
 
 if __name__ == "__main__":

@@ -6,17 +6,14 @@ from typing import Any
 
 import httpx
 
-from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.events.node import ExecuteNode
 from headrace.journal import Journal
-from headrace.kafka import KafkaSettings
-from headrace.service import Service, run
+from headrace.service import Service, open_codec, run
 from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, Topic
 from headrace.worker import Done, NodeJob, Worker, run_worker
 from tests.integration import processes
 from tests.integration.processes import Trap
-from tests.integration.topics import renamed
+from tests.support.topics import renamed
 
 
 class Orders(processes.Orders):
@@ -70,11 +67,9 @@ def topics(suffix: str) -> tuple[Topic, Topic]:
 
 async def start(service: Service, orders: Orders) -> None:
     """As a service's bootstrap does it."""
-    registry = SchemaRegistry(orders.registry_url)
-    service.on_stop(registry.close)
-    codec = Codec(registry)
+    settings = orders.settings
     requests, outcomes = topics(orders.suffix)
-    await codec.register((requests, outcomes))
+    codec = await open_codec(service, settings, (requests, outcomes))
     journal = Journal(orders.dsn)
     service.on_stop(journal.close)
     service.spawn(journal.hold(service.stopping))
@@ -82,8 +77,7 @@ async def start(service: Service, orders: Orders) -> None:
     service.on_stop(http.aclose)
     job = CallJob(http, orders.provider, orders.repeat)
     worker = Worker(f"worker.{orders.suffix}", requests, outcomes, job, journal=journal)
-    kafka = KafkaSettings(bootstrap_servers=orders.kafka, session_timeout_ms=orders.session_timeout_ms)
-    service.spawn(run_worker(worker, codec, kafka, service, probe=Trap(orders)))
+    service.spawn(run_worker(worker, codec, settings.kafka, service, probe=Trap(orders)))
 
 
 if __name__ == "__main__":

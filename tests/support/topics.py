@@ -1,8 +1,7 @@
 """Topics of a test's own, and what stands on them."""
 
-import uuid
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -12,16 +11,13 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.structs import OffsetAndMetadata
 
 from headrace.codec import Codec
+from headrace.contracts import SchemaRegistry
 from headrace.event import Event
 from headrace.kafka import KafkaSettings, create_topics
 from headrace.topics import Topic, dead_letters
+from tests.conftest import Stack
 
 LARGEST = 64 * 1_048_576
-
-
-def suffix() -> str:
-    """Something that no other test has in its names."""
-    return uuid.uuid4().hex[:12]
 
 
 def renamed(suffix: str, *topics: Topic) -> tuple[Topic, ...]:
@@ -41,6 +37,23 @@ async def created(kafka: KafkaSettings, topics: Sequence[Topic]) -> AsyncIterato
             await admin.delete_topics([topic.name for topic in every])
 
 
+@asynccontextmanager
+async def registered(registry_url: str, topics: Iterable[Topic]) -> AsyncIterator[Codec]:
+    """A codec for the events of these topics, whose schemas are in the registry."""
+    async with SchemaRegistry(registry_url) as registry:
+        codec = Codec(registry)
+        await codec.register(topics)
+        yield codec
+
+
+@asynccontextmanager
+async def own(stack: Stack, topics: Sequence[Topic], *others: Topic) -> AsyncIterator[Codec]:
+    """Topics for the length of a test, and a codec for them and for others, which are the stack's and stay."""
+    await create_topics(stack.kafka, others)
+    async with created(stack.kafka, topics), registered(stack.registry_url, (*topics, *others)) as codec:
+        yield codec
+
+
 async def configure(kafka: KafkaSettings, topic: Topic, config: Mapping[str, str]) -> None:
     """Change settings of a topic."""
     async with _admin(kafka) as admin:
@@ -58,24 +71,19 @@ async def group_offsets(kafka: KafkaSettings, group: str) -> Mapping[TopicPartit
 async def read(kafka: KafkaSettings, topic: Topic, isolation_level: str = "read_committed") -> Sequence[ConsumerRecord]:
     """All records of a topic up to its end as it is now, in the order of each partition."""
     records: list[ConsumerRecord] = []
-    consumer = AIOKafkaConsumer(
-        **kafka.connection(),
-        isolation_level=isolation_level,
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        fetch_max_wait_ms=50,
-    )
-    await consumer.start()
-    try:
-        places = [TopicPartition(topic.name, number) for number in range(kafka.partitions)]
-        ends = await consumer.end_offsets(places)
-        consumer.assign(places)
+    async with _consumer(kafka, isolation_level) as consumer:
+        ends = await consumer.end_offsets(_places(kafka, topic))
+        consumer.assign(list(ends))
         while any([await consumer.position(place) < end for place, end in ends.items()]):
             for batch in (await consumer.getmany(timeout_ms=50)).values():
                 records += batch
-    finally:
-        await consumer.stop()
     return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+async def ends(kafka: KafkaSettings, *topics: Topic) -> Mapping[TopicPartition, int]:
+    """Last stable offset of each partition."""
+    async with _consumer(kafka) as consumer:
+        return dict(await consumer.end_offsets([place for topic in topics for place in _places(kafka, topic)]))
 
 
 async def events(
@@ -93,14 +101,24 @@ async def events(
 @asynccontextmanager
 async def producer(kafka: KafkaSettings, **options: str | None) -> AsyncIterator[AIOKafkaProducer]:
     """A caller's producer, which sends what it is told to, however large."""
-    made = AIOKafkaProducer(
+    async with AIOKafkaProducer(
         **kafka.connection(), linger_ms=0, max_request_size=LARGEST, max_batch_size=LARGEST, **options
-    )
-    await made.start()
-    try:
+    ) as made:
         yield made
-    finally:
-        await made.stop()
+
+
+def _places(kafka: KafkaSettings, topic: Topic) -> list[TopicPartition]:
+    return [TopicPartition(topic.name, number) for number in range(kafka.partitions)]
+
+
+def _consumer(kafka: KafkaSettings, isolation_level: str = "read_committed") -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        **kafka.connection(),
+        isolation_level=isolation_level,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        fetch_max_wait_ms=50,
+    )
 
 
 @asynccontextmanager

@@ -3,23 +3,20 @@
 Beside the projector's tables it keeps a tally of each key's records, in which a record that is missing, there twice or
 out of order can't hide: the projector's own rows would be the same if a record were written twice.
 
-    python -m tests.integration.projection_process '{"suffix": …, "dsn": …, "registry_url": …, "kafka": …}'
+    python -m tests.integration.processes.projection '{"suffix": …, "dsn": …, "registry_url": …, "kafka": …}'
 """
 
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 
-from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.event import Event
-from headrace.kafka import KafkaSettings
 from headrace.projection import Origin, Projection, Row, run_projection
-from headrace.service import Service, run
+from headrace.service import Service, open_codec, run
 from headrace.topics import PROMPT_EVENTS, RUN_EVENTS, Topic
 from projector import core
 from projector.bootstrap import QUERIES
 from tests.integration import processes
+from tests.support.topics import renamed
 
 TALLY = {
     "schema": "create table if not exists tally"
@@ -40,7 +37,8 @@ class Orders(processes.Orders):
 
 def topics(suffix: str) -> tuple[Topic, Topic]:
     """A test's own topics, of the kinds that the projector reads."""
-    return replace(RUN_EVENTS, name=f"run.events.{suffix}"), replace(PROMPT_EVENTS, name=f"prompt.events.{suffix}")
+    runs, prompts = renamed(suffix, RUN_EVENTS, PROMPT_EVENTS)
+    return runs, prompts
 
 
 def projection(suffix: str) -> Projection:
@@ -56,13 +54,9 @@ def _rows(event: Event, origin: Origin) -> Iterator[Row]:
 
 async def start(service: Service, orders: Orders) -> None:
     """The projector's bootstrap, but for the topics and the trap."""
-    registry = SchemaRegistry(orders.registry_url)
-    service.on_stop(registry.close)
-    codec = Codec(registry)
-    await codec.register(topics(orders.suffix))
-    kafka = KafkaSettings(bootstrap_servers=orders.kafka, session_timeout_ms=orders.session_timeout_ms)
-    trap = processes.Trap(orders)
-    service.spawn(run_projection(projection(orders.suffix), codec, kafka, service, orders.dsn, probe=trap))
+    settings, trap = orders.settings, processes.Trap(orders)
+    codec = await open_codec(service, settings, topics(orders.suffix))
+    service.spawn(run_projection(projection(orders.suffix), codec, settings.kafka, service, orders.dsn, probe=trap))
 
 
 if __name__ == "__main__":
