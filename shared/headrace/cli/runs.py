@@ -66,7 +66,7 @@ def watch(run_id: RunId, *, timeout: Timeout = WAIT_S, as_json: Json = False) ->
 
 
 def show(run_id: RunId, *, as_json: Json = False) -> None:
-    """Show what a run did, from its log: pins, nodes, models, tokens, cost, output."""
+    """Show what a run did, from its log: what it is pinned to and why, nodes, models, tokens, cost, output."""
     found = summary.summarize(asyncio.run(_log(run_id)))
     if as_json:
         print_json(found)
