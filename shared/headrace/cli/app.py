@@ -6,12 +6,19 @@ import typer
 
 from headrace.cli import demo, listing, resources, runs, stack, usage, versions
 from headrace.cli.text import printable
-from headrace.errors import HeadraceError, KafkaUnavailable, RegistryUnavailable, StackError, StoreUnavailable
+from headrace.errors import (
+    HeadraceError,
+    JournalUnavailable,
+    KafkaUnavailable,
+    RegistryUnavailable,
+    StackError,
+    StoreUnavailable,
+)
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Prompts and models as infrastructure.")
 for commands in (stack, resources, listing, versions, runs, usage, demo):
     commands.register(app)
-AWAY = StackError | RegistryUnavailable | KafkaUnavailable | StoreUnavailable
+AWAY = StackError | RegistryUnavailable | KafkaUnavailable | JournalUnavailable | StoreUnavailable
 
 
 def main() -> None:
