@@ -109,7 +109,7 @@ async def test_runs_are_listed_the_newest_first(headrace: Run, workflow: str) ->
     headrace("run", "start", workflow, "-i", '{"text": "hi"}', "--id", first)
     headrace("run", "start", workflow, "-i", '{"text": 1}', "--id", second)
 
-    async def listed() -> list[tuple[str, str, str]]:
+    async def listed() -> list[tuple[str, str, str | None]]:
         found = printed(headrace("run", "list", "--workflow", workflow, "--since", "1h", "--json"))
         return [(one["run"], one["status"], one["code"]) for one in found]
 
@@ -149,6 +149,9 @@ def test_get_lists_and_shows(headrace: Run, workflow: str) -> None:
     [
         (("get", "workflow", "no-such-thing"), 1, "no workflow is named 'no-such-thing'"),
         (("get", "prmpt"), 2, "did you mean prompt?"),
+        (("get", "runs"), 2, "`headrace run list`"),
+        (("run", "list", "--state", "done"), 2, "'done' is not one of"),
+        (("run", "list", "--since", "yesterday"), 2, "write 90m, 1h or 7d"),
         (("run", "show", "no-such-run"), 1, "no run 'no-such-run'"),
         (("run", "start", "x", "--input", "{"), 1, "the input is not JSON"),
         (("run", "start", "x", "--input", "[1]"), 1, "must be a JSON object"),

@@ -51,10 +51,10 @@ def apply_files(
     file: Annotated[list[Path], typer.Option("--file", "-f", help="YAML file, or a folder of them; may be repeated.")],
     *,
     pointer: Annotated[
-        str, typer.Option(help="Moved to each version that is new, or set if it is new itself; empty moves none.")
+        str, typer.Option(help="Moved to each version that is new; empty moves none.")
     ] = DEFAULT_POINTER,
     move_known: Annotated[
-        bool, typer.Option("--move", help="Move the pointer also to versions that exist already, as a rollback does.")
+        bool, typer.Option("--move", help="Move the pointer also to versions that exist already.")
     ] = False,
     reason: Annotated[str | None, typer.Option(help="Why, for the audit trail.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the files; needs no Kafka.")] = False,
@@ -63,8 +63,10 @@ def apply_files(
 ) -> None:
     """Create what YAML files describe; if there are faults in them, all are shown and nothing is sent.
 
-    Content that exists already makes no version and moves no pointer: what is applied again undoes no rollback. Exit
-    code 1 when anything is refused.
+    Content that exists already makes no version and moves no pointer that exists: what is applied again undoes no
+    rollback. Exit code 1 when anything is refused.
+
+    Example: `headrace apply -f examples/ask-the-docs --reason "shorter answers"`
     """
     resources, documents = read(file)
     for warning in warnings((one.kind, one.name, one.spec) for one in resources):

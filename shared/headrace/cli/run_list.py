@@ -42,8 +42,9 @@ def list_runs(
 ) -> None:
     """List runs, the newest first: workflow, state, how long ago they started, how long they took, what they cost.
 
-    The list comes from Postgres, where the projector notes what is in the log; it says when it is behind. Example:
-    headrace run list --workflow ask-the-docs --state failed --since 1d
+    The list comes from Postgres, where the projector notes what is in the log; it says when it is behind.
+
+    Example: `headrace run list --workflow ask-the-docs --state failed --since 1d`
     """
     now = datetime.now(UTC)
     earliest = None if since is None else now - timedelta(milliseconds=since)

@@ -54,7 +54,10 @@ def start(
     timeout: Timeout = WAIT_S,
     as_json: Json = False,
 ) -> None:
-    """Start a run by producing a StartRun event. Exit code 1 when the run does not complete."""
+    """Start a run by producing a StartRun event. Exit code 1 when the run does not complete.
+
+    Example: `headrace run start ask-the-docs -i '{"question": "What is a pointer?"}'`
+    """
     request = StartRun(workflow=workflow, input=_input(given), actor=actor(), sticky=sticky)
     completed = asyncio.run(_start(request, run_id, timeout if wait else None, as_json=as_json))
     if not completed:
