@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+import msgspec
+
 from headrace.bodies import BodyStore
 from headrace.changes import ROUTER
 from headrace.client import Client, Seen
@@ -30,10 +32,11 @@ class Sent(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What became of a resource or document. `outcome`: created, moved, proposed, unchanged, ingested or refused.
+    """What became of a resource or document. `outcome`: created, moved, kept, proposed, unchanged, ingested or refused.
 
-    moved: the version was there already, and the pointer stands on it again. proposed: the version is there, and the
-    pointer, which is protected, waits for a second actor.
+    moved: the version was there already, and the pointer stands on it now. kept: the version was there already, and the
+    pointer stays elsewhere. proposed: the version is there, and the pointer, which is protected, waits for a second
+    actor.
     """
 
     kind: str
@@ -57,16 +60,21 @@ async def apply(
     documents: Iterable[IngestDocument],
     *,
     pointer: str | None,
+    move_known: bool = False,
     actor: str,
     reason: str | None,
     timeout_s: float,
 ) -> AsyncIterator[Applied]:
     """Send everything at once and yield each answer as it comes.
 
-    pointer: moved to each resource's version. timeout_s: longest wait between two answers. Raises Unanswered.
+    pointer: moved to each resource's version, to one that was there already only if move_known. timeout_s: longest wait
+    between two answers. Raises Unanswered.
     """
+    to_version = resource.CreateVersion(
+        kind="", spec="", pointer=pointer, move_known=move_known, actor=actor, reason=reason
+    )
     async with client.follow(*ANSWERS) as answers:
-        sent = [await _send(client, one, pointer, actor, reason) for one in resources]
+        sent = [await _send(client, one, to_version) for one in resources]
         sent += [await _ingest(client, one) for one in documents]
         waiting = {command.id: command for command in sent}
         halves: dict[str, Event] = {}
@@ -96,11 +104,9 @@ async def _stored(store: BodyStore, one: Resource) -> Resource:
     return replace(one, spec=with_stored(one.spec, body))
 
 
-async def _send(client: Client, one: Resource, pointer: str | None, actor: str, reason: str | None) -> Sent:
-    command = resource.CreateVersion(
-        kind=one.kind, spec=json.dumps(one.spec), pointer=pointer, actor=actor, reason=reason
-    )
-    event_id = await client.send(DOMAINS[one.domain].commands, one.name, command, actor=actor)
+async def _send(client: Client, one: Resource, like: resource.CreateVersion) -> Sent:
+    command = msgspec.structs.replace(like, kind=one.kind, spec=json.dumps(one.spec))
+    event_id = await client.send(DOMAINS[one.domain].commands, one.name, command, actor=like.actor)
     return Sent(event_id, one.kind, one.name)
 
 
@@ -131,14 +137,19 @@ def _outcome(command: Sent, event: Event, halves: dict[str, Event], pointer: str
             return Applied(kind, name, "created", version)
         case resource.PointerMoved() | resource.ChangeProposed() if first is not None:
             return Applied(kind, name, *_stands(event, "created"))
-        case resource.VersionReused(version=version):
-            return Applied(kind, name, *(("unchanged", version) if first is None else _stands(first, "moved")))
+        case resource.VersionReused():
+            return Applied(kind, name, *(_reused(event) if first is None else _stands(first, "moved")))
         case document.DocumentIngested(chunks=chunks):
             return Applied(kind, name, "ingested", message=f"{chunks} chunks")
         case resource.ChangeRefused(message=message) | document.DocumentRefused(message=message):
             return Applied(kind, name, "refused", message=message)
     halves[command.id] = event
     return None
+
+
+def _reused(event: resource.VersionReused) -> tuple[str, int]:
+    """The outcome when nothing changed, and the version."""
+    return "unchanged" if event.pointer is None else "kept", event.version
 
 
 def _stands(event: Event, outcome: str) -> tuple[str, int | None, str]:

@@ -89,6 +89,15 @@ def way_of(changes: Iterable[Seen], pointer: str) -> list[Standing]:
     return way
 
 
+def last_moves(changes: Iterable[Seen], pointer: str) -> dict[str, PointerMoved]:
+    """The move that brought each resource's pointer to where it stands, by name; changes as they stand in the log."""
+    return {
+        seen.key: seen.event
+        for seen in changes
+        if isinstance(seen.event, PointerMoved) and seen.event.pointer == pointer
+    }
+
+
 async def answer_to(sent: str, answers: AsyncIterator[Seen], timeout_s: float) -> Event | None:
     """The event that a command led to, by its event id; None for one that can't be read. Raises Unanswered."""
     try:

@@ -152,9 +152,27 @@ class Client:
                 await _assign(consumer, places, since)
             else:
                 consumer.assign(places)
-            while ends := {place: end for place, end in ends.items() if await consumer.position(place) < end}:
-                for seen in await self._poll(consumer, topics, key, CATCH_UP_MS):
-                    yield seen
+            async for seen in self._to(ends, consumer, topics, key):
+                yield seen
+
+    async def read_after(self, topic: Topic, positions: Mapping[int, int]) -> AsyncGenerator[Seen, None]:
+        """As `read`, from each partition's position on; a partition without one from its beginning."""
+        async with self._consumer((topic,), None) as (consumer, places):
+            ends = dict(await consumer.end_offsets(places))
+            consumer.assign(places)
+            for place in places:
+                if position := positions.get(place.partition):
+                    consumer.seek(place, position)
+            async for seen in self._to(ends, consumer, (topic,), None):
+                yield seen
+
+    async def _to(
+        self, ends: Mapping[TopicPartition, int], consumer: AIOKafkaConsumer, topics: Iterable[Topic], key: str | None
+    ) -> AsyncGenerator[Seen, None]:
+        """Records until these positions are reached."""
+        while ends := {place: end for place, end in ends.items() if await consumer.position(place) < end}:
+            for seen in await self._poll(consumer, topics, key, CATCH_UP_MS):
+                yield seen
 
     async def await_applied(self, tables: Sequence[Topic], timeout_s: float) -> Sequence[TableApplied]:
         """Wait until every living reader of these tables has applied what is on them now; their acknowledgements.

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import Stack
 from tests.e2e.commands import HEADRACE, Run, printed
 from tests.support.names import unique
+from tests.support.waiting import until_equal
 
 WORKFLOW = """\
 apiVersion: headrace/v1
@@ -102,6 +103,38 @@ def test_a_run_from_start_to_audit(headrace: Run, workflow: str) -> None:
     assert "RunCompleted" in watched.stdout
 
 
+async def test_runs_are_listed_the_newest_first(headrace: Run, workflow: str) -> None:
+    # given two runs, of which one is refused
+    first, second = unique("run"), unique("run")
+    headrace("run", "start", workflow, "-i", '{"text": "hi"}', "--id", first)
+    headrace("run", "start", workflow, "-i", '{"text": 1}', "--id", second)
+
+    async def listed() -> list[tuple[str, str, str | None]]:
+        found = printed(headrace("run", "list", "--workflow", workflow, "--since", "1h", "--json"))
+        return [(one["run"], one["status"], one["code"]) for one in found]
+
+    # then the projector soon knows them
+    await until_equal(listed, [(second, "failed", "input_invalid"), (first, "completed", None)])
+    done = printed(headrace("run", "list", "--workflow", f"{workflow}@1", "--state", "completed", "--json"))
+    assert [(one["run"], one["actor"], one["ms"] >= 0) for one in done] == [(first, "ada", True)]
+    shown = headrace("run", "list", "--workflow", workflow, "--limit", "1").stdout
+    assert (second in shown, "failed (input_invalid)" in shown, "ago" in shown, first in shown) == (True,) * 3 + (
+        False,
+    )
+    none = headrace("run", "list", "--workflow", workflow, "--state", "cancelled")
+    assert (none.returncode, none.stdout, "none that fit" in none.stderr) == (0, "", True)
+
+
+def test_a_list_without_postgres_says_what_to_do(stack: Stack) -> None:
+    env = {**os.environ, **stack.env, "DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none"}
+    done = subprocess.run([str(HEADRACE), "run", "list"], capture_output=True, text=True, check=False, env=env)
+    assert (done.returncode, "does not answer" in done.stderr, "`headrace run show ID`" in done.stderr) == (
+        3,
+        True,
+        True,
+    )
+
+
 def test_get_lists_and_shows(headrace: Run, workflow: str) -> None:
     listed = printed(headrace("get", "workflows", "--json"))
     (mine,) = [one for one in listed if one["name"] == workflow]
@@ -116,6 +149,9 @@ def test_get_lists_and_shows(headrace: Run, workflow: str) -> None:
     [
         (("get", "workflow", "no-such-thing"), 1, "no workflow is named 'no-such-thing'"),
         (("get", "prmpt"), 2, "did you mean prompt?"),
+        (("get", "runs"), 2, "`headrace run list`"),
+        (("run", "list", "--state", "done"), 2, "'done' is not one of"),
+        (("run", "list", "--since", "yesterday"), 2, "write 90m, 1h or 7d"),
         (("run", "show", "no-such-run"), 1, "no run 'no-such-run'"),
         (("run", "start", "x", "--input", "{"), 1, "the input is not JSON"),
         (("run", "start", "x", "--input", "[1]"), 1, "must be a JSON object"),

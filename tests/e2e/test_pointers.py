@@ -120,6 +120,8 @@ async def test_runs_share_a_split_by_their_sticky_keys(installation: Installatio
     assert found.keys() == {f"{name}@1", f"{name}@2"}
     same = [await installation.start(name, sticky="customer 7") for _ in range(6)]
     assert len({(await installation.result(run_id)).workflow for run_id in same}) == 1
+    shown = headrace("run", "show", same[0]).stdout
+    assert "production deals it to 50 of 100, by sticky key customer 7" in shown
 
 
 async def test_a_run_of_a_retired_version_is_refused(installation: Installation, headrace: Run) -> None:

@@ -152,3 +152,26 @@ async def test_after_a_rollback_new_runs_use_the_old_version_and_runs_in_flight_
     after, _ = await installation.run(name)
     told = [json.loads(one.output)["text"] for one in (result, after) if isinstance(one, RunCompleted)]
     assert told == ["new", "old"]
+
+
+def test_what_is_applied_again_undoes_no_rollback_unless_it_is_asked_to(headrace: Run, tmp_path: Path) -> None:
+    # given version 2 in the file, and a pointer that was rolled back to 1
+    name, file = unique("greet"), tmp_path / "p.yaml"
+    for text in ("Hello", "Hi there"):
+        file.write_text(prompt(name, text), encoding="utf-8")
+        headrace("apply", "-f", str(file))
+    headrace("prompt", "rollback", name, "--reason", "too warm")
+    # when the unchanged file is applied
+    again = headrace("apply", "-f", str(file))
+    # then the pointer stays, and it is said since when, by whom and why
+    assert again.returncode == 0
+    assert f"Prompt {name}@2 is there already, and moves no pointer" in again.stdout
+    assert "production stays at 1, set by ada on 2" in again.stdout
+    assert "UTC: too warm" in again.stdout
+    assert f"headrace prompt move {name} v2 --pointer production" in again.stdout
+    (kept,) = printed(headrace("apply", "-f", str(file), "--json"))
+    assert (kept["outcome"], kept["version"], "too warm" in kept["message"]) == ("kept", 2, True)
+    # and a pointer that is new is set to known content, and one that exists moves when it is asked to
+    assert "staging new → 2" in headrace("apply", "-f", str(file), "--pointer", "staging").stdout
+    assert f"Prompt {name}@2 moved, production 1 → 2" in headrace("apply", "-f", str(file), "--move").stdout
+    assert f"Prompt {name}@2 unchanged" in headrace("apply", "-f", str(file)).stdout

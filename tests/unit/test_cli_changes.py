@@ -22,6 +22,11 @@ def test_the_history_has_words_for_every_event() -> None:
 @pytest.mark.parametrize(
     ("event", "words"),
     [
+        (resource.VersionReused(at=0, version=2, digest="d"), "the same content as version 2; no version made"),
+        (
+            resource.VersionReused(at=0, version=2, digest="d", pointer="production"),
+            "the same content as version 2; no version made; production stays where it is",
+        ),
         (resource.PointerMoved(at=0, pointer="production", version=3), "production set to 3"),
         (resource.PointerMoved(at=0, pointer="production", version=3, previous=2), "production 2 → 3"),
         (

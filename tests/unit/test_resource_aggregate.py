@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,11 +72,21 @@ def test_the_same_content_written_otherwise_is_the_same_version() -> None:
     assert again == [resource.VersionReused(at=NOW, version=1, digest=first[0].digest)]
 
 
-def test_known_content_moves_the_pointer_back_and_the_answer_comes_last() -> None:
-    given_events = (created(), created(2, "bye"), moved(2))
-    back, answer = when(create(pointer="production"), *given_events)
-    assert back == moved(1, 2)
-    assert answer == resource.VersionReused(at=NOW, version=1, digest=created().digest)
+TWO = (created(), created(2, "bye"), moved(2))
+KNOWN = resource.VersionReused(at=NOW, version=1, digest=created().digest)
+
+
+def test_known_content_moves_no_pointer_that_exists_and_the_answer_names_it() -> None:
+    stays = msgspec.structs.replace(KNOWN, pointer="production")
+    assert when(create(pointer="production"), *TWO) == [stays]
+
+
+def test_known_content_moves_the_pointer_when_it_is_asked_to_and_the_answer_comes_last() -> None:
+    assert when(create(pointer="production", move_known=True), *TWO) == [moved(1, 2), KNOWN]
+
+
+def test_a_pointer_that_is_new_is_set_to_known_content() -> None:
+    assert when(create(pointer="staging"), *TWO) == [moved(1, pointer="staging"), KNOWN]
 
 
 def test_nothing_moves_when_the_pointer_is_there_already() -> None:

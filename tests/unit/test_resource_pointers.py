@@ -92,7 +92,7 @@ def test_a_split_moves_the_pointer_and_says_who_shares_it() -> None:
 def test_a_move_without_a_split_ends_one_also_to_the_version_on_which_the_pointer_stands() -> None:
     split = moved(1, 1, split=CANARY)
     assert when(move(1), *THREE, split) == [moved(1, 1)]
-    assert when(create(1, pointer=PRODUCTION), *THREE, split)[0] == moved(1, 1)
+    assert when(create(1, pointer=PRODUCTION, move_known=True), *THREE, split)[0] == moved(1, 1)
     assert fold([*THREE, split, moved(1, 1)]).splits == {}
 
 
@@ -151,7 +151,8 @@ def test_a_new_version_is_made_and_its_pointer_waits() -> None:
     assert when(create(4, pointer=PRODUCTION, actor="ada"), *GUARDED)[1] == ChangeProposed(
         at=NOW, pointer=PRODUCTION, version=4, previous=1, actor="ada"
     )
-    waits, answer = when(create(2, pointer=PRODUCTION, actor="ada", reason="shorter"), *GUARDED)
+    asked = create(2, pointer=PRODUCTION, move_known=True, actor="ada", reason="shorter")
+    waits, answer = when(asked, *GUARDED)
     assert (waits, isinstance(answer, VersionReused)) == (PROPOSED, True)
 
 

@@ -12,6 +12,7 @@ from tests.unit.test_run_core_start import MODEL, config, refusal
 from workflow_router.core.pins import DEEPEST_USES, MOST_USES
 
 ASK: Mapping[str, Any] = {"type": "model_invoke", "config": {"prompt": "ask", "model": "writer"}}
+CANARY = (Share(version=1, weight=90), Share(version=2, weight=10))
 EVEN = (Share(version=1, weight=1), Share(version=2, weight=1))
 
 
@@ -174,6 +175,22 @@ def test_equal_sticky_keys_are_bound_to_equal_versions(fields: dict[str, str]) -
     runs = [started(shelf, f"r{number}", **fields) for number in range(20)]
     assert len({(*pinned(run, "Prompt"),) for run in runs}) == 1
     assert {run.state.start.sticky for run in runs} == {fields.get("sticky")}
+
+
+def test_a_pin_says_how_much_of_the_traffic_its_version_was_dealt() -> None:
+    shelf = a_split_shelf()
+    shelf.change("ask", MovePointer(pointer="production", version=1, split=CANARY))
+    pins = [pin for number in range(40) for pin in started(shelf, f"r{number}").state.start.pins]
+    dealt = {(pin.name, pin.version): (pin.weight, pin.weights) for pin in pins}
+    assert (dealt["ask", 1], dealt["ask", 2]) == ((90, 100), (10, 100))
+    assert {dealt[name, 1] for name in ("w", "writer", "large")} == {(0, 0)}
+
+
+def test_a_version_that_is_named_was_not_dealt() -> None:
+    shelf = a_split_shelf()
+    shelf.put("Workflow", "w", graph(a={**ASK, "config": {"prompt": "ask@2", "model": "writer"}}))
+    (pin,) = (pin for pin in started(shelf).state.start.pins if pin.kind == "Prompt")
+    assert (pin.version, pin.weight, pin.weights) == (2, 0, 0)
 
 
 def test_without_a_sticky_key_each_run_is_bound_by_its_id() -> None:

@@ -36,7 +36,13 @@ class _Pins:
 
     def add(self, found: Resolved) -> None:
         self.found[found.kind, found.ref] = Pin(
-            kind=found.kind, ref=found.ref, name=found.name, version=found.version, digest=found.digest
+            kind=found.kind,
+            ref=found.ref,
+            name=found.name,
+            version=found.version,
+            digest=found.digest,
+            weight=sum(share.weight for share in found.split if share.version == found.version),
+            weights=sum(share.weight for share in found.split),
         )
 
     def follow(self, kinds: tuple[str, ...], ref: str) -> None:

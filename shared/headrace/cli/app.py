@@ -6,12 +6,26 @@ import typer
 
 from headrace.cli import demo, listing, resources, runs, stack, usage, versions
 from headrace.cli.text import printable
-from headrace.errors import HeadraceError, KafkaUnavailable, RegistryUnavailable, StackError, StoreUnavailable
+from headrace.errors import (
+    HeadraceError,
+    JournalUnavailable,
+    KafkaUnavailable,
+    RegistryUnavailable,
+    StackError,
+    StoreUnavailable,
+)
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help="Prompts and models as infrastructure.")
-for commands in (stack, resources, listing, versions, runs, usage, demo):
+HELP = """Prompts and models as infrastructure.
+
+Commands use the stack of this folder or of one above it, or what HEADRACE_HOME or KAFKA_BOOTSTRAP_SERVERS names.
+HEADRACE_ACTOR says who you are in the audit trail; without it, your login does.
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 a part of the stack does not answer.
+"""
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown", help=HELP)
+for commands in (stack, resources, listing, usage, demo, runs, versions):
     commands.register(app)
-AWAY = StackError | RegistryUnavailable | KafkaUnavailable | StoreUnavailable
+AWAY = StackError | RegistryUnavailable | KafkaUnavailable | JournalUnavailable | StoreUnavailable
 
 
 def main() -> None:

@@ -75,7 +75,7 @@ def demo(
 async def _ask(console: Console, question: str) -> None:
     async with connected() as client:
         found, documents = resources.read([EXAMPLE])
-        answers = await resources.send(client, console, found, documents, pointer=DEFAULT_POINTER, reason="demo")
+        answers = await resources.send(client, console, found, documents, resources.Way(DEFAULT_POINTER, "demo"))
         if any(one.outcome == "refused" for one in answers):
             raise HeadraceError("the example was refused, so there is nothing to run")
         await await_readers(client, found, WAIT_S)

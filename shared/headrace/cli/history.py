@@ -55,6 +55,11 @@ def _told(event: Event, orders: Mapping[str, resource.ErasureOrdered] = {}) -> t
     return who, WHAT[type(event)](event) + approved, why
 
 
+def _reused(event: resource.VersionReused) -> str:
+    stays = f"; {event.pointer} stays where it is" if event.pointer else ""
+    return f"the same content as version {event.version}; no version made{stays}"
+
+
 def _moved(event: resource.PointerMoved) -> str:
     here = Standing(event.version, event.split)
     return f"{event.pointer} set to {here}" if event.previous is None else f"{event.pointer} {event.previous} → {here}"
@@ -78,7 +83,7 @@ def _unusable(event: resource.BodyUnusable) -> str:
 
 WHAT: Mapping[type[Event], Callable[[Any], str]] = {
     resource.VersionCreated: lambda event: f"version {event.version} of this {quoted(event.kind)} created",
-    resource.VersionReused: lambda event: f"the same content as version {event.version}; no version made",
+    resource.VersionReused: _reused,
     resource.VersionRetired: lambda event: f"version {event.version} retired",
     resource.PointerMoved: _moved,
     resource.PointerProtected: lambda event: f"{event.pointer} {'' if event.protected else 'no longer '}protected",

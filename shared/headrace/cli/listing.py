@@ -48,8 +48,10 @@ def get(
     *,
     as_json: Json = False,
 ) -> None:
-    """List resources, or show one with all its versions."""
+    """List resources, or show one with all its versions. Runs are listed by `headrace run list`."""
     wanted = PLURALS.get(kind.lower(), kind.lower())
+    if wanted in {"run", "runs"}:
+        raise typer.BadParameter("runs are no resources: `headrace run list` lists them")
     if wanted not in KINDS:
         raise typer.BadParameter(f"no kind {kind!r}: {did_you_mean(kind.lower(), KINDS)}")
     entries = asyncio.run(entries_of(KINDS[wanted]))

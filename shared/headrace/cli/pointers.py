@@ -37,7 +37,10 @@ def move_of(family: Family) -> Callable[..., None]:
         allow_missing: AllowMissing = False,
         as_json: Json = False,
     ) -> None:
-        """Move a pointer to a version, and wait until every router has applied it."""
+        """Move a pointer to a version, and wait until every router has applied it.
+
+        Example: `move answer v4 --pointer staging --expect 3 --reason "shorter answers"`
+        """
         command = MovePointer(pointer=pointer, version=0, actor=actor(), reason=reason, **_expected(expect))
         moved = asyncio.run(_carry_out(family, name, command, to, allow_missing=allow_missing))
         tell(family.name, name, moved, as_json=as_json)
@@ -62,6 +65,8 @@ def split_of(family: Family) -> Callable[..., None]:
 
         The first version is the one that the pointer is known to stand on. While the last one's weight grows, no run
         that would have got it gets another. A move ends the split.
+
+        Example: `split answer 90:v3 10:v4 --reason "try v4 on a tenth"`; `headrace run show` tells what a run got.
         """
         found = _shares(shares)
         who: dict[str, Any] = {"actor": actor(), "reason": reason, **_expected(expect)}

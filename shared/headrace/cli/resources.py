@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 import msgspec
 import typer
@@ -14,14 +14,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from headrace.apply import Applied, apply, await_readers, store_bodies
-from headrace.cli.families import FAMILIES
+from headrace.cli.applied import explained, tell_applied
 from headrace.cli.session import Json, actor, body_store, connected, print_json
-from headrace.cli.telling import waiting
-from headrace.cli.text import quoted
 from headrace.client import Client, Seen
 from headrace.errors import HeadraceError, NotFound
 from headrace.events.document import IngestDocument
-from headrace.events.resource import ChangeProposed, ResourceHead, ResourceVersion
+from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.resource.catalog import DEFAULT_POINTER, Catalog, Resolved
 from headrace.resource.documents import read_documents
 from headrace.resource.files import FileFault, Loaded, Resource, load
@@ -36,6 +34,14 @@ AllowMissing = Annotated[
 ]
 
 
+class Way(NamedTuple):
+    """How resources are applied. pointer: moved to each version; move_known: also to one that was there already."""
+
+    pointer: str | None
+    reason: str | None = None
+    move_known: bool = False
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     app.command("apply")(apply_files)
@@ -44,13 +50,24 @@ def register(app: typer.Typer) -> None:
 def apply_files(
     file: Annotated[list[Path], typer.Option("--file", "-f", help="YAML file, or a folder of them; may be repeated.")],
     *,
-    pointer: Annotated[str, typer.Option(help="Moved to each version; empty moves none.")] = DEFAULT_POINTER,
+    pointer: Annotated[
+        str, typer.Option(help="Moved to each version that is new; empty moves none.")
+    ] = DEFAULT_POINTER,
+    move_known: Annotated[
+        bool, typer.Option("--move", help="Move the pointer also to versions that exist already.")
+    ] = False,
     reason: Annotated[str | None, typer.Option(help="Why, for the audit trail.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only check the files; needs no Kafka.")] = False,
     allow_missing: AllowMissing = False,
     as_json: Json = False,
 ) -> None:
-    """Create what YAML files describe; if there are faults in them, all are shown and nothing is sent."""
+    """Create what YAML files describe; if there are faults in them, all are shown and nothing is sent.
+
+    Content that exists already makes no version and moves no pointer that exists: what is applied again undoes no
+    rollback. Exit code 1 when anything is refused.
+
+    Example: `headrace apply -f examples/ask-the-docs --reason "shorter answers"`
+    """
     loaded, documents = _loaded(file)
     if loaded.faults:
         if not dry_run:
@@ -62,8 +79,8 @@ def apply_files(
     if dry_run:
         Console(stderr=True).print(f"{len(resources)} resources and {len(documents)} documents, no fault")
         return
-    done = _apply(loaded, documents, pointer or None, reason, allow_missing=allow_missing, as_json=as_json)
-    if not asyncio.run(done):
+    way = Way(pointer or None, reason, move_known=move_known)
+    if not asyncio.run(_apply(loaded, documents, way, allow_missing=allow_missing, as_json=as_json)):
         sys.exit(1)
 
 
@@ -113,21 +130,20 @@ def warnings(specs: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[str]:
 async def _apply(
     loaded: Loaded,
     documents: Sequence[IngestDocument],
-    pointer: str | None,
-    reason: str | None,
+    way: Way,
     *,
     allow_missing: bool,
     as_json: bool,
 ) -> bool:
     console, resources = Console(stderr=as_json), _sent(loaded)
     async with connected() as client:
-        missing = await _missing(client, loaded, pointer)
+        missing = await _missing(client, loaded, way.pointer)
         for fault in sorted(missing, key=FileFault.position):
             sys.stderr.write(f"{fault}\n")
         if missing and not allow_missing:
             sys.stderr.write("headrace: runs would fail for what is missing; nothing was sent (see --allow-missing)\n")
             return False
-        applied = await send(client, console, resources, documents, pointer=pointer, reason=reason)
+        applied = await send(client, console, resources, documents, way)
         routers = await await_readers(client, resources, WAIT_S)
     if as_json:
         print_json([one._asdict() for one in applied])
@@ -185,41 +201,26 @@ async def send(
     console: Console,
     resources: Sequence[Resource],
     documents: Sequence[IngestDocument],
-    *,
-    pointer: str | None,
-    reason: str | None = None,
+    way: Way,
 ) -> list[Applied]:
-    """Apply with a progress bar, and a line for each resource and refusal."""
+    """Apply with a progress bar, and a line for each resource and refusal; those whose pointer was kept come last."""
     answers: list[Applied] = []
     resources = await store_bodies(body_store(), resources)
     with Progress(console=console, transient=True) as progress:
         bar = progress.add_task("applying", total=len(resources) + len(documents))
-        async for one in apply(
-            client, resources, documents, pointer=pointer, actor=actor(), reason=reason, timeout_s=WAIT_S
-        ):
+        async for one in apply(client, resources, documents, actor=actor(), timeout_s=WAIT_S, **way._asdict()):
             answers.append(one)
             progress.advance(bar)
-            if one.kind != "Document" or one.outcome == "refused":
-                console.print(_line(one, pointer), highlight=False, soft_wrap=True)
+            if one.outcome != "kept":
+                tell_applied(console, one, way.pointer or "")
+    answers = await explained(client, answers, way.pointer or "")
+    for one in answers:
+        if one.outcome == "kept":
+            tell_applied(console, one, way.pointer or "")
     ingested = sum(one.outcome == "ingested" for one in answers)
     if ingested:
         console.print(f"[green]✓[/] {ingested} documents are searchable", highlight=False)
     return answers
-
-
-def _line(one: Applied, pointer: str | None) -> str:
-    if one.outcome == "refused":
-        return f"[red]✗[/] {one.kind} {one.name} refused: {quoted(one.message)}"
-    if one.outcome == "proposed":
-        return _waits(one, pointer or "")
-    way = f", {one.message}" if one.message else ""
-    return f"[green]✓[/] {one.kind} {one.name}@{one.version} {one.outcome}{way}"
-
-
-def _waits(one: Applied, pointer: str) -> str:
-    family = next(name for name, family in FAMILIES.items() if one.kind in family.kinds)
-    event = ChangeProposed(at=0, pointer=pointer, version=one.version, actor=actor())
-    return f"[green]✓[/] {one.kind} {one.name}@{one.version} is there\n{waiting(family, one.name, event)}"
 
 
 async def entries_of(state: Topic) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""run start, run watch, run show, audit show: runs, from the records on Kafka."""
+"""run start, run watch, run show and run list, audit show: runs, from the records on Kafka."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ from rich.console import Console
 
 from headrace import audit
 from headrace.cli import hops, summary
+from headrace.cli.run_list import list_runs
 from headrace.cli.session import Json, actor, connected, plain, print_json
 from headrace.cli.text import quoted
 from headrace.client import Seen, new_run_id
@@ -32,6 +33,7 @@ def register(app: typer.Typer) -> None:
     run_app = typer.Typer(no_args_is_help=True, help="Start runs and look at them.")
     for command in (start, watch, show):
         run_app.command()(command)
+    run_app.command("list")(list_runs)
     audit_app = typer.Typer(no_args_is_help=True, help="Read the audit record.")
     audit_app.command("show")(audit_show)
     app.add_typer(run_app, name="run")
@@ -52,7 +54,10 @@ def start(
     timeout: Timeout = WAIT_S,
     as_json: Json = False,
 ) -> None:
-    """Start a run by producing a StartRun event. Exit code 1 when the run does not complete."""
+    """Start a run by producing a StartRun event. Exit code 1 when the run does not complete.
+
+    Example: `headrace run start ask-the-docs -i '{"question": "What is a pointer?"}'`
+    """
     request = StartRun(workflow=workflow, input=_input(given), actor=actor(), sticky=sticky)
     completed = asyncio.run(_start(request, run_id, timeout if wait else None, as_json=as_json))
     if not completed:
@@ -66,7 +71,7 @@ def watch(run_id: RunId, *, timeout: Timeout = WAIT_S, as_json: Json = False) ->
 
 
 def show(run_id: RunId, *, as_json: Json = False) -> None:
-    """Show what a run did, from its log: pins, nodes, models, tokens, cost, output."""
+    """Show what a run did, from its log: what it is pinned to and why, nodes, models, tokens, cost, output."""
     found = summary.summarize(asyncio.run(_log(run_id)))
     if as_json:
         print_json(found)

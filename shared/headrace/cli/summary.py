@@ -10,6 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from headrace.cli.hops import clock, money, short
+from headrace.cli.pinned import pins_of, pins_table
 from headrace.cli.text import print_value, printable, quoted
 from headrace.client import Seen
 from headrace.event import Event
@@ -27,7 +28,7 @@ def summarize(log: Sequence[Seen]) -> dict[str, Any]:
         "status": _status(end),
         "workflow": started.workflow if started else getattr(end, "workflow", None),
         "started_at": started.at if started else getattr(end, "started_at", None),
-        "pins": [f"{pin.kind} {pin.name}@{pin.version}" for pin in started.pins] if started else [],
+        "pins": pins_of(log[0].key, started) if started else [],
         "actor": started.actor if started else None,
         "input": json.loads(started.input) if started else None,
         "nodes": [_node(event) for event in events if isinstance(event, run.NodeSucceeded | run.NodeFailed)],
@@ -102,7 +103,7 @@ def show(console: Console, found: dict[str, Any]) -> None:
     if found["input"] is not None:
         console.print(short(f"input  {json.dumps(found['input'], ensure_ascii=False)}"), highlight=False, markup=False)
     if found["pins"]:
-        console.print(f"pinned  {', '.join(found['pins'])}", highlight=False)
+        console.print(pins_table(found["pins"]))
     if found["nodes"]:
         console.print(_table(found["nodes"]))
     for name in ("code", "message", "node", "reason"):

@@ -1,7 +1,6 @@
 """usage: what calls of models took, as a table and a plot."""
 
 import asyncio
-import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +15,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from headrace.budgets.holds import money
+from headrace.cli.duration import UNITS, duration
 from headrace.cli.resources import newest
 from headrace.cli.session import Json, connected, print_json
 from headrace.cli.text import printable, quoted
@@ -28,7 +28,6 @@ from headrace.topics import MODEL_CALLS, MODEL_STATE, USAGE_WINDOWS
 from headrace.usage.reprice import Repriced, repriced
 from headrace.usage.sums import Series, Usage, series, usage_by_name, with_versions
 
-UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 STRETCHES = 60
 """Points of the plot."""
 KEPT_MS = USAGE_WINDOWS.retention_ms or 0
@@ -73,18 +72,10 @@ def register(app: typer.Typer) -> None:
     app.command()(usage)
 
 
-def _duration(text: str) -> int:
-    """Milliseconds of `90m`, `1h` or `7d`. Raises typer.BadParameter."""
-    found = re.fullmatch(r"(\d{1,6})([mhd])", text)
-    if found is None:
-        raise typer.BadParameter(f"{text!r} is no time: write 90m, 1h or 7d")
-    return int(found[1]) * UNITS[found[2]]
-
-
 def usage(
     *,
     by: Annotated[By, typer.Option(help="What calls are grouped by.")] = By.MODEL,
-    since: Annotated[int, typer.Option(parser=_duration, metavar="TIME", help="How far back: 90m, 1h, 7d.")] = "1h",  # type: ignore[assignment]  # Typer parses it
+    since: Annotated[int, typer.Option(parser=duration, metavar="TIME", help="How far back: 90m, 1h, 7d.")] = "1h",  # type: ignore[assignment]  # Typer parses it
     versions: Annotated[
         bool,
         typer.Option("--versions", help="Tell versions apart: what a split did to cost, errors and latency."),

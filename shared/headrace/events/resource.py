@@ -157,16 +157,18 @@ class CreateVersion(Event, frozen=True, gc=False, kw_only=True):
     pointer: Pointer to move to this version in the same step.
     actor: Who asks, as the caller states it.
     reason: Why, for the audit trail.
+    move_known: Move the pointer to content that exists already, too; else it moves there only when it is new itself.
     """
 
     NAME: ClassVar[str] = "headrace.resource.CreateVersion"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "CreateVersion", "namespace": "headrace.resource", "doc": "Create an immutable version of a prompt, model, alias or workflow. Key: its name.", "fields": [{"name": "kind", "type": "string", "doc": "Prompt, Model, ModelAlias or Workflow."}, {"name": "spec", "type": "string", "doc": "JSON object: the resource\'s spec."}, {"name": "pointer", "type": ["null", "string"], "doc": "Pointer to move to this version in the same step.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "CreateVersion", "namespace": "headrace.resource", "doc": "Create an immutable version of a prompt, model, alias or workflow. Key: its name.", "fields": [{"name": "kind", "type": "string", "doc": "Prompt, Model, ModelAlias or Workflow."}, {"name": "spec", "type": "string", "doc": "JSON object: the resource\'s spec."}, {"name": "pointer", "type": ["null", "string"], "doc": "Pointer to move to this version in the same step.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}, {"name": "move_known", "type": "boolean", "doc": "Move the pointer to content that exists already, too; else it moves there only when it is new itself.", "default": false}]}'
 
     kind: str
     spec: str
     pointer: str | None = None
     actor: str | None = None
     reason: str | None = None
+    move_known: bool = False
 
 
 class EraseBody(Event, frozen=True, gc=False, kw_only=True):
@@ -407,13 +409,15 @@ class VersionReused(Event, frozen=True, gc=False, kw_only=True):
     digest: SHA-256 of the canonical spec.
     actor: Who asks, as the caller states it.
     reason: Why, for the audit trail.
+    pointer: The command's pointer when it stays elsewhere, because nobody asked to move it to known content.
     """
 
     NAME: ClassVar[str] = "headrace.resource.VersionReused"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "VersionReused", "namespace": "headrace.resource", "doc": "The same content exists already; no version was made.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "version", "type": "int", "doc": "The version that has this content."}, {"name": "digest", "type": "string", "doc": "SHA-256 of the canonical spec."}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "VersionReused", "namespace": "headrace.resource", "doc": "The same content exists already; no version was made.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "version", "type": "int", "doc": "The version that has this content."}, {"name": "digest", "type": "string", "doc": "SHA-256 of the canonical spec."}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}, {"name": "pointer", "type": ["null", "string"], "doc": "The command\'s pointer when it stays elsewhere, because nobody asked to move it to known content.", "default": null}]}'
 
     at: int
     version: int
     digest: str
     actor: str | None = None
     reason: str | None = None
+    pointer: str | None = None

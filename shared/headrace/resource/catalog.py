@@ -1,13 +1,13 @@
 """Resources as their users see them: references resolved to versions, from the entries of the state topics."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from headrace.errors import NotFound
 from headrace.event import Event
-from headrace.events.resource import ResourceHead, ResourceVersion
+from headrace.events.resource import ResourceHead, ResourceVersion, Share
 from headrace.fault import did_you_mean
 from headrace.resource.naming import LATEST, REFERENCE, VERSION
 from headrace.resource.splits import chosen
@@ -20,7 +20,10 @@ LONGEST_REFERENCE = 127
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """One version of a resource; `ref` is what was asked for."""
+    """One version of a resource; `ref` is what was asked for.
+
+    split: the pointer's, if a sticky key was dealt this version of it.
+    """
 
     kind: str
     ref: str
@@ -29,6 +32,7 @@ class Resolved:
     digest: str
     spec: Mapping[str, Any]
     status: str = ACTIVE
+    split: Sequence[Share] = ()
 
     def __str__(self) -> str:
         """`name@version`."""
@@ -71,12 +75,14 @@ class Catalog:
             raise NotFound(f"{_code(kinds[-1])}_not_found", f"{ref!r:.80} is no reference: {hint}")
         name, _, wanted = ref.partition("@")
         kind, head = self._head(kinds, name)
-        version = self._version(name, head, wanted or DEFAULT_POINTER, sticky)
+        wanted = wanted or DEFAULT_POINTER
+        split = () if sticky is None else head.splits.get(wanted, ())
+        version = self._version(name, head, wanted, sticky)
         found = self._entry(kind, name, version)
         if found is None:
             known = f"{name} has versions 1 to {head.latest}"
             raise NotFound(f"{_code(kind)}_version_not_found", f"no version {version} of {kind} {name}: {known}")
-        return self._resolved(found, name, ref)
+        return self._resolved(found, name, ref, split)
 
     def pinned(self, kind: str, name: str, version: int) -> Resolved:
         """A version that a run is bound to, whatever its status is by now. Raises NotFound if it never was."""
@@ -89,8 +95,8 @@ class Catalog:
         found = self._entries[kind].get(f"{name}/{version}")
         return found if isinstance(found, ResourceVersion) else None
 
-    def _resolved(self, found: ResourceVersion, name: str, ref: str) -> Resolved:
-        return Resolved(found.kind, ref, name, found.version, found.digest, self._spec(found), found.status)
+    def _resolved(self, found: ResourceVersion, name: str, ref: str, split: Sequence[Share] = ()) -> Resolved:
+        return Resolved(found.kind, ref, name, found.version, found.digest, self._spec(found), found.status, split)
 
     def _version(self, name: str, head: ResourceHead, wanted: str, sticky: str | None) -> int:
         if number := VERSION.fullmatch(wanted):

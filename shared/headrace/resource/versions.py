@@ -14,7 +14,11 @@ from headrace.resource.state import ACTIVE, RETIRED, Refusal, State, refuse, usa
 
 
 def create(state: State, command: resource.CreateVersion, now: int, check: Check) -> Sequence[Event]:
-    """A new version or the known one with this content, and its pointer moved, or proposed to move."""
+    """A new version or the known one with this content, and its pointer moved, or proposed to move.
+
+    A pointer that exists moves to known content only if the command says so: what is applied each night would undo each
+    rollback.
+    """
     if refusal := _create_refusal(state, command):
         return [refuse(command, now, *refusal)]
     try:
@@ -27,6 +31,8 @@ def create(state: State, command: resource.CreateVersion, now: int, check: Check
     made = _made(command, now, text, known or state.latest + 1, known=bool(known))
     if command.pointer is None or _stands(state, command.pointer, made.version):
         return [made]
+    if isinstance(made, resource.VersionReused) and command.pointer in state.pointers and not command.move_known:
+        return [msgspec.structs.replace(made, pointer=command.pointer)]
     move = resource.MovePointer(
         pointer=command.pointer, version=made.version, actor=command.actor, reason=command.reason
     )

@@ -1,0 +1,69 @@
+"""Say what became of each resource that was applied, and why a pointer stayed where it is."""
+
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from headrace.apply import Applied
+from headrace.changes import last_moves
+from headrace.cli.families import FAMILIES
+from headrace.cli.hops import clock
+from headrace.cli.session import actor
+from headrace.cli.telling import waiting
+from headrace.cli.text import quoted
+from headrace.client import Client
+from headrace.events.resource import ChangeProposed, PointerMoved
+from headrace.resource.splits import Standing
+from headrace.topics import DOMAINS
+
+
+async def explained(client: Client, answers: Sequence[Applied], pointer: str) -> list[Applied]:
+    """The same answers; those whose pointer was kept say since when it stands where it does, by whom and why."""
+    moves = {name: await _moves(client, name, pointer) for name in {_family(one) for one in answers if _kept(one)}}
+    return [_explained(one, moves[_family(one)].get(one.name)) if _kept(one) else one for one in answers]
+
+
+def tell_applied(console: Console, one: Applied, pointer: str) -> None:
+    """A line for a resource or a refusal; for documents that were taken in none."""
+    if one.kind != "Document" or one.outcome == "refused":
+        console.print(_line(one, pointer), highlight=False, soft_wrap=True)
+
+
+def _kept(one: Applied) -> bool:
+    return one.outcome == "kept"
+
+
+def _family(one: Applied) -> str:
+    return next(name for name, family in FAMILIES.items() if one.kind in family.kinds)
+
+
+async def _moves(client: Client, family: str, pointer: str) -> dict[str, PointerMoved]:
+    return last_moves([seen async for seen in client.read(DOMAINS[family].events)], pointer)
+
+
+def _explained(one: Applied, moved: PointerMoved | None) -> Applied:
+    return one if moved is None else one._replace(message=_why(moved))
+
+
+def _why(moved: PointerMoved) -> str:
+    """Where a pointer stands, since when, by whom and why."""
+    here = Standing(moved.version, moved.split)
+    why = f": {moved.reason}" if moved.reason else ""
+    return f"{moved.pointer} stays at {here}, set by {moved.actor or 'unknown'} on {clock(moved.at)}{why}"
+
+
+def _line(one: Applied, pointer: str) -> str:
+    match one.outcome:
+        case "refused":
+            return f"[red]✗[/] {one.kind} {one.name} refused: {quoted(one.message)}"
+        case "proposed":
+            event = ChangeProposed(at=0, pointer=pointer, version=one.version, actor=actor())
+            return f"[green]✓[/] {one.kind} {one.name}@{one.version} is there\n{waiting(_family(one), one.name, event)}"
+        case "kept":
+            move = f"headrace {_family(one)} move {one.name} v{one.version} --pointer {pointer}"
+            return (
+                f"[yellow]![/] {one.kind} {one.name}@{one.version} is there already, and moves no pointer\n"
+                f"  {quoted(one.message)}\n  to move it: {move}, or apply with --move"
+            )
+    way = f", {one.message}" if one.message else ""
+    return f"[green]✓[/] {one.kind} {one.name}@{one.version} {one.outcome}{way}"

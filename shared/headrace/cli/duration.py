@@ -1,0 +1,29 @@
+"""Times as people type and read them: 90m, 1h, 7d."""
+
+import re
+from typing import Annotated
+
+import typer
+
+UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def duration(text: str) -> int:
+    """Milliseconds of `90m`, `1h` or `7d`. Raises typer.BadParameter."""
+    found = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    if found is None:
+        raise typer.BadParameter(f"{text!r} is no time: write 90m, 1h or 7d")
+    return int(found[1]) * UNITS[found[2]]
+
+
+def rough(milliseconds: float) -> str:
+    """As few digits as tell times apart: `850ms`, `12.3s`, `7m`, `5h`, `3d`."""
+    if milliseconds < 1_000:
+        return f"{max(milliseconds, 0):.0f}ms"
+    if milliseconds < UNITS["m"]:
+        return f"{milliseconds / 1_000:.1f}s"
+    unit = next(unit for unit in ("d", "h", "m") if milliseconds >= UNITS[unit])
+    return f"{milliseconds // UNITS[unit]:.0f}{unit}"
+
+
+Since = Annotated[int | None, typer.Option(parser=duration, metavar="TIME", help="How far back: 90m, 1h, 7d.")]
