@@ -11,10 +11,10 @@ from pydantic import ValidationError
 from headrace.errors import LONGEST_REASON
 from headrace.event import Event
 from headrace.events.resource import ResourceHead, ResourceVersion
-from headrace.fault import from_pydantic
 from headrace.resource.budget import BudgetSpec, Scope
 from headrace.resource.catalog import DEFAULT_POINTER
 from headrace.resource.state import ACTIVE
+from headrace.shape import from_pydantic
 
 TOTAL = "total"
 KINDS = frozenset(Scope.model_fields)
