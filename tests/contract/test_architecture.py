@@ -37,7 +37,7 @@ PURE = re.compile(
 
 IMPURE = {
     *("time", "uuid", "random", "secrets", "os", "sys", "pathlib", "io", "tempfile", "shutil", "socket", "subprocess"),
-    *("asyncio", "threading", "logging", "structlog", "prometheus_client", "signal", "sched", "urllib", "http"),
+    *("asyncio", "threading", "logging", "structlog", "prometheus_client", "signal", "sched", "urllib.request", "http"),
     *("aiokafka", "httpx", "aiohttp", "asyncpg", "boto3", "botocore", "qdrant_client", "confluent_kafka"),
     *(f"headrace.{shell}" for shell in ("client", "table", "kafka", "contracts", "journal", "service", "settings")),
 }

@@ -20,10 +20,10 @@ from headrace.client import Client, Seen
 from headrace.errors import HeadraceError, NotFound
 from headrace.events.document import IngestDocument
 from headrace.events.resource import ResourceHead, ResourceVersion
+from headrace.links import link_faults
 from headrace.resource.catalog import DEFAULT_POINTER, Catalog, Resolved
 from headrace.resource.documents import read_documents
 from headrace.resource.files import FileFault, Loaded, Resource, load
-from headrace.resource.links import link_faults
 from headrace.resource.model import ModelSpec, life_cycle_warning
 from headrace.resource.specs import references
 from headrace.topics import DOMAINS, Domain, Topic

@@ -181,8 +181,8 @@ def model_faults(spec: ModelSpec) -> Iterator[Fault]:
         yield Fault("endpoint_invalid", ("endpoint", "url"), message, "write it as https://api.example.com/v1")
     limits = spec.limits
     for name, most in MOST.items():
-        if (getattr(limits, name) or 0) > most:
-            yield Fault("invalid_value", ("limits", name), f"must be at most {most}")
+        if (value := getattr(limits, name) or 0) > most:
+            yield Fault("invalid_value", ("limits", name), f"must be at most {most}, not {value}")
     kept = limits.max_output_tokens + limits.reserved_tokens
     if kept >= limits.context_window:
         message = f"max_output_tokens and reserved_tokens ({kept}) fill the context_window ({limits.context_window})"

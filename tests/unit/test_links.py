@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from headrace.events.resource import ResourceHead, ResourceVersion
+from headrace.links import link_faults
 from headrace.resource.catalog import Catalog
 from headrace.resource.files import Loaded, load
-from headrace.resource.links import link_faults
 from tests.unit.test_resource_files import ALIAS, BUDGET, MODEL, PROMPT, WORKFLOW
 
 NOTHING = Catalog({kind: {} for kind in ("Prompt", "Model", "ModelAlias", "Workflow", "Budget")})
