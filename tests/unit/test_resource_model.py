@@ -53,7 +53,7 @@ class TestLimits:
     def test_no_new_model_is_above_the_bounds_and_old_ones_are_read_all_the_same(self, name: str, most: int) -> None:
         window = {"context_window": 1_000_000_000, "max_output_tokens": 512}
         above = spec(limits={**window, name: most + 1})
-        assert f"limits.{name}: must be at most {most}" in faults("Model", above)
+        assert f"limits.{name}: must be at most {most}, not {most + 1}" in faults("Model", above)
         assert getattr(ModelSpec.model_validate(above).limits, name) == most + 1
         assert not any("must be at most" in fault for fault in faults("Model", spec(limits={**window, name: most})))
 
