@@ -46,7 +46,7 @@ async def read_history(family: Family, name: str) -> list[Seen]:
         return await changes.history(client, family.domain, name)
 
 
-def _told(event: Event, orders: Mapping[str, resource.ErasureOrdered] = {}) -> tuple[str, str, str]:
+def _told(event: Event, orders: Mapping[str, resource.ErasureOrdered]) -> tuple[str, str, str]:
     """Who, what and why; of a body that is destroyed, who ordered it and why."""
     by = orders.get(event.digest, event) if isinstance(event, resource.BodyErased) else event
     who, why = quoted(getattr(by, "actor", None) or ""), quoted(getattr(by, "reason", None) or "")
