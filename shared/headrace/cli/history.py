@@ -12,11 +12,11 @@ from headrace.cli.families import Family, Name
 from headrace.cli.hops import clock
 from headrace.cli.session import Json, connected, plain, print_json
 from headrace.cli.text import quoted
-from headrace.client import Seen
 from headrace.erasures import orders_of
 from headrace.event import Event
 from headrace.events import resource
 from headrace.resource.splits import Standing
+from headrace.seen import Seen
 
 
 def history_of(family: Family) -> Callable[..., None]:
