@@ -6,9 +6,9 @@ from functools import partial
 
 import structlog
 
-from headrace.client import Seen
 from headrace.errors import NodeError
 from headrace.events.document import DocumentIngested
+from headrace.seen import Seen
 from vector_search.core.documents import cut
 from vector_search.indexing import Indexer, Patience
 from vector_search.ports import VectorStore

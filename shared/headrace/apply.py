@@ -10,13 +10,14 @@ import msgspec
 
 from headrace.bodies import BodyStore
 from headrace.changes import ROUTER
-from headrace.client import Client, Seen
+from headrace.client import Client
 from headrace.errors import Unanswered
 from headrace.event import Event
 from headrace.events import document, resource
 from headrace.events.document import IngestDocument
 from headrace.resource.body import body_of, must_be_stored, with_stored
 from headrace.resource.files import Resource
+from headrace.seen import Seen
 from headrace.topics import DOCUMENT_COMMANDS, DOCUMENT_EVENTS, DOMAINS
 
 ANSWERS = (*(domain.events for domain in DOMAINS.values()), DOCUMENT_EVENTS)

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from headrace.client import Seen
 from headrace.limits import GENESIS
+from headrace.seen import Seen
 from headrace.topics import TERMINAL
 
 

@@ -6,11 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from headrace.client import Client, Seen
+from headrace.client import Client
 from headrace.errors import NotFound, Refused, Unanswered
 from headrace.event import Event
 from headrace.events.resource import ChangeProposed, ChangeRefused, PointerMoved, PointerProtected
 from headrace.resource.splits import Standing
+from headrace.seen import Seen
 from headrace.topics import WORKFLOW_STATE, Domain
 
 ROUTER = WORKFLOW_STATE.writer

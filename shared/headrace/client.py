@@ -8,13 +8,12 @@ import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
 from headrace import cloudevents
-from headrace.cloudevents import Attributes
 from headrace.codec import Codec
 from headrace.contracts import SchemaRegistry
 from headrace.errors import HeadraceError, KafkaUnavailable, Unanswered, Undecodable
@@ -23,6 +22,7 @@ from headrace.events.control import TableApplied
 from headrace.events.run import RunCancelled, RunCompleted, RunFailed, StartRun
 from headrace.kafka import KafkaSettings, check_alive, partition_of
 from headrace.limits import RUN_ID
+from headrace.seen import Seen
 from headrace.table import CATCH_UP_MS, GONE_MS
 from headrace.topics import ALL, CALLERS, CONTROL_POSITIONS, RUN_REQUESTS, RUN_RESULTS, Topic
 
@@ -33,29 +33,6 @@ COMMANDS = tuple(topic for topic in ALL if topic.writer == CALLERS)
 
 Acknowledged = Callable[[float], Awaitable[Sequence[TableApplied]]]
 Result = RunCompleted | RunFailed | RunCancelled
-
-
-class Seen(NamedTuple):
-    """A record as it stands on a topic.
-
-    at: epoch milliseconds, its producer's clock. value: the bytes that were hashed into the log's chain.
-    event: None for a tombstone, and for a value that can't be read; `fault` then says why.
-    """
-
-    topic: str
-    partition: int
-    offset: int
-    at: int
-    key: str
-    attributes: Attributes
-    value: bytes | None
-    event: Event | None
-    fault: str | None = None
-
-    @property
-    def place(self) -> str:
-        """`<topic>-<partition>-<offset>`."""
-        return f"{self.topic}-{self.partition}-{self.offset}"
 
 
 class Client:

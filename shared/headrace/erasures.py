@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from headrace.client import Seen
 from headrace.events.resource import BodyErased, BodyUnusable, ErasureOrdered
+from headrace.seen import Seen
 
 
 class Erasure(NamedTuple):

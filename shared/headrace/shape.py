@@ -8,7 +8,19 @@ from typing import Annotated, Any, TypeGuard, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from headrace.fault import Fault, Path, did_you_mean
-from headrace.wording import ELSE, EXAMPLES, FINDINGS, PATTERNS, REASONS, Words, shown
+from headrace.wording import (
+    ELSE,
+    EXAMPLES,
+    FINDINGS,
+    NUMBER,
+    PATTERNS,
+    REASONS,
+    TEXT,
+    TRUTH,
+    WHOLE_NUMBER,
+    Words,
+    shown,
+)
 
 CONFIDENTIAL = {"credential", "endpoint", "body"}
 """Keys below which a value is never repeated: someone may have written a secret there, and faults reach the log."""
@@ -23,7 +35,7 @@ def from_pydantic(error: ValidationError, model: type[BaseModel]) -> list[Fault]
 def misfit(path: Path, words: Words, value: Any, hint: str = "") -> Fault:
     """A value that is not what these words ask for; it is not repeated where a secret may stand."""
     given = f", not {shown(value)}" if words.shows and not CONFIDENTIAL & set(path) else ""
-    return Fault("invalid_value", path, f"{words.must}{given}", hint or words.hint or _quotes(words, value, path))
+    return Fault("invalid_value", path, f"{words.must}{given}", hint or words.hint or _quotes(words, value))
 
 
 def keys(model: type[BaseModel], path: Path) -> list[str]:
@@ -129,11 +141,8 @@ def _variants(text: str) -> Sequence[str]:
     return text.strip(), text.strip().upper(), text.strip().lower(), joined, re.sub(r"[\s-]+", "_", text.strip())
 
 
-def _quotes(words: Words, value: Any, path: Path) -> str:
+def _quotes(words: Words, value: Any) -> str:
     """How to mend a text that should be a number, and the other way round."""
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9.]+|true|false", value) and words.must.split()[-1] != "text":
-        return "remove the quotes" if words.must.startswith(_UNQUOTED) else ""
-    return "put it in quotes" if words.must == "must be text" and isinstance(value, int | float) else ""
-
-
-_UNQUOTED = ("must be a whole", "must be a number", "must be true")
+    if words in {WHOLE_NUMBER, NUMBER, TRUTH} and isinstance(value, str):
+        return "remove the quotes" if re.fullmatch(r"-?[0-9.]+|true|false", value) else ""
+    return "put it in quotes" if words == TEXT and isinstance(value, int | float) else ""

@@ -10,11 +10,12 @@ from typing import Any
 
 from headrace.apply import await_readers
 from headrace.changes import answer_to
-from headrace.client import Client, Result, Seen, new_run_id
+from headrace.client import Client, Result, new_run_id
 from headrace.errors import Refused, Unanswered
 from headrace.event import Event
 from headrace.events.resource import ChangeRefused, CreateVersion, VersionCreated, VersionReused
 from headrace.events.run import StartRun
+from headrace.seen import Seen
 from headrace.topics import RUN_EVENTS, WORKFLOW_COMMANDS, WORKFLOW_EVENTS
 
 LONGEST_NAME = 63

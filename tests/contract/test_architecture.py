@@ -29,9 +29,9 @@ PURE = re.compile(
     r"|model_invoke\.guards\.health|model_invoke\.provider\.(wire(\..+)?|redaction)"
     r"|headrace\.(workflow|expression|prompting|templating)(\..+)?"
     r"|headrace\.resource\.(aggregate|approvals|body|catalog|content|erasure|model|naming|pointers|prompt|prompt_faults)"
-    r"|headrace\.resource\.(source|specs|splits|state|versions)"
-    r"|headrace\.budgets\.(active|holds|log)|headrace\.usage\..+"
-    r"|headrace\.(fault|nodes|json_schema|event|cloudevents|topics)|headrace\.machine\.model|headrace\.worker\.watermark"
+    r"|headrace\.resource\.(budget|exact|mending|source|specs|splits|state|versions)"
+    r"|headrace\.budgets\.(active|holds|log)|headrace\.usage(\..+)?|headrace\.machine\.model|headrace\.worker\.watermark"
+    r"|headrace\.(cloudevents|erasures|event|fault|json_schema|links|nodes|pricing|seen|shape|topics|wording)"
 )
 """Rules, shapes and wire formats: the same arguments have the same result, everywhere and always."""
 
@@ -121,6 +121,11 @@ def _waiting(text: str) -> Iterator[str]:
     yield from (node.name for node in ast.walk(tree) if isinstance(node, ast.AsyncFunctionDef))
 
 
+def who_claims_to_be_pure_is_held_to_it(module: str, text: str) -> list[str]:
+    claims = re.search(r"\b[Pp]ure[.;]", ast.get_docstring(parsed(text)) or "")
+    return [f"{module} says that it is pure"] if claims and not PURE.fullmatch(module) else []
+
+
 def only_the_start_reads_the_environment(module: str, text: str) -> list[str]:
     if SETTINGS.fullmatch(module):
         return []
@@ -148,6 +153,7 @@ RULES: tuple[Rule, ...] = (
     only_the_loops_talk_to_kafka,
     only_the_meter_is_written_with_faust,
     what_is_pure_stays_pure,
+    who_claims_to_be_pure_is_held_to_it,
     only_the_start_reads_the_environment,
     the_library_knows_no_service_and_services_not_each_other,
     names_say_what_is_inside,
@@ -181,6 +187,7 @@ VIOLATIONS: list[tuple[Rule, str, str]] = [
     (what_is_pure_stays_pure, "workflow_router.core", "async def decide(): ..."),
     (what_is_pure_stays_pure, "template.core", "class J:\n    async def perform(self, call): return 1"),
     (what_is_pure_stays_pure, "template.core", "class P(Protocol): ...\nclass J:\n    async def fetch(self): ..."),
+    (who_claims_to_be_pure_is_held_to_it, "headrace.codec", '"""Rules. Pure."""'),
     (only_the_start_reads_the_environment, "headrace.codec", "import os\nX = os.environ['X']"),
     (only_the_start_reads_the_environment, "headrace.kafka", "from os import environ"),
     (only_the_start_reads_the_environment, "model_invoke.provider.chat", "import os\nX = os.getenv('X')"),
@@ -209,6 +216,7 @@ def test_the_rule_sees_what_breaks_it(rule: Rule, module: str, text: str) -> Non
             "from datetime import UTC, datetime\ndatetime.fromtimestamp(0, UTC)",
         ),
         (what_is_pure_stays_pure, "model_invoke.ports", "class P(Protocol):\n    async def ask(self): ..."),
+        (who_claims_to_be_pure_is_held_to_it, "headrace.budgets.log", '"""Rules. Pure."""'),
         (only_the_start_reads_the_environment, "template.__main__", "import os\nos.environ"),
     ],
 )

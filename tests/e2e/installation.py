@@ -10,9 +10,10 @@ from typing import Any
 
 from headrace import audit
 from headrace.apply import apply, await_readers
-from headrace.client import Client, Result, Seen
+from headrace.client import Client, Result
 from headrace.events.run import StartRun
 from headrace.resource.files import load
+from headrace.seen import Seen
 from headrace.topics import RUN_EVENTS, RUN_RESULTS
 from tests.conftest import Stack
 

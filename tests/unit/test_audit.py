@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace import audit
-from headrace.client import Seen
 from headrace.cloudevents import Attributes
 from headrace.event import Event
+from headrace.seen import Seen
 from headrace.topics import RUN_EVENTS
 from tests.unit.engine import CODEC, a_run, graph
 

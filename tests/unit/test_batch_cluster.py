@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace import audit
-from headrace.client import Seen
 from headrace.cloudevents import Attributes
 from headrace.events import node
 from headrace.kafka import partition_of
 from headrace.machine.batch import Batch, Memory
 from headrace.outbox import Record
+from headrace.seen import Seen
 from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, RUN_EVENTS, RUN_REQUESTS, RUN_RESULTS, RUN_STATE, TERMINAL
 from tests.unit.engine import CODEC, NOW, succeeded
 from tests.unit.partitions import PARTITIONS, START, a_machine, entries, sent

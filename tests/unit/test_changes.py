@@ -3,11 +3,11 @@
 import pytest
 
 from headrace.changes import way_of
-from headrace.client import Seen
 from headrace.cloudevents import Attributes
 from headrace.errors import NotFound
 from headrace.events.resource import PointerMoved, Share
 from headrace.resource.splits import Standing
+from headrace.seen import Seen
 
 
 def moves(*versions: int, pointer: str = "production") -> list[Seen]:

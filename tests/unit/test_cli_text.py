@@ -7,8 +7,8 @@ from rich.console import Console
 
 from headrace.cli import hops, summary
 from headrace.cli.text import print_value, printable, quoted
-from headrace.client import Seen
 from headrace.cloudevents import Attributes
+from headrace.seen import Seen
 
 HOSTILE = "\x1b]0;pwned\x07\x1b[2Jada [/nope] [bold]b[/]"
 

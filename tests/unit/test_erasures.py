@@ -1,10 +1,10 @@
 """What the log says of an erasure: given events, then who ordered it, when and why."""
 
-from headrace.client import Seen
 from headrace.cloudevents import Attributes
 from headrace.erasures import erasure_of, orders_of
 from headrace.event import Event
 from headrace.events.resource import BodyErased, BodyUnusable, ErasureOrdered
+from headrace.seen import Seen
 
 ORDERED = ErasureOrdered(at=0, versions=(1, 3), digest="d", actor="ada", reason="asked to")
 ERASED = BodyErased(at=61_000, versions=(1, 3), digest="d")

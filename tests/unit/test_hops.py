@@ -10,11 +10,11 @@ from rich.console import Console
 
 from headrace.cli import hops, summary
 from headrace.cli.hops import HOLD_S, CausalOrder
-from headrace.client import Seen
 from headrace.cloudevents import Attributes
 from headrace.errors import Unanswered
 from headrace.event import Event
 from headrace.events import run
+from headrace.seen import Seen
 from tests.unit.engine import a_run, graph
 
 

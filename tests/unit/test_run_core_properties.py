@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headrace import audit
-from headrace.client import Seen
 from headrace.cloudevents import Attributes
 from headrace.event import Event
 from headrace.events import node
 from headrace.events import run as events_of
 from headrace.machine import Tick, Unreadable
+from headrace.seen import Seen
 from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, RUN_EVENTS, RUN_RESULTS, TERMINAL
 from tests.unit.engine import CODEC, Run, Shelf, a_run, failed, succeeded
 from workflow_router.model import ENDED

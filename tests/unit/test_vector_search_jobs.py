@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from headrace.client import Seen
 from headrace.cloudevents import Attributes
 from headrace.errors import NodeError
 from headrace.event import Event
 from headrace.events.document import DocumentIngested, DocumentRefused, IngestDocument
 from headrace.events.node import ExecuteNode, NodeSucceeded
 from headrace.events.run import Call, Usage
+from headrace.seen import Seen
 from tests.providers.embeddings import EmbeddingServer, embedding_server
 from tests.support.waiting import until
 from vector_search.adapters.embedder import HttpEmbedder

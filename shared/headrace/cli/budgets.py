@@ -18,10 +18,11 @@ from headrace.budgets.log import Charged, charged
 from headrace.cli.resources import newest
 from headrace.cli.session import Json, connected, database_url, print_json
 from headrace.cli.text import quoted
-from headrace.client import Client, Seen
+from headrace.client import Client
 from headrace.errors import NotFound, Undecodable
 from headrace.events.model import ModelCalled
 from headrace.fault import did_you_mean
+from headrace.seen import Seen
 from headrace.topics import BUDGET_STATE, MODEL_CALLS
 
 BATCH = 1_000

@@ -10,13 +10,14 @@ from rich.console import Console
 
 from headrace.changes import history
 from headrace.cli.session import Json, actor, connected, plain, print_json
-from headrace.client import Client, Seen
+from headrace.client import Client
 from headrace.erasures import erasure_of
 from headrace.errors import HeadraceError, NotFound, Refused, Unanswered
 from headrace.events.resource import BodyErased, BodyUnusable, ChangeRefused, EraseBody, ErasureOrdered
 from headrace.resource.catalog import Resolved, Resolver
 from headrace.resource.naming import VERSION
 from headrace.resource.state import ERASED, ERASING
+from headrace.seen import Seen
 from headrace.topics import DOMAINS
 
 WAIT_S = 60.0

@@ -12,11 +12,11 @@ from headrace.cli.families import Family, Name
 from headrace.cli.hops import clock
 from headrace.cli.session import Json, connected, plain, print_json
 from headrace.cli.text import quoted
-from headrace.client import Seen
 from headrace.erasures import orders_of
 from headrace.event import Event
 from headrace.events import resource
 from headrace.resource.splits import Standing
+from headrace.seen import Seen
 
 
 def history_of(family: Family) -> Callable[..., None]:
@@ -46,7 +46,7 @@ async def read_history(family: Family, name: str) -> list[Seen]:
         return await changes.history(client, family.domain, name)
 
 
-def _told(event: Event, orders: Mapping[str, resource.ErasureOrdered] = {}) -> tuple[str, str, str]:
+def _told(event: Event, orders: Mapping[str, resource.ErasureOrdered]) -> tuple[str, str, str]:
     """Who, what and why; of a body that is destroyed, who ordered it and why."""
     by = orders.get(event.digest, event) if isinstance(event, resource.BodyErased) else event
     who, why = quoted(getattr(by, "actor", None) or ""), quoted(getattr(by, "reason", None) or "")

@@ -12,10 +12,11 @@ from rich.console import Console
 from rich.text import Text
 
 from headrace.cli.text import print_value, printable
-from headrace.client import Result, Seen
+from headrace.client import Result
 from headrace.errors import Unanswered
 from headrace.event import Event
 from headrace.events import node, run
+from headrace.seen import Seen
 from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, RUN_EVENTS, RUN_REQUESTS, RUN_RESULTS
 
 TOPICS = (RUN_REQUESTS, RUN_EVENTS, *NODE_REQUESTS.values(), NODE_OUTCOMES, RUN_RESULTS)

@@ -16,7 +16,7 @@ from rich.progress import Progress
 from headrace.apply import Applied, apply, await_readers, store_bodies
 from headrace.cli.applied import explained, tell_applied
 from headrace.cli.session import Json, actor, body_store, connected, print_json
-from headrace.client import Client, Seen
+from headrace.client import Client
 from headrace.errors import HeadraceError, NotFound
 from headrace.events.document import IngestDocument
 from headrace.events.resource import ResourceHead, ResourceVersion
@@ -26,6 +26,7 @@ from headrace.resource.documents import read_documents
 from headrace.resource.files import FileFault, Loaded, Resource, load
 from headrace.resource.model import ModelSpec, life_cycle_warning
 from headrace.resource.specs import references
+from headrace.seen import Seen
 from headrace.topics import DOMAINS, Domain, Topic
 
 WAIT_S = 60.0

@@ -76,7 +76,7 @@ async def _lag(found: Found) -> str:
         return f"warning: nobody knows whether this list is up to date: {printable(str(error))}\n"
     if not count:
         return ""
-    several = f"more than {count}" if count == MOST_COUNTED else str(count)
+    several = f"at least {count}" if count == MOST_COUNTED else str(count)
     return (
         f"warning: this list is behind by {several} record{'s' * (count != 1)} of {RUN_EVENTS.name}: a moment later it "
         "has them, if the projector runs; `headrace status` says\n"

@@ -16,9 +16,10 @@ from headrace.cli import hops, summary
 from headrace.cli.run_list import list_runs
 from headrace.cli.session import Json, actor, connected, plain, print_json
 from headrace.cli.text import quoted
-from headrace.client import Seen, new_run_id
+from headrace.client import new_run_id
 from headrace.errors import HeadraceError
 from headrace.events.run import RunCompleted, StartRun
+from headrace.seen import Seen
 from headrace.topics import RUN_EVENTS
 
 WAIT_S = 600.0

@@ -12,9 +12,9 @@ from rich.text import Text
 from headrace.cli.hops import clock, money, short
 from headrace.cli.pinned import pins_of, pins_table
 from headrace.cli.text import print_value, printable, quoted
-from headrace.client import Seen
 from headrace.event import Event
 from headrace.events import run
+from headrace.seen import Seen
 from headrace.topics import TERMINAL
 
 

@@ -15,9 +15,9 @@ from headrace.cli.rendering import given_values
 from headrace.cli.resources import catalog_of
 from headrace.cli.session import Json, actor, connected, print_json
 from headrace.cli.text import quoted
-from headrace.client import Seen
 from headrace.resource.catalog import Resolved
 from headrace.resource.prompt import PromptSpec
+from headrace.seen import Seen
 from headrace.trial import trial
 
 WAIT_S = 180.0

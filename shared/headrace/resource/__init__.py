@@ -1,8 +1,32 @@
-"""Prompts, models, aliases and workflows: immutable versions, and pointers that say which one is active.
+"""Prompts, models, aliases, workflows and budgets: immutable versions, and pointers that say which one is active.
 
-aggregate.py  the pure rules, the same for all four
-machine.py    the rules as a machine: one instance a service
-catalog.py    resources as the router sees them, from the state topics
-specs.py      the shapes of prompts, models, aliases and document sets
-files.py      YAML files to resources, or all their faults with file and line
+The rules, the same for all of them; pure:
+
+    aggregate.py      what a command leads to, and what exists afterwards
+    state.py          what exists under one name
+    versions.py       versions are made, never changed, and retired
+    pointers.py       pointers move, or split their traffic
+    splits.py         where a pointer stands, and which share a key gets
+    approvals.py      protected pointers need a second actor
+    erasure.py        stored bodies are destroyed
+    content.py        what a version may hold, and its digest
+    machine.py        the rules as a machine: one instance a service
+
+What a version holds:
+
+    naming.py         names, pointers, versions and references, as people write them
+    specs.py          the kinds, and what the spec of each must look like
+    model.py, prompt.py, budget.py  their shapes; those of workflows are in headrace.workflow
+    body.py           messages of prompts, and when they must be stored
+    prompt_faults.py  what must hold in a prompt, beside its shape
+    published.py      the shapes as a JSON Schema, for editors
+
+Files, and what is read back:
+
+    source.py         YAML text to values that know their places
+    files.py          files to resources, or to every fault in them
+    exact.py          what is written is taken to the letter
+    mending.py        what a misspelt key was meant to be
+    documents.py      a document set's files as commands
+    catalog.py        references resolved to versions, from the entries of the state topics
 """

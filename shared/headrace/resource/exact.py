@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from headrace.fault import Fault, Path
-from headrace.shape import below, from_pydantic, is_model, misfit
+from headrace.shape import below, from_pydantic, misfit
 from headrace.wording import AMOUNT, DAY, NUMBER, TRUTH, WHOLE_NUMBER, Words
 
 _AMOUNT = re.compile(r"(?!-0+(\.0*)?([eE]|$))-?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?", re.ASCII)
@@ -33,7 +33,7 @@ def shape_faults(shape: type[BaseModel], value: Any) -> list[Fault]:
 def _inexact(annotation: Any, value: Any, path: Path) -> Iterator[Fault]:
     """The values that only look like what their places ask for."""
     if isinstance(value, dict):
-        inside = below(annotation, 0) if _is_list_of_models(annotation) else annotation
+        inside = below(annotation, 0) if get_origin(annotation) is list else annotation
         parts: Any = value.items()
     elif isinstance(value, list):
         inside, parts = annotation, enumerate(value)
@@ -44,10 +44,6 @@ def _inexact(annotation: Any, value: Any, path: Path) -> Iterator[Fault]:
         return
     for step, part in parts:
         yield from _inexact(below(inside, step), part, (*path, step))
-
-
-def _is_list_of_models(annotation: Any) -> bool:
-    return not is_model(annotation) and getattr(annotation, "__origin__", None) is list
 
 
 def _is_whole(value: Any) -> bool:

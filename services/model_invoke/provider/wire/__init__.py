@@ -1,8 +1,8 @@
 """Providers' formats: what is sent, and what an answer says. Pure; an answer is outside data, and checked as such.
 
 format.py     what each format has
-openai.py     OpenAI-compatible chat completions
-anthropic.py  Anthropic's Messages
+openai/       OpenAI-compatible chat completions
+anthropic/    Anthropic's Messages
 answer.py     what the answers have in common
 fault.py      from what is no answer to a fault
 """
