@@ -1,13 +1,17 @@
 """Faults between resources: what they refer to and is not there, and prompts that can't be used. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from headrace.errors import NotFound
 from headrace.fault import Fault
 from headrace.prompting import misused
 from headrace.resource.catalog import Resolver
-from headrace.resource.files import FileFault, Loaded, Resource
+from headrace.resource.files import FileFault, Loaded
 from headrace.resource.specs import Named, references
+
+Excused = Callable[[Named, NotFound], bool]
+"""Whether it is no fault of a spec that a reference in it leads nowhere."""
 
 
 def link_faults(catalog: Resolver, loaded: Loaded) -> list[FileFault]:
@@ -15,18 +19,29 @@ def link_faults(catalog: Resolver, loaded: Loaded) -> list[FileFault]:
 
     A broken resource is as good as there: its own faults are told. While names can't be read, any may be among them.
     """
-    found: list[FileFault] = []
-    for one in loaded.resources:
-        found += [one.place(fault.below("spec")) for fault in _faults(catalog, loaded, one)]
-    return found
+
+    def excused(named: Named, error: NotFound) -> bool:
+        return _is_broken(loaded, named) or (loaded.nameless and _is_unknown(error))
+
+    return [
+        one.place(fault.below("spec"))
+        for one in loaded.resources
+        for fault in spec_faults(catalog, one.name, one.kind, one.spec, excused)
+    ]
 
 
-def _faults(catalog: Resolver, loaded: Loaded, one: Resource) -> Iterator[Fault]:
-    for named in references(one.kind, one.spec):
-        if not _is_broken(loaded, named) and (fault := _missing(catalog, named, nameless=loaded.nameless)):
-            yield fault
-    if one.kind == "Prompt":
-        yield from (Fault("use_invalid", ("uses",), reason) for reason in misused(catalog, one.name, one.spec))
+def spec_faults(
+    catalog: Resolver, name: str, kind: str, spec: Mapping[str, Any], excused: Excused = lambda *_: False
+) -> Iterator[Fault]:
+    """Each fault between a sound spec of this name and kind, and the catalog; paths start at the top of the spec."""
+    for named in references(kind, spec):
+        try:
+            catalog.resolve(named.kinds, named.ref)
+        except NotFound as error:
+            if not excused(named, error):
+                yield Fault("reference_not_found", named.path, str(error))
+    if kind == "Prompt":
+        yield from (Fault("use_invalid", ("uses",), reason) for reason in misused(catalog, name, spec))
 
 
 def _is_broken(loaded: Loaded, named: Named) -> bool:
@@ -34,10 +49,6 @@ def _is_broken(loaded: Loaded, named: Named) -> bool:
     return any(broken.name == name and broken.kind in named.kinds for broken in loaded.broken)
 
 
-def _missing(catalog: Resolver, named: Named, *, nameless: bool) -> Fault | None:
-    try:
-        catalog.resolve(named.kinds, named.ref)
-    except NotFound as error:
-        unknown = not error.code.endswith(("_version_not_found", "_pointer_not_found")) and nameless
-        return None if unknown else Fault("reference_not_found", named.path, str(error))
-    return None
+def _is_unknown(error: NotFound) -> bool:
+    """Whether nothing has the name; else a version or a pointer of it is missing."""
+    return not error.code.endswith(("_version_not_found", "_pointer_not_found"))

@@ -12,11 +12,12 @@ from headrace import changes
 from headrace.changes import Changed
 from headrace.cli.families import WAIT_S, Expect, Family, Name, Pointer, Reason, Version
 from headrace.cli.history import read_history
-from headrace.cli.resources import AllowMissing, catalog_of, dangling
+from headrace.cli.resources import AllowMissing, catalog_of
 from headrace.cli.session import Json, actor, connected
 from headrace.cli.telling import tell
 from headrace.errors import HeadraceError, NotFound
 from headrace.events.resource import MovePointer, Share
+from headrace.links import spec_faults
 from headrace.resource.catalog import DEFAULT_POINTER, Catalog
 from headrace.resource.naming import VERSION
 from headrace.resource.splits import Standing
@@ -121,7 +122,7 @@ async def _carry_out(
 ) -> Changed:
     """Move a pointer, to where `to` says if it says anything.
 
-    Raises NotFound, also for what the versions refer to and is not there.
+    Raises NotFound; HeadraceError for faults between the versions and what they refer to.
     """
     async with connected() as client:
         catalog = await catalog_of(client)
@@ -129,15 +130,16 @@ async def _carry_out(
             version = catalog.resolve(family.kinds, f"{name}@{to}").version
             command = msgspec.structs.replace(command, version=version)
         if not allow_missing:
-            _check(catalog, family, name, Standing(command.version, command.split))
+            check_links(catalog, family, name, Standing(command.version, command.split))
         return await changes.change(client, family.domain, name, command, WAIT_S)
 
 
-def _check(catalog: Catalog, family: Family, name: str, standing: Standing) -> None:
+def check_links(catalog: Catalog, family: Family, name: str, standing: Standing) -> None:
+    """Raises HeadraceError for faults between these versions and what they refer to, NotFound for no such version."""
     for number in sorted({standing.version, *(share.version for share in standing.split)}):
         version = catalog.resolve(family.kinds, f"{name}@{number}")
-        if missing := dangling(catalog, version.kind, version.spec):
-            raise NotFound("reference_not_found", f"{version}: {'; '.join(missing)}; see --allow-missing")
+        if faults := "; ".join(map(str, spec_faults(catalog, name, version.kind, version.spec))):
+            raise HeadraceError(f"{version}: {faults}; see --allow-missing")
 
 
 def _expected(text: str | None) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from headrace.apply import Applied, apply, await_readers, store_bodies
 from headrace.cli.applied import explained, tell_applied
 from headrace.cli.session import Json, actor, body_store, connected, print_json
 from headrace.client import Client
-from headrace.errors import HeadraceError, NotFound
+from headrace.errors import HeadraceError
 from headrace.events.document import IngestDocument
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.links import link_faults
@@ -25,13 +25,13 @@ from headrace.resource.catalog import DEFAULT_POINTER, Catalog, Resolved
 from headrace.resource.documents import read_documents
 from headrace.resource.files import FileFault, Loaded, Resource, load
 from headrace.resource.model import ModelSpec, life_cycle_warning
-from headrace.resource.specs import references
 from headrace.seen import Seen
 from headrace.topics import DOMAINS, Domain, Topic
 
 WAIT_S = 60.0
 AllowMissing = Annotated[
-    bool, typer.Option("--allow-missing", help="Take also what refers to something that is not there yet.")
+    bool,
+    typer.Option("--allow-missing", help="Take also what refers to something that is not there yet, or can't use it."),
 ]
 
 
@@ -158,17 +158,6 @@ async def _missing(client: Client, loaded: Loaded, pointer: str | None) -> list[
     for one in _sent(loaded):
         _add(entries[one.domain], one, pointer)
     return link_faults(_catalog(entries), loaded)
-
-
-def dangling(catalog: Catalog, kind: str, spec: Mapping[str, Any]) -> list[str]:
-    """Why each reference in a spec leads nowhere that does."""
-    found = []
-    for named in references(kind, spec):
-        try:
-            catalog.resolve(named.kinds, named.ref)
-        except NotFound as error:
-            found.append(str(error))
-    return found
 
 
 async def catalog_of(client: Client) -> Catalog:
