@@ -103,19 +103,19 @@ class Budgets(Protocol):
     async def reserve(self, facts: Facts, worst: Decimal, currency: str, now: int) -> Reservation:
         """Hold the most that a call can cost in every budget that pays for it, or in none.
 
-        now: epoch milliseconds. Repeated, it holds nothing more. Raises OverBudget, and JournalUnavailable.
+        now: epoch milliseconds. Repeated, it holds nothing more. Raises OverBudget, and DatabaseUnavailable.
         """
 
     async def settle(self, reservation: Reservation, cost: Decimal) -> Sequence[Charge]:
         """Charge what the call did cost, 0 if nothing, and give back the rest. Repeated, it changes nothing.
 
-        Raises JournalUnavailable.
+        Raises DatabaseUnavailable.
         """
 
     async def give_back(self, calls: Sequence[str]) -> None:
         """Charge nothing for calls that are not made, by their ids; they may have been reserved, or not.
 
-        Raises JournalUnavailable.
+        Raises DatabaseUnavailable.
         """
 
 

@@ -29,7 +29,7 @@ async def rebuild(settings: ProjectorSettings) -> None:
     """Drop all rows and positions, in one transaction.
 
     A projector that runs finds its positions gone within seconds and reads the log again from its beginning; else the
-    next one to start does. Raises PostgresUnavailable.
+    next one to start does. Raises DatabaseUnavailable.
     """
     configure_logs(settings.log_level)
     await start_over(PROJECTION, settings.database_url)

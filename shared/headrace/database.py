@@ -19,7 +19,7 @@ MOST_CONNECTIONS = 4
 
 
 class Database:
-    """A few connections to Postgres. Its methods raise JournalUnavailable while that is away.
+    """A few connections to Postgres. Its methods raise DatabaseUnavailable while that is away.
 
     what: what stands there, as errors name it. schema: statements that make its tables, run once before all others.
     """

@@ -4,7 +4,7 @@
     ├── Undecodable           poison: the record can never be read; it goes to the dead letters
     ├── RegistryUnavailable   the schema registry does not answer; try again, never poison
     ├── RegistryRefused       the schema registry refuses a schema, such as a breaking change
-    ├── JournalUnavailable    Postgres, with the call journal and the ledger, does not answer; try again
+    ├── DatabaseUnavailable   Postgres, or a table that a service makes there, is away; try again
     ├── BodyFault             a stored body is missing, was tampered with, or is refused
     │   └── StoreUnavailable  the object store, which holds bodies of prompts, does not answer; try again
     ├── KafkaUnavailable      the broker does not answer, or does not take a record; try again
@@ -42,8 +42,11 @@ class RegistryRefused(HeadraceError):
     """The schema registry answered, and refused."""
 
 
-class JournalUnavailable(HeadraceError):
-    """The call journal or the ledger of budgets does not answer; nothing was lost, try again."""
+class DatabaseUnavailable(HeadraceError):
+    """Postgres does not answer, or a service has not made its tables yet; nothing was lost, try again.
+
+    The message names what was asked: the call journal, the ledger of budgets, or the tables of runs.
+    """
 
 
 class BodyFault(HeadraceError):

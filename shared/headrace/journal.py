@@ -16,7 +16,7 @@ import asyncpg
 import msgspec
 
 from headrace.database import Database
-from headrace.errors import JournalUnavailable, NodeError
+from headrace.errors import DatabaseUnavailable, NodeError
 from headrace.events.run import Call, Usage
 from headrace.sql import load_queries
 from headrace.waiting import stopped_within
@@ -99,7 +99,7 @@ class Journal:
     async def begin(self, key: str) -> Entry:
         """Note a call before it is made, or find what became of it; waits while a living process is making it.
 
-        Raises JournalUnavailable.
+        Raises DatabaseUnavailable.
         """
         while True:
             if key not in self._under_way and (entry := await self._begun(key)):
@@ -107,7 +107,7 @@ class Journal:
             await asyncio.sleep(BUSY_S)
 
     async def find(self, key: str) -> Entry:
-        """What became of a call; nothing is noted. Raises JournalUnavailable."""
+        """What became of a call; nothing is noted. Raises DatabaseUnavailable."""
         async with self._connection() as connection:
             found = await connection.fetchrow(_SQL["find"], key)
         return Entry(found["answer"] if found else None)
@@ -128,7 +128,7 @@ class Journal:
     async def hold(self, stopping: asyncio.Event) -> None:
         """Hold the lock until told to stop: from the start, and again soon after the session was lost."""
         while not stopping.is_set():
-            with contextlib.suppress(JournalUnavailable):
+            with contextlib.suppress(DatabaseUnavailable):
                 await self._lock()
             await stopped_within(stopping, HOLD_S)
 
@@ -172,7 +172,7 @@ class Journal:
             try:
                 async with self._connection() as connection:
                     await connection.execute(_SQL["finish"], key, text)
-            except JournalUnavailable:
+            except DatabaseUnavailable:
                 await asyncio.sleep(BUSY_S)
             else:
                 self._under_way.discard(key)
@@ -181,13 +181,13 @@ class Journal:
 
     @asynccontextmanager
     async def _connection(self) -> "AsyncIterator[PoolConnectionProxy[asyncpg.Record]]":
-        """A connection, while the lock is held. Raises JournalUnavailable."""
+        """A connection, while the lock is held. Raises DatabaseUnavailable."""
         await self._lock()
         async with self._database.connection() as connection:
             yield connection
 
     async def _lock(self) -> None:
-        """Hold the lock, again if the session that held it was lost. Raises JournalUnavailable."""
+        """Hold the lock, again if the session that held it was lost. Raises DatabaseUnavailable."""
         async with self._locking:
             if not self.held:
                 self._session = await self._locked()

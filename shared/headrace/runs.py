@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from headrace.errors import JournalUnavailable
+from headrace.errors import DatabaseUnavailable
 from headrace.sql import load_queries, reaching
 from headrace.topics import RUN_EVENTS
 
@@ -50,14 +50,14 @@ class Found(NamedTuple):
 
 
 async def newest_runs(dsn: str, wanted: Wanted) -> Found:
-    """Raises JournalUnavailable, also when there are no tables yet."""
+    """Raises DatabaseUnavailable, also when there are no tables yet."""
     with reaching(WHAT):
         connection = await asyncpg.connect(dsn, timeout=TIMEOUT_S, command_timeout=TIMEOUT_S)
     try:
         with reaching(WHAT, connection):
             return await _found(connection, wanted)
     except asyncpg.UndefinedTableError as error:
-        raise JournalUnavailable(
+        raise DatabaseUnavailable(
             "Postgres has no table of runs yet; the projector makes it when it starts: `headrace status` says whether "
             "it runs"
         ) from error

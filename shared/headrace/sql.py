@@ -7,7 +7,7 @@ from typing import Protocol
 
 import asyncpg
 
-from headrace.errors import JournalUnavailable
+from headrace.errors import DatabaseUnavailable
 
 AWAY = (
     OSError,
@@ -50,13 +50,13 @@ def is_away(error: BaseException, session: Session | None = None) -> bool:
 
 @contextmanager
 def reaching(what: str, session: Session | None = None) -> Iterator[None]:
-    """Raises JournalUnavailable, which names what does not answer, when it turns out inside that Postgres is away."""
+    """Raises DatabaseUnavailable, which names what does not answer, when it turns out inside that Postgres is away."""
     try:
         yield
     except Exception as error:
         if not is_away(error, session):
             raise
-        raise JournalUnavailable(f"{what} does not answer: {str(error) or type(error).__name__}") from error
+        raise DatabaseUnavailable(f"{what} does not answer: {str(error) or type(error).__name__}") from error
 
 
 def _ended(session: Session) -> bool:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
-from headrace.errors import JournalUnavailable
+from headrace.errors import DatabaseUnavailable
 from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded
 from headrace.journal import Entry, Journal
 from headrace.worker import Done, NodeJob
@@ -82,7 +82,7 @@ async def test_while_postgres_is_away_calls_wait_and_a_paid_answer_is_not_lost(d
         between.shut()
         noting = asyncio.create_task(cut_off.done("paid", "answer"))
         await until(between.has_refused)
-        with pytest.raises(JournalUnavailable):
+        with pytest.raises(DatabaseUnavailable):
             await cut_off.begin("next")
         assert not noting.done()
         # then it is noted as soon as Postgres is back
@@ -112,7 +112,7 @@ async def test_of_a_standby_that_is_not_promoted_a_paid_answer_is_kept(dsn: str)
 
 
 async def refuses_writes(moved: Journal) -> bool:
-    with pytest.raises(JournalUnavailable) as caught:
+    with pytest.raises(DatabaseUnavailable) as caught:
         await moved.begin("next")
     return "read-only" in str(caught.value)
 
@@ -141,7 +141,7 @@ async def test_a_note_that_was_made_but_never_confirmed_keeps_nobody_from_callin
             await until(lambda: server.fetchval(SOMEBODY_WAITS))
             # when the connection breaks before Postgres does so
             between.shut()
-            with pytest.raises(JournalUnavailable):
+            with pytest.raises(DatabaseUnavailable):
                 await noting
             await hindrance.rollback()
         await until(lambda: server.fetchval(SAME_OWNER))

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from headrace.budgets.accounts import Accounts, Balance
 from headrace.budgets.active import Budget, InForce
 from headrace.budgets.log import Charged, charged
-from headrace.errors import JournalUnavailable
+from headrace.errors import DatabaseUnavailable
 from headrace.events.model import ModelCalled
 from headrace.events.run import Charge, Usage
 from headrace.resource.budget import BudgetSpec, Scope
@@ -185,9 +185,9 @@ async def test_while_postgres_is_away_no_call_is_let_through(dsn: str) -> None:
     async with proxy(dsn) as between, ledger(between.url, budget("acme-daily", "5")) as one:
         reservation = await one.reserve(facts(1), Decimal(1), "USD", NOON)
         between.shut()
-        with pytest.raises(JournalUnavailable, match="the ledger of budgets does not answer"):
+        with pytest.raises(DatabaseUnavailable, match="the ledger of budgets does not answer"):
             await one.reserve(facts(2), Decimal(1), "USD", NOON)
-        with pytest.raises(JournalUnavailable):
+        with pytest.raises(DatabaseUnavailable):
             await one.settle(reservation, Decimal(1))
         between.reopen()
         assert await one.settle(reservation, Decimal(1))

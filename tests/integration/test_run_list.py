@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from aiokafka import TopicPartition
 
-from headrace.errors import JournalUnavailable
+from headrace.errors import DatabaseUnavailable
 from headrace.event import Event
 from headrace.events import run
 from headrace.limits import GENESIS
@@ -114,10 +114,10 @@ async def test_how_far_the_tables_know_the_log_is_told(dsn: str) -> None:
 
 async def test_without_tables_it_says_who_makes_them(stack: Stack) -> None:
     async with database(stack.env["DATABASE_URL"]) as empty:
-        with pytest.raises(JournalUnavailable, match="no table of runs yet; the projector makes it"):
+        with pytest.raises(DatabaseUnavailable, match="no table of runs yet; the projector makes it"):
             await newest_runs(empty, Wanted())
 
 
 async def test_without_postgres_it_says_what_is_away() -> None:
-    with pytest.raises(JournalUnavailable, match="Postgres, which has the table of runs, does not answer"):
+    with pytest.raises(DatabaseUnavailable, match="Postgres, which has the table of runs, does not answer"):
         await newest_runs("postgresql://nobody@127.0.0.1:9/none", Wanted())

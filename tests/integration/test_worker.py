@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from headrace.errors import JournalUnavailable
+from headrace.errors import DatabaseUnavailable
 from headrace.events.node import ExecuteNode, NodeFailed
 from headrace.service import Service
 from headrace.settings import ServiceSettings
@@ -294,7 +294,7 @@ class ForgetfulJob(NodeJob[None]):
         """Be away twice."""
         self.seen.append([name for name in self._service.not_ready() if name != "start"])
         if len(self.seen) < 3:
-            raise JournalUnavailable("away")
+            raise DatabaseUnavailable("away")
 
     def interpret(self, call: None, answer: None) -> Done:
         """Nothing."""

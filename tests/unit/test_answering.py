@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from headrace.codec import Codec
-from headrace.errors import JournalUnavailable
+from headrace.errors import DatabaseUnavailable
 from headrace.event import Event
 from headrace.events import node
 from headrace.events.run import Usage
@@ -42,7 +42,7 @@ async def codec() -> Codec:
 async def answers(codec: Codec, *tokens: int) -> list[Event]:
     """Outcomes as they are read from the outbox."""
 
-    async def no_journal(error: JournalUnavailable) -> None:
+    async def no_journal(error: DatabaseUnavailable) -> None:
         raise AssertionError from error
 
     answering = Answering(Worker("counting", REQUESTS, NODE_OUTCOMES, Counting()), codec, no_journal)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headrace.errors import JournalUnavailable, NodeError
+from headrace.errors import DatabaseUnavailable, NodeError
 from headrace.event import Event
 from headrace.events import node
 from headrace.events.run import Usage
@@ -103,8 +103,8 @@ async def test_an_output_that_can_not_travel_fails_and_is_paid_for() -> None:
 
 
 async def test_a_journal_that_is_away_is_no_outcome() -> None:
-    with pytest.raises(JournalUnavailable):
-        await outcome(Doubling(raising(JournalUnavailable("away"))))
+    with pytest.raises(DatabaseUnavailable):
+        await outcome(Doubling(raising(DatabaseUnavailable("away"))))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from headrace.errors import JournalUnavailable
+from headrace.errors import DatabaseUnavailable
 from headrace.events.model import ModelCalled
 from headrace.events.resource import ResourceHead, ResourceVersion
 from model_invoke.model import ARRIVAL_MS
@@ -143,7 +143,7 @@ class Mute(Purse):
     async def give_back(self, calls: Sequence[str]) -> None:
         self._away -= 1
         if self._away >= 0:
-            raise JournalUnavailable("away")
+            raise DatabaseUnavailable("away")
         await super().give_back(calls)
 
 
@@ -158,7 +158,7 @@ class Absent(Purse):
     async def reserve(self, facts: Facts, worst: Decimal, currency: str, now: int) -> Reservation:
         self.asked += 1
         if self.asked <= self._times:
-            raise JournalUnavailable("away")
+            raise DatabaseUnavailable("away")
         return await super().reserve(facts, worst, currency, now)
 
 

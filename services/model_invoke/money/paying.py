@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import structlog
 
-from headrace.errors import JournalUnavailable
+from headrace.errors import DatabaseUnavailable
 from headrace.events.run import Charge
 from headrace.waiting import RETRY_S
 from model_invoke.ports import Budgets, Facts, Reservation
@@ -70,6 +70,6 @@ async def _insisting(step: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await step()
-        except JournalUnavailable as error:
+        except DatabaseUnavailable as error:
             _log.warning("waiting", what="ledger", error=str(error))
             await asyncio.sleep(RETRY_S)

@@ -42,7 +42,7 @@ class Balance(NamedTuple):
 
 
 class Accounts:
-    """The ledger, as one process sees it. Its methods raise JournalUnavailable when Postgres is away."""
+    """The ledger, as one process sees it. Its methods raise DatabaseUnavailable when Postgres is away."""
 
     def __init__(self, dsn: str) -> None:
         self._database = Database(dsn, "the ledger of budgets", _SQL["schema"])

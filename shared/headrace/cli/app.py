@@ -7,8 +7,8 @@ import typer
 from headrace.cli import demo, listing, resources, runs, stack, usage, versions
 from headrace.cli.text import printable
 from headrace.errors import (
+    DatabaseUnavailable,
     HeadraceError,
-    JournalUnavailable,
     KafkaUnavailable,
     RegistryUnavailable,
     StackError,
@@ -25,7 +25,7 @@ Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 a part of the stack do
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown", help=HELP)
 for commands in (stack, resources, listing, usage, demo, runs, versions):
     commands.register(app)
-AWAY = StackError | RegistryUnavailable | KafkaUnavailable | JournalUnavailable | StoreUnavailable
+AWAY = StackError | RegistryUnavailable | KafkaUnavailable | DatabaseUnavailable | StoreUnavailable
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from rich.text import Text
 from headrace.cli.duration import Since, rough
 from headrace.cli.session import Json, connected, database_url, print_json
 from headrace.cli.text import printable
-from headrace.errors import JournalUnavailable, KafkaUnavailable, RegistryUnavailable, StackError
+from headrace.errors import DatabaseUnavailable, KafkaUnavailable, RegistryUnavailable, StackError
 from headrace.runs import Found, ListedRun, Wanted, newest_runs
 from headrace.topics import RUN_EVENTS
 
@@ -61,9 +61,9 @@ async def _find(wanted: Wanted) -> Found:
     """Runs; how much the tables are behind is said on standard error."""
     try:
         found = await newest_runs(database_url(), wanted)
-    except JournalUnavailable as error:
+    except DatabaseUnavailable as error:
         hint = "`headrace run show ID` reads the log itself, and needs no Postgres"
-        raise JournalUnavailable(f"{error}; {hint}") from error
+        raise DatabaseUnavailable(f"{error}; {hint}") from error
     sys.stderr.write(await _lag(found))
     return found
 

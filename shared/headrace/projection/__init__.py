@@ -15,6 +15,6 @@ is killed between the two buries the same record again.
 
 from headrace.projection.loop import run_projection
 from headrace.projection.model import LogReplaced, Origin, Projection, Row
-from headrace.projection.store import PostgresUnavailable, start_over
+from headrace.projection.store import start_over
 
-__all__ = ["LogReplaced", "Origin", "PostgresUnavailable", "Projection", "Row", "run_projection", "start_over"]
+__all__ = ["LogReplaced", "Origin", "Projection", "Row", "run_projection", "start_over"]

@@ -24,6 +24,7 @@ from aiokafka.errors import KafkaError
 
 from headrace.codec import Codec
 from headrace.delivery import Delivery
+from headrace.errors import DatabaseUnavailable
 from headrace.group import Member, Records
 from headrace.kafka import KafkaSettings
 from headrace.outbox import Outbox
@@ -31,7 +32,7 @@ from headrace.probe import Probe, no_probe
 from headrace.projection import metrics
 from headrace.projection.batch import Batch
 from headrace.projection.model import LogReplaced, Projection
-from headrace.projection.store import Fenced, PostgresUnavailable, RowsRefused, Store
+from headrace.projection.store import Fenced, RowsRefused, Store
 from headrace.service import Service
 from headrace.waiting import RETRY_S, learned, stopped_within
 
@@ -129,7 +130,7 @@ class Loop:
             self._positions = dict.fromkeys(self._positions)
             metrics.FENCED.labels(self._projection.name).inc()
             _log.warning("fenced", projection=self._projection.name, error=str(error))
-        except (PostgresUnavailable, KafkaError, OSError) as error:
+        except (DatabaseUnavailable, KafkaError, OSError) as error:
             self._positions = dict.fromkeys(self._positions)
             await self._pause(error)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 from aiokafka import TopicPartition
 
-from headrace.errors import HeadraceError
+from headrace.errors import DatabaseUnavailable, HeadraceError
 from headrace.probe import Probe, no_probe
 from headrace.projection.batch import Batch, Entry
 from headrace.projection.model import DROP, SCHEMA, Projection
@@ -33,10 +33,6 @@ _SESSION = {
 _REFUSED = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
 
 
-class PostgresUnavailable(HeadraceError):
-    """Postgres does not answer; nothing was lost, try again."""
-
-
 class Fenced(HeadraceError):
     """The positions are not where we left them: another owner has moved on, or somebody has started over."""
 
@@ -56,7 +52,7 @@ class Store:
         self._created = False
 
     async def positions(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
-        """The stored next offset of each of these partitions. Raises PostgresUnavailable."""
+        """The stored next offset of each of these partitions. Raises DatabaseUnavailable."""
         wanted = (self._projection.name, [place.topic for place in places], [place.partition for place in places])
         async with self._session() as connection:
             if not self._created:
@@ -68,7 +64,7 @@ class Store:
     async def write(self, batch: Batch) -> None:
         """Write a batch's rows and move its positions, all or nothing.
 
-        Raises Fenced, RowsRefused, and PostgresUnavailable: then it may all the same have been committed, which only
+        Raises Fenced, RowsRefused, and DatabaseUnavailable: then it may all the same have been committed, which only
         the stored positions tell.
         """
         try:
@@ -148,15 +144,15 @@ class Store:
                 raise
             raise self._lost(error) from error
 
-    def _lost(self, error: Exception) -> PostgresUnavailable:
+    def _lost(self, error: Exception) -> DatabaseUnavailable:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()
-        return PostgresUnavailable(f"Postgres does not answer: {str(error) or type(error).__name__}")
+        return DatabaseUnavailable(f"Postgres does not answer: {str(error) or type(error).__name__}")
 
 
 async def start_over(projection: Projection, dsn: str) -> None:
-    """Drop a projection's rows and positions, so that it is made again from the log. Raises PostgresUnavailable."""
+    """Drop a projection's rows and positions, so that it is made again from the log. Raises DatabaseUnavailable."""
     store = Store(dsn, projection)
     try:
         await store.start_over()

@@ -9,7 +9,7 @@ from aiokafka import ConsumerRecord
 
 from headrace import cloudevents
 from headrace.codec import Codec
-from headrace.errors import JournalUnavailable, NodeError, Undecodable
+from headrace.errors import DatabaseUnavailable, NodeError, Undecodable
 from headrace.event import Event
 from headrace.kafka import dead_letter, place_of
 from headrace.outbox import Outbox
@@ -38,7 +38,7 @@ class Answering:
     """
 
     def __init__(
-        self, worker: Worker, codec: Codec, journal_away: Callable[[JournalUnavailable], Awaitable[None]]
+        self, worker: Worker, codec: Codec, journal_away: Callable[[DatabaseUnavailable], Awaitable[None]]
     ) -> None:
         self._worker = worker
         self._codec = codec
@@ -80,7 +80,7 @@ class Answering:
         while True:
             try:
                 return await self._attempt.outcome(request)
-            except JournalUnavailable as error:
+            except DatabaseUnavailable as error:
                 await self._journal_away(error)
 
     def _encoded(self, request: Event, outcome: Event) -> tuple[Event, bytes]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from headrace.errors import JournalUnavailable, NodeError
+from headrace.errors import DatabaseUnavailable, NodeError
 from headrace.event import Event
 from headrace.worker.job import Job
 
@@ -30,7 +30,7 @@ class Attempt:
             call = self._job.plan(request)
             answer = await self._answer(request, call)
             return self._job.succeeded(request, call, answer, began, _now())
-        except JournalUnavailable:
+        except DatabaseUnavailable:
             raise
         except Exception as error:
             return self._job.failed(request, _fault(error), began, _now())
