@@ -2,7 +2,9 @@
 
 app.py        the program: its commands, its errors, its exit codes
 stack.py      up, down, status, env
-resources.py  apply, get
+resources.py  apply
+listing.py    get
+deployed.py   what is deployed now
 runs.py       run start, run watch, run show, audit show
 demo.py       demo
 hops.py       a run's records, one line each

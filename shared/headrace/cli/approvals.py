@@ -8,8 +8,8 @@ import typer
 
 from headrace import changes
 from headrace.changes import Changed
+from headrace.cli.deployed import newest
 from headrace.cli.families import WAIT_S, Family, Name, Pointer, Reason
-from headrace.cli.resources import newest
 from headrace.cli.session import Json, actor, connected
 from headrace.cli.telling import tell
 from headrace.client import Client

@@ -15,7 +15,7 @@ from headrace.budgets.accounts import Accounts, Balance
 from headrace.budgets.active import Budget, active_budgets, period_at, renews_at
 from headrace.budgets.holds import money
 from headrace.budgets.log import Charged, charged
-from headrace.cli.resources import newest
+from headrace.cli.deployed import newest
 from headrace.cli.session import Json, connected, database_url, print_json
 from headrace.cli.text import quoted
 from headrace.client import Client

@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from headrace.cli.deployed import newest
 from headrace.cli.hops import clock
-from headrace.cli.resources import newest
 from headrace.cli.session import Json, connected, plain, print_json
 from headrace.cli.text import quoted
 from headrace.events.model import ModelHealthChanged

@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from headrace.cli.resources import entries_of, warnings
+from headrace.cli.deployed import entries_of
+from headrace.cli.resources import warnings
 from headrace.cli.session import Json, print_json
 from headrace.cli.text import print_value, quoted
 from headrace.errors import HeadraceError

@@ -10,9 +10,10 @@ import typer
 
 from headrace import changes
 from headrace.changes import Changed
+from headrace.cli.deployed import catalog_of
 from headrace.cli.families import WAIT_S, Expect, Family, Name, Pointer, Reason, Version
 from headrace.cli.history import read_history
-from headrace.cli.resources import AllowMissing, catalog_of
+from headrace.cli.resources import AllowMissing
 from headrace.cli.session import Json, actor, connected
 from headrace.cli.telling import tell
 from headrace.errors import HeadraceError, NotFound

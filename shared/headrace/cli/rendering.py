@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.text import Text
 
 from headrace.bodies import Bodies
+from headrace.cli.deployed import catalog_of
 from headrace.cli.erasure import Gone, explained, resolved
-from headrace.cli.resources import catalog_of
 from headrace.cli.session import Json, body_store, connected, print_json
 from headrace.cli.text import printable
 from headrace.errors import HeadraceError

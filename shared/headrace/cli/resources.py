@@ -1,32 +1,28 @@
-"""apply: prompts, models, workflows, budgets and documents from YAML files; what they refer to."""
+"""apply: prompts, models, workflows, budgets and documents from YAML files."""
 
 import asyncio
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, NoReturn
 
-import msgspec
 import typer
 from rich.console import Console
 from rich.progress import Progress
 
 from headrace.apply import Applied, apply, await_readers, store_bodies
 from headrace.cli.applied import explained, tell_applied
+from headrace.cli.deployed import catalog_with
 from headrace.cli.session import Json, actor, body_store, connected, print_json
 from headrace.client import Client
 from headrace.errors import HeadraceError
 from headrace.events.document import IngestDocument
-from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.links import link_faults
-from headrace.resource.catalog import DEFAULT_POINTER, Catalog, Resolved
+from headrace.resource.catalog import DEFAULT_POINTER
 from headrace.resource.documents import read_documents
 from headrace.resource.files import FileFault, Loaded, Resource, load
 from headrace.resource.model import ModelSpec, life_cycle_warning
-from headrace.seen import Seen
-from headrace.topics import DOMAINS, Domain, Topic
 
 WAIT_S = 60.0
 AllowMissing = Annotated[
@@ -154,36 +150,7 @@ async def _apply(
 
 async def _missing(client: Client, loaded: Loaded, pointer: str | None) -> list[FileFault]:
     """What these resources refer to, and would not exist when they do."""
-    entries = await _all_entries(client)
-    for one in _sent(loaded):
-        _add(entries[one.domain], one, pointer)
-    return link_faults(_catalog(entries), loaded)
-
-
-async def catalog_of(client: Client) -> Catalog:
-    """Everything that is deployed now."""
-    return _catalog(await _all_entries(client))
-
-
-async def _all_entries(client: Client) -> dict[str, dict[str, Any]]:
-    return {name: newest(await client.read_all(domain.state)) for name, domain in DOMAINS.items()}
-
-
-def _catalog(entries: Mapping[str, Mapping[str, Any]]) -> Catalog:
-    models = entries["model"]
-    others = {kind: entries[kind.lower()] for kind in ("Prompt", "Workflow", "Budget")}
-    return Catalog({"Model": models, "ModelAlias": models, **others})
-
-
-def _add(entries: dict[str, Any], one: Resource, pointer: str | None) -> None:
-    """The entries of a domain's state as they would be with this resource, once its pointer has moved."""
-    head = entries.get(one.name, ResourceHead(kind=one.kind, latest=0))
-    version = head.latest + 1
-    pointers = {**head.pointers, **({pointer: version} if pointer else {})}
-    entries[one.name] = msgspec.structs.replace(head, latest=version, pointers=pointers)
-    entries[f"{one.name}/{version}"] = ResourceVersion(
-        kind=one.kind, version=version, digest=f"{one.name}/{version}", spec=json.dumps(one.spec), at=0
-    )
+    return link_faults(await catalog_with(client, _sent(loaded), pointer), loaded)
 
 
 async def send(
@@ -211,25 +178,3 @@ async def send(
     if ingested:
         console.print(f"[green]✓[/] {ingested} documents are searchable", highlight=False)
     return answers
-
-
-async def entries_of(state: Topic) -> Mapping[str, Any]:
-    """The entries of a table by key."""
-    async with connected() as client:
-        return newest(await client.read_all(state))
-
-
-async def resolve(domain: Domain, kinds: tuple[str, ...], references: tuple[str, ...]) -> list[Resolved]:
-    """What references mean now, retired versions too. Raises NotFound."""
-    catalog = Catalog(dict.fromkeys(kinds, await entries_of(domain.state)))
-    return [catalog.find(kinds, reference) for reference in references]
-
-
-def newest(seen: Iterable[Seen]) -> dict[str, Any]:
-    """A compacted topic's entries by key; tombstones remove theirs."""
-    entries: dict[str, Any] = {}
-    for one in seen:
-        entries.pop(one.key, None)
-        if one.event:
-            entries[one.key] = one.event
-    return entries

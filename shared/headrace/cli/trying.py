@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from headrace.cli import summary
+from headrace.cli.deployed import catalog_of
 from headrace.cli.erasure import explained, resolved
 from headrace.cli.rendering import given_values
-from headrace.cli.resources import catalog_of
 from headrace.cli.session import Json, actor, connected, print_json
 from headrace.cli.text import quoted
 from headrace.resource.catalog import Resolved

@@ -15,8 +15,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from headrace.budgets.holds import money
+from headrace.cli.deployed import newest
 from headrace.cli.duration import UNITS, duration
-from headrace.cli.resources import newest
 from headrace.cli.session import Json, connected, print_json
 from headrace.cli.text import printable, quoted
 from headrace.client import Client

@@ -16,13 +16,13 @@ from headrace import changes
 from headrace.changes import Changed
 from headrace.cli import budgets
 from headrace.cli.approvals import approve_of, protect_of, unprotect_of
+from headrace.cli.deployed import resolve
 from headrace.cli.erasure import erase
 from headrace.cli.families import FAMILIES, WAIT_S, Family, Name, Version
 from headrace.cli.health import health
 from headrace.cli.history import history_of
 from headrace.cli.pointers import move_of, rollback_of, split_of
 from headrace.cli.rendering import render
-from headrace.cli.resources import resolve
 from headrace.cli.session import Json, actor, connected
 from headrace.cli.telling import tell
 from headrace.cli.text import printable
