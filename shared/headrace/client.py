@@ -6,7 +6,7 @@ A caller needs none of this (a stock Avro client does, see tests/e2e/test_outsid
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
 
@@ -115,21 +115,24 @@ class Client:
     async def read_all(self, *topics: Topic, key: str | None = None) -> list[Seen]:
         """All committed records up to the end as it is now; topic after topic, partitions mixed."""
         order = {topic.name: number for number, topic in enumerate(topics)}
-        return sorted([seen async for seen in self.read(*topics, key=key)], key=lambda one: order[one.topic])
+        return sorted([seen async for seen in self.read(*topics, keys=_only(key))], key=lambda one: order[one.topic])
 
-    async def read(self, *topics: Topic, key: str | None = None, since: int = 0) -> AsyncGenerator[Seen, None]:
+    async def read(
+        self, *topics: Topic, keys: Collection[str] | None = None, since: int = 0
+    ) -> AsyncGenerator[Seen, None]:
         """All committed records up to the end as it is now, one after the other, for what is too much to be kept.
 
+        keys: only records with one of these, and only the partitions where those are; None for all records.
         since: epoch milliseconds; records that were written before are left out. The end is a position, not a last
         record: the markers of transactions occupy offsets.
         """
-        async with self._consumer(topics, key) as (consumer, places):
+        async with self._consumer(topics, keys) as (consumer, places):
             ends = dict(await consumer.end_offsets(places))
             if since:
                 await _assign(consumer, places, since)
             else:
                 consumer.assign(places)
-            async for seen in self._to(ends, consumer, topics, key):
+            async for seen in self._to(ends, consumer, topics, keys):
                 yield seen
 
     async def read_after(self, topic: Topic, positions: Mapping[int, int]) -> AsyncGenerator[Seen, None]:
@@ -144,11 +147,15 @@ class Client:
                 yield seen
 
     async def _to(
-        self, ends: Mapping[TopicPartition, int], consumer: AIOKafkaConsumer, topics: Iterable[Topic], key: str | None
+        self,
+        ends: Mapping[TopicPartition, int],
+        consumer: AIOKafkaConsumer,
+        topics: Iterable[Topic],
+        keys: Collection[str] | None,
     ) -> AsyncGenerator[Seen, None]:
         """Records until these positions are reached."""
         while ends := {place: end for place, end in ends.items() if await consumer.position(place) < end}:
-            for seen in await self._poll(consumer, topics, key, CATCH_UP_MS):
+            for seen in await self._poll(consumer, topics, keys, CATCH_UP_MS):
                 yield seen
 
     async def await_applied(self, tables: Sequence[Topic], timeout_s: float) -> Sequence[TableApplied]:
@@ -213,25 +220,25 @@ class Client:
 
         since: epoch milliseconds; 0 is the beginning, None is now.
         """
-        async with self._consumer(topics, key) as (consumer, places):
+        async with self._consumer(topics, _only(key)) as (consumer, places):
             await _assign(consumer, places, since)
-            yield self._records(consumer, topics, key)
+            yield self._records(consumer, topics, _only(key))
 
     async def _records(
-        self, consumer: AIOKafkaConsumer, topics: Iterable[Topic], key: str | None
+        self, consumer: AIOKafkaConsumer, topics: Iterable[Topic], keys: Collection[str] | None
     ) -> AsyncIterator[Seen]:
         while True:
-            for seen in await self._poll(consumer, topics, key):
+            for seen in await self._poll(consumer, topics, keys):
                 yield seen
 
     async def _poll(
-        self, consumer: AIOKafkaConsumer, topics: Iterable[Topic], key: str | None, idle_ms: int = IDLE_MS
+        self, consumer: AIOKafkaConsumer, topics: Iterable[Topic], keys: Collection[str] | None, idle_ms: int = IDLE_MS
     ) -> list[Seen]:
         by_name = {topic.name: topic for topic in topics}
-        wanted = None if key is None else key.encode()
+        wanted = None if keys is None else {key.encode() for key in keys}
         check_alive(consumer)
         polled = await consumer.getmany(timeout_ms=idle_ms)
-        records = [one for batch in polled.values() for one in batch if wanted is None or one.key == wanted]
+        records = [one for batch in polled.values() for one in batch if wanted is None or one.key in wanted]
         if ids := self._codec.unknown(record.value for record in records):
             await self._codec.learn(ids)
         return [self._seen(record, by_name) for record in records]
@@ -251,29 +258,34 @@ class Client:
 
     @asynccontextmanager
     async def _consumer(
-        self, topics: Iterable[Topic], key: str | None, **settings: Any
+        self, topics: Iterable[Topic], keys: Collection[str] | None, **settings: Any
     ) -> AsyncIterator[tuple[AIOKafkaConsumer, list[TopicPartition]]]:
         """A consumer, and what it is for. Ask for offsets before you assign: behind a first fetch they would wait."""
         consumer = AIOKafkaConsumer(**self._kafka.connection(), **{**_READING, **settings})
         try:
             await consumer.start()
-            yield consumer, [place for topic in topics for place in self._places(topic, key)]
+            yield consumer, [place for topic in topics for place in self._places(topic, keys)]
         except KafkaError as error:
             raise KafkaUnavailable(_silent(self._kafka)) from error
         finally:
             await consumer.stop()
 
-    def _places(self, topic: Topic, key: str | None) -> list[TopicPartition]:
-        """Where a key's records may be."""
+    def _places(self, topic: Topic, keys: Collection[str] | None) -> list[TopicPartition]:
+        """Where the records of these keys may be."""
         count = self._kafka.partitions
-        if key is None or not topic.homed:
+        if keys is None or not topic.homed:
             return [TopicPartition(topic.name, number) for number in range(count)]
-        return [TopicPartition(topic.name, partition_of(key.encode(), count))]
+        homes = {partition_of(key.encode(), count) for key in keys}
+        return [TopicPartition(topic.name, home) for home in homes]
 
 
 def new_run_id() -> str:
     """An id that nobody has used."""
     return str(uuid.uuid4())
+
+
+def _only(key: str | None) -> Collection[str] | None:
+    return None if key is None else (key,)
 
 
 def _traceparent() -> str:

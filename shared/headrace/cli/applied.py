@@ -19,7 +19,8 @@ from headrace.topics import DOMAINS
 
 async def explained(client: Client, answers: Sequence[Applied], pointer: str) -> list[Applied]:
     """The same answers; those whose pointer was kept say since when it stands where it does, by whom and why."""
-    moves = {name: await _moves(client, name, pointer) for name in {_family(one) for one in answers if _kept(one)}}
+    kept = [one for one in answers if _kept(one)]
+    moves = {family: await _moves(client, family, kept, pointer) for family in {_family(one) for one in kept}}
     return [_explained(one, moves[_family(one)].get(one.name)) if _kept(one) else one for one in answers]
 
 
@@ -37,8 +38,9 @@ def _family(one: Applied) -> str:
     return next(name for name, family in FAMILIES.items() if one.kind in family.kinds)
 
 
-async def _moves(client: Client, family: str, pointer: str) -> dict[str, PointerMoved]:
-    return last_moves([seen async for seen in client.read(DOMAINS[family].events)], pointer)
+async def _moves(client: Client, family: str, kept: Sequence[Applied], pointer: str) -> dict[str, PointerMoved]:
+    names = {one.name for one in kept if _family(one) == family}
+    return last_moves([seen async for seen in client.read(DOMAINS[family].events, keys=names)], pointer)
 
 
 def _explained(one: Applied, moved: PointerMoved | None) -> Applied:
