@@ -12,7 +12,7 @@ from headrace.cli.session import actor
 from headrace.cli.telling import waiting
 from headrace.cli.text import quoted
 from headrace.client import Client
-from headrace.events.resource import ChangeProposed, PointerMoved
+from headrace.events.resource import PointerMoved
 from headrace.resource.splits import Standing
 from headrace.topics import DOMAINS
 
@@ -59,8 +59,8 @@ def _line(one: Applied, pointer: str) -> str:
         case "refused":
             return f"[red]✗[/] {one.kind} {one.name} refused: {quoted(one.message)}"
         case "proposed":
-            event = ChangeProposed(at=0, pointer=pointer, version=one.version, actor=actor())
-            return f"[green]✓[/] {one.kind} {one.name}@{one.version} is there\n{waiting(_family(one), one.name, event)}"
+            wait = waiting(_family(one), one.name, pointer, Standing(one.version or 0), actor())
+            return f"[green]✓[/] {one.kind} {one.name}@{one.version} is there\n{wait}"
         case "kept":
             move = f"headrace {_family(one)} move {one.name} v{one.version} --pointer {pointer}"
             return (

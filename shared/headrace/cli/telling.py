@@ -23,21 +23,22 @@ def tell(family: str, name: str, changed: Changed, *, as_json: bool) -> None:
         console.print(_applied(changed))
 
 
-def waiting(family: str, name: str, event: ChangeProposed) -> str:
-    """What must happen before a proposal is more than that."""
-    change = "its protection is lifted" if event.version is None else f"it moves to {_standing(event)}"
-    named = "--unprotect" if event.version is None else f"--version {event.version}"
+def waiting(family: str, name: str, pointer: str, to: Standing | None, proposer: str | None) -> str:
+    """What must happen before a proposal is more than that. to: None when the pointer's protection is to be lifted."""
+    change = "its protection is lifted" if to is None else f"it moves to {to}"
+    named = "--unprotect" if to is None else f"--version {to.version}"
     return (
-        f"[yellow]…[/] {name}: {event.pointer} is protected: before {change}, somebody else than "
-        f"{quoted(event.actor or 'you')} must approve:\n"
-        f"  headrace {family} approve {name} --pointer {event.pointer} {named}"
+        f"[yellow]…[/] {name}: {pointer} is protected: before {change}, somebody else than "
+        f"{quoted(proposer or 'you')} must approve:\n"
+        f"  headrace {family} approve {name} --pointer {pointer} {named}"
     )
 
 
 def _said(family: str, name: str, event: Event) -> str:
     match event:
         case ChangeProposed():
-            return waiting(family, name, event)
+            to = None if event.version is None else Standing(event.version, event.split)
+            return waiting(family, name, event.pointer, to, event.actor)
         case PointerMoved():
             return _moved(name, event)
         case PointerProtected():
@@ -51,7 +52,8 @@ def _moved(name: str, event: PointerMoved) -> str:
     if event.previous == event.version and not event.split:
         return f"{name}: {event.pointer} stands at {event.version} already, with all its traffic"
     where = "new" if event.previous is None else f"{event.previous}"
-    return f"[green]✓[/] {name}: {event.pointer} {where} → {_standing(event)}{_approved(event.approved_by)}"
+    here = Standing(event.version, event.split)
+    return f"[green]✓[/] {name}: {event.pointer} {where} → {here}{_approved(event.approved_by)}"
 
 
 def _protected(name: str, event: PointerProtected) -> str:
@@ -73,7 +75,3 @@ def _reach(changed: Changed) -> dict[str, Any]:
 
 def _approved(approved_by: str | None) -> str:
     return f", approved by {quoted(approved_by)}" if approved_by else ""
-
-
-def _standing(event: PointerMoved | ChangeProposed) -> str:
-    return str(Standing(event.version or 0, event.split))
