@@ -7,14 +7,14 @@ from headrace.errors import NotFound
 from headrace.fault import Fault
 from headrace.prompting import misused
 from headrace.resource.catalog import Resolver
-from headrace.resource.files import FileFault, Loaded
+from headrace.resource.files import FileFault, Files
 from headrace.resource.specs import Named, references
 
 Excused = Callable[[Named, NotFound], bool]
 """Whether it is no fault of a spec that a reference in it leads nowhere."""
 
 
-def link_faults(catalog: Resolver, loaded: Loaded) -> list[FileFault]:
+def link_faults(catalog: Resolver, loaded: Files) -> list[FileFault]:
     """Each fault between the sound resources in files, and the catalog that has them and what is deployed.
 
     A broken resource is as good as there: its own faults are told. While names can't be read, any may be among them.
@@ -44,7 +44,7 @@ def spec_faults(
         yield from (Fault("use_invalid", ("uses",), reason) for reason in misused(catalog, name, spec))
 
 
-def _is_broken(loaded: Loaded, named: Named) -> bool:
+def _is_broken(loaded: Files, named: Named) -> bool:
     name = named.ref.partition("@")[0]
     return any(broken.name == name and broken.kind in named.kinds for broken in loaded.broken)
 

@@ -7,7 +7,7 @@ import pytest
 from headrace.events.resource import ResourceHead, ResourceVersion
 from headrace.links import link_faults
 from headrace.resource.catalog import Catalog
-from headrace.resource.files import Loaded, load
+from headrace.resource.files import Files, load
 from tests.unit.test_resource_files import ALIAS, BUDGET, MODEL, PROMPT, WORKFLOW
 
 NOTHING = Catalog({kind: {} for kind in ("Prompt", "Model", "ModelAlias", "Workflow", "Budget")})
@@ -21,7 +21,7 @@ def told(tmp_path: Path, *documents: str) -> list[str]:
     ]
 
 
-def _load(tmp_path: Path, documents: tuple[str, ...]) -> Loaded:
+def _load(tmp_path: Path, documents: tuple[str, ...]) -> Files:
     (tmp_path / "a.yaml").write_text("---\n".join(documents), encoding="utf-8")
     return load([tmp_path])
 

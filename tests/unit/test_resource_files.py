@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from headrace.resource.content import LARGEST_SPEC
-from headrace.resource.files import LARGEST_FILE, FileFault, Loaded, load
+from headrace.resource.files import LARGEST_FILE, FileFault, Files, load
 from headrace.resource.prompt import LARGEST_BODY
 from headrace.resource.specs import KINDS
 
@@ -78,7 +78,7 @@ def write(tmp_path: Path) -> Write:
     return _write
 
 
-def said(loaded: Loaded) -> list[str]:
+def said(loaded: Files) -> list[str]:
     """Faults as `line:column code`."""
     return [f"{fault.line}:{fault.column} {fault.fault.code}" for fault in loaded.faults]
 

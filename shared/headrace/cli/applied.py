@@ -17,7 +17,7 @@ from headrace.resource.splits import Standing
 from headrace.topics import DOMAINS
 
 
-async def explained(client: Client, answers: Sequence[Applied], pointer: str) -> list[Applied]:
+async def kept_explained(client: Client, answers: Sequence[Applied], pointer: str) -> list[Applied]:
     """The same answers; those whose pointer was kept say since when it stands where it does, by whom and why."""
     kept = [one for one in answers if _kept(one)]
     moves = {family: await _moves(client, family, kept, pointer) for family in {_family(one) for one in kept}}

@@ -64,7 +64,7 @@ def resolved(resolver: Resolver, reference: str) -> Resolved:
 
 
 @asynccontextmanager
-async def explained(client: Client) -> AsyncIterator[None]:
+async def erasure_explained(client: Client) -> AsyncIterator[None]:
     """Say of what is gone when, by whom and why, as the log tells. Raises NotFound instead of Gone."""
     try:
         yield

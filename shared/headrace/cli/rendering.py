@@ -11,7 +11,7 @@ from rich.text import Text
 
 from headrace.bodies import Bodies
 from headrace.cli.deployed import catalog_of
-from headrace.cli.erasure import Gone, explained, resolved
+from headrace.cli.erasure import Gone, erasure_explained, resolved
 from headrace.cli.session import Json, body_store, connected, print_json
 from headrace.cli.text import printable
 from headrace.errors import HeadraceError
@@ -52,7 +52,7 @@ def render(
 
 async def _loaded(reference: str) -> tuple[Resolved, Loaded]:
     """A prompt as a run that started now would be bound to it, retired or not. Raises NotFound, and NodeError."""
-    async with connected() as client, explained(client):
+    async with connected() as client, erasure_explained(client):
         catalog = await catalog_of(client)
         found = catalog.find(("Prompt",), reference)
         bound = pinned(catalog, found)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from headrace.apply import Applied, apply, await_readers, store_bodies
-from headrace.cli.applied import explained, tell_applied
+from headrace.cli.applied import kept_explained, tell_applied
 from headrace.cli.deployed import catalog_with
 from headrace.cli.session import Json, actor, body_store, connected, print_json
 from headrace.client import Client
@@ -21,7 +21,7 @@ from headrace.events.document import IngestDocument
 from headrace.links import link_faults
 from headrace.resource.catalog import DEFAULT_POINTER
 from headrace.resource.documents import read_documents
-from headrace.resource.files import FileFault, Loaded, Resource, load
+from headrace.resource.files import FileFault, Files, Resource, load
 from headrace.resource.model import ModelSpec, life_cycle_warning
 
 WAIT_S = 60.0
@@ -89,14 +89,14 @@ def read(files: Iterable[Path]) -> tuple[list[Resource], list[IngestDocument]]:
     return _sent(loaded), documents
 
 
-def _loaded(files: Iterable[Path]) -> tuple[Loaded, list[IngestDocument]]:
+def _loaded(files: Iterable[Path]) -> tuple[Files, list[IngestDocument]]:
     loaded = load(files)
     sets = [read_documents(one, actor()) for one in loaded.resources if one.kind == "DocumentSet"]
     loaded.refuse(fault for one in sets for fault in one.faults)
     return loaded, [command for one in sets for command in one.commands]
 
 
-def _sent(loaded: Loaded) -> list[Resource]:
+def _sent(loaded: Files) -> list[Resource]:
     return [one for one in loaded.resources if one.kind != "DocumentSet"]
 
 
@@ -107,7 +107,7 @@ def _refuse(faults: Sequence[FileFault]) -> NoReturn:
     sys.exit(1)
 
 
-async def _known_links(loaded: Loaded, pointer: str | None) -> list[FileFault]:
+async def _known_links(loaded: Files, pointer: str | None) -> list[FileFault]:
     """What these resources refer to and is not there, if the installation can be asked."""
     try:
         async with connected() as client:
@@ -125,7 +125,7 @@ def warnings(specs: Iterable[tuple[str, str, Mapping[str, Any]]]) -> list[str]:
 
 
 async def _apply(
-    loaded: Loaded,
+    loaded: Files,
     documents: Sequence[IngestDocument],
     way: Way,
     *,
@@ -148,7 +148,7 @@ async def _apply(
     return not any(one.outcome == "refused" for one in applied)
 
 
-async def _missing(client: Client, loaded: Loaded, pointer: str | None) -> list[FileFault]:
+async def _missing(client: Client, loaded: Files, pointer: str | None) -> list[FileFault]:
     """What these resources refer to, and would not exist when they do."""
     return link_faults(await catalog_with(client, _sent(loaded), pointer), loaded)
 
@@ -170,7 +170,7 @@ async def send(
             progress.advance(bar)
             if one.outcome != "kept":
                 tell_applied(console, one, way.pointer or "")
-    answers = await explained(client, answers, way.pointer or "")
+    answers = await kept_explained(client, answers, way.pointer or "")
     for one in answers:
         if one.outcome == "kept":
             tell_applied(console, one, way.pointer or "")

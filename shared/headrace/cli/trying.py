@@ -11,7 +11,7 @@ from rich.table import Column, Table
 
 from headrace.cli import summary
 from headrace.cli.deployed import catalog_of
-from headrace.cli.erasure import explained, resolved
+from headrace.cli.erasure import erasure_explained, resolved
 from headrace.cli.rendering import given_values
 from headrace.cli.session import Json, actor, connected, print_json
 from headrace.cli.text import quoted
@@ -45,7 +45,7 @@ def try_out(
 
 
 async def _try(reference: str, compare: str | None, model: str, pairs: Sequence[str]) -> list[dict[str, Any]]:
-    async with connected() as client, explained(client):
+    async with connected() as client, erasure_explained(client):
         catalog = await catalog_of(client)
         name = reference.partition("@")[0]
         references = [reference, f"{name}@{compare}"] if compare else [reference]

@@ -61,7 +61,7 @@ class Resource:
 
 
 @dataclass(slots=True)
-class Loaded:
+class Files:
     """What files hold, and everything that is wrong with them.
 
     broken: resources whose kind and name can be told, and no more. nameless: whether there may be others.
@@ -92,9 +92,9 @@ class Envelope(Spec):
     spec: dict[str, Any]
 
 
-def load(paths: Iterable[Path]) -> Loaded:
+def load(paths: Iterable[Path]) -> Files:
     """The resources in these files, and in the YAML files below these directories."""
-    loaded = Loaded()
+    loaded = Files()
     files: dict[Path, None] = {}
     for path in paths:
         try:
@@ -115,7 +115,7 @@ def _position(resource: Resource) -> tuple[str, int, int]:
     return str(resource.file), *resource.document.place(())
 
 
-def _lost(file: Path, fault: Fault, loaded: Loaded) -> None:
+def _lost(file: Path, fault: Fault, loaded: Files) -> None:
     """Nobody knows what this file should hold."""
     loaded.faults.append(FileFault(fault, file))
     loaded.nameless = True
@@ -136,7 +136,7 @@ def _unreadable(error: OSError) -> Fault:
     return Fault("file_unreadable", (), f"can't be read: {error.strerror}")
 
 
-def _read(file: Path, loaded: Loaded) -> None:
+def _read(file: Path, loaded: Files) -> None:
     try:
         data = file.read_bytes()
     except OSError as error:
@@ -154,7 +154,7 @@ def _read(file: Path, loaded: Loaded) -> None:
     loaded.faults += [FileFault(fault, file, *place) for fault, place in found]
 
 
-def _take(document: Document, file: Path, found: list[Found], loaded: Loaded) -> None:
+def _take(document: Document, file: Path, found: list[Found], loaded: Files) -> None:
     """Sort a document among the sound or the broken; what is wrong with it goes to those that were found."""
     faults = _faults(document.value)
     found += [(fault, document.place(fault.path)) for fault in faults if fault.path not in document.unread]
@@ -165,7 +165,7 @@ def _take(document: Document, file: Path, found: list[Found], loaded: Loaded) ->
         loaded.resources.append(Resource(envelope.kind, envelope.metadata.name, envelope.spec, file, document))
 
 
-def _keep_name(document: Document, file: Path, loaded: Loaded) -> None:
+def _keep_name(document: Document, file: Path, loaded: Files) -> None:
     """Remember what a broken resource is called, so that those that refer to it are not blamed."""
     value = _meant(document.value) if isinstance(document.value, dict) else {}
     kind, metadata = value.get("kind"), value.get("metadata")
