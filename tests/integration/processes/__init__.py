@@ -36,8 +36,9 @@ class Orders(BaseModel):
 
     @classmethod
     def of(cls, stack: Stack, suffix: str, **given: Any) -> Self:
-        """For a process that stands on this stack."""
-        return cls(suffix=suffix, kafka=stack.kafka.bootstrap_servers, registry_url=stack.registry_url, **given)
+        """For a process that stands on this stack, but for what is given."""
+        there = {"kafka": stack.kafka.bootstrap_servers, "registry_url": stack.registry_url}
+        return cls(suffix=suffix, **{**there, **given})
 
     @property
     def settings(self) -> ServiceSettings:
