@@ -19,7 +19,7 @@ from headrace.contracts import SchemaRegistry
 from headrace.events import resource
 from headrace.kafka import KafkaSettings, partition_of
 from headrace.machine import metrics, run_machine
-from headrace.machine.batch import Memory
+from headrace.machine.memory import Memory
 from headrace.machine.model import POSITION_KEY
 from headrace.resource.state import State
 from headrace.service import Service

@@ -9,7 +9,8 @@ from aiokafka import ConsumerRecord
 from headrace.event import Event
 from headrace.events import run as events_of
 from headrace.kafka import partition_of
-from headrace.machine.batch import Batch, Memory
+from headrace.machine.batch import Batch
+from headrace.machine.memory import Memory
 from headrace.outbox import Record
 from headrace.topics import NODE_OUTCOMES, RUN_EVENTS, RUN_REQUESTS, RUN_STATE, Topic
 from tests.unit.engine import CODEC, NOW, Shelf, graph

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from headrace.events import run as events_of
 from headrace.kafka import ORIGIN_HEADER, partition_of
-from headrace.machine.batch import LARGEST_BATCH, LARGEST_FORWARD, LONGEST_KEY, SPARE, Batch, Memory
+from headrace.machine.batch import LARGEST_BATCH, LARGEST_FORWARD, LONGEST_KEY, Batch
+from headrace.machine.memory import SPARE, Memory
 from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, RUN_EVENTS, RUN_REQUESTS, RUN_RESULTS, RUN_STATE
 from tests.unit.engine import CODEC, NOW, said, succeeded
 from tests.unit.partitions import HOME, OTHER, PARTITIONS, START, Owner, a_machine, outcome, record, request, sent

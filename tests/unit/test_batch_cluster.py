@@ -11,7 +11,8 @@ from headrace import audit
 from headrace.cloudevents import Attributes
 from headrace.events import node
 from headrace.kafka import partition_of
-from headrace.machine.batch import Batch, Memory
+from headrace.machine.batch import Batch
+from headrace.machine.memory import Memory
 from headrace.outbox import Record
 from headrace.seen import Seen
 from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, RUN_EVENTS, RUN_REQUESTS, RUN_RESULTS, RUN_STATE, TERMINAL

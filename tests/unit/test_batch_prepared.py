@@ -9,7 +9,8 @@ from headrace.event import Event
 from headrace.events import resource
 from headrace.kafka import partition_of
 from headrace.machine import Context, Message, Tick
-from headrace.machine.batch import Batch, Memory
+from headrace.machine.batch import Batch
+from headrace.machine.memory import Memory
 from headrace.resource.machine import ResourceMachine
 from headrace.resource.state import State
 from headrace.testing import MemoryRegistry

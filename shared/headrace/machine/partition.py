@@ -25,7 +25,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from headrace.codec import Codec
 from headrace.kafka import BATCH_BYTES, LARGEST_REQUEST, KafkaSettings, close_producer
 from headrace.machine import metrics
-from headrace.machine.batch import Batch, Memory
+from headrace.machine.batch import Batch
+from headrace.machine.memory import Memory
 from headrace.machine.model import Machine, S
 from headrace.probe import Probe, no_probe
 from headrace.table import read_entries
