@@ -9,6 +9,7 @@ rule   for looking at: nothing that must be exact depends on it. One process cou
     windows.py    the table of windows
     spendings.py  the table of what budgets spent
     turns.py      which process counts
+    session.py    how long that holds
     app.py        faust, set up for its one job
     meter.py      that job: the stream
     publisher.py  what leaves the meter

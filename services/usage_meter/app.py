@@ -34,6 +34,7 @@ def faust_app(kafka: KafkaSettings, member: str | None) -> faust.App:
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=member or "",
         processing_guarantee="exactly_once",
+        recovery_consistency_check=False,  # for tables on disk; with ours an unknown end would fail it
         store="memory://",
         PartitionAssignor=OneAtATime,
         agent_supervisor="mode.supervisors.CrashingSupervisor",

@@ -6,7 +6,8 @@ but an alert or a dead letter that it leads to, and a schema that is new: Faust 
 fetched and not yet handed over, which a killed process loses.
 
 What leaves the meter goes through our own producer, at least once: Faust has no transaction for topics that it does not
-read.
+read. Nothing fences that producer. So a meter that stood still for longer than its session publishes nothing more and
+ends: another may have published newer sums.
 """
 
 import time
@@ -27,6 +28,7 @@ from headrace.waiting import learned, stopped_within
 from usage_meter import core
 from usage_meter.app import raw
 from usage_meter.publisher import Publisher
+from usage_meter.session import Session
 from usage_meter.spendings import Spendings
 from usage_meter.windows import Place, Windows
 
@@ -54,13 +56,15 @@ class Meter:
         app.agent(raw(app, MODEL_CALLS), name="count")(self._count)
 
     async def run(self) -> None:
-        """Count, when it is this process's turn, until told to stop. Raises what Faust dies of."""
+        """Count, when it is this process's turn, until told to stop. Raises what Faust dies of, and SessionLost."""
         await self._app.start()
+        session = Session(self._app.conf.broker_session_timeout)
         try:
             self.is_ready = True
             while not await stopped_within(self._publisher.stopping, PUBLISH_S):
                 if self._app.crashed:
                     raise self._app.crash_reason or RuntimeError("faust has ended")
+                session.renew()
                 await self._publish()
         finally:
             await self._app.stop()
