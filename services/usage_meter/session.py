@@ -26,6 +26,6 @@ class Session:
         before, self._seen = self._seen, self._clock()
         if (still := self._seen - before) > self._seconds:
             raise SessionLost(
-                f"this process stood still for {still:.1f} s, longer than its session of {self._seconds:.1f} s; what it "
-                "did not publish is dropped, for another may have counted more"
+                f"this process stood still for {still:.1f} s, longer than its session of {self._seconds:.1f} s; "
+                "what it did not publish is dropped, for another may have counted more"
             )
