@@ -11,10 +11,19 @@ def test_a_time_is_a_number_and_a_unit(text: str, found: int) -> None:
     assert duration(text) == found
 
 
-@pytest.mark.parametrize("text", ["", "h", "1", "1s", "-1h", "1.5h", "1 h"])
+@pytest.mark.parametrize(
+    "text", ["", "h", "1", "1s", "-1h", "1.5h", "1 h", "\N{ARABIC-INDIC DIGIT ONE}h", "9" * 5_000 + "d"]
+)
 def test_what_is_no_time_says_how_to_write_one(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="write 90m, 1h or 7d"):
         duration(text)
+
+
+def test_ten_years_are_the_furthest_back() -> None:
+    assert duration("3650d") == duration("87600h") == 3_650 * 86_400_000
+    for text in ("3651d", "999999d", "87601h", "9999999m"):
+        with pytest.raises(typer.BadParameter, match=f"{text} is too far back: 3650d at most"):
+            duration(text)
 
 
 @pytest.mark.parametrize(

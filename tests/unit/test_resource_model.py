@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from headrace.resource.model import FREE, ModelSpec, life_cycle_warning, price_at
+from headrace.resource.model import FREE, ModelSpec, life_cycle_warning, model_faults, price_at
 from headrace.resource.specs import check
 
 PRICE = {"currency": "USD", "input_per_1k": "0.2", "output_per_1k": "0.6"}
@@ -176,3 +176,18 @@ class TestWhatWasStoredBefore:
     def test_is_refused_now_and_can_still_be_read(self, fields: dict[str, Any]) -> None:
         assert model(**fields)
         assert faults("Model", spec(**fields))
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["[::1]x", "x[::1]", "[v1.a]", "[::1%25eth0]", "h/a\x00", "...", "a..b", "-a", "a" * 64, "a." * 127 + "a", "h:"],
+)
+def test_an_address_that_nobody_can_call_is_refused(host: str) -> None:
+    assert [fault.code for fault in model_faults(model(endpoint={"url": f"http://{host}"}))] == ["endpoint_invalid"]
+
+
+@pytest.mark.parametrize(
+    "host", ["[::1]", "[::FFFF:1.2.3.4]:80/v1", "10.0.0.1", "api.example.com.", "model_invoke:8080", "a" * 63 + ".b"]
+)
+def test_an_address_is_a_name_or_a_number_of_either_kind(host: str) -> None:
+    assert not [*model_faults(model(endpoint={"url": f"http://{host}"}))]

@@ -30,6 +30,9 @@ AWAY = StackError | RegistryUnavailable | KafkaUnavailable | DatabaseUnavailable
 
 def main() -> None:
     """Run a command; an error that we understand is one sentence on standard error."""
+    if unreadable := [given for given in sys.argv[1:] if given.encode(errors="ignore").decode() != given]:
+        sys.stderr.write(f"headrace: {unreadable[0]!a:.80} is no UTF-8: write it in UTF-8\n")
+        sys.exit(2)
     try:
         app()
     except HeadraceError as error:

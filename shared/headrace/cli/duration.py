@@ -6,14 +6,19 @@ from typing import Annotated
 import typer
 
 UNITS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+MOST_DAYS = 3_650
+"""The furthest that anybody looks back: ten years."""
 
 
 def duration(text: str) -> int:
-    """Milliseconds of `90m`, `1h` or `7d`. Raises typer.BadParameter."""
-    found = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    """Milliseconds of `90m`, `1h` or `7d`, at most MOST_DAYS. Raises typer.BadParameter."""
+    found = re.fullmatch(r"([0-9]{1,7})([mhd])", text)
     if found is None:
-        raise typer.BadParameter(f"{text!r} is no time: write 90m, 1h or 7d")
-    return int(found[1]) * UNITS[found[2]]
+        raise typer.BadParameter(f"{text!r:.80} is no time: write 90m, 1h or 7d")
+    milliseconds = int(found[1]) * UNITS[found[2]]
+    if milliseconds > MOST_DAYS * UNITS["d"]:
+        raise typer.BadParameter(f"{text} is too far back: {MOST_DAYS}d at most")
+    return milliseconds
 
 
 def rough(milliseconds: float) -> str:

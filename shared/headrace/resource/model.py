@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from ipaddress import IPv6Address
 from itertools import pairwise
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -15,8 +16,9 @@ from headrace.resource.naming import REFERENCE
 from headrace.resource.prompt import Spec
 
 MOST_PRICES = 100
-_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\.?|[0-9a-f:.]+")
-"""A name, an IPv4 or an IPv6 address."""
+_LABEL = "[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_AUTHORITY = re.compile(rf"(\[(?P<ipv6>[^]%]+)]|(?=[^:]{{1,254}}(:|$)){_LABEL}(\.{_LABEL})*\.?)(:[0-9]+)?")
+"""A host, by name, IPv4 or IPv6 address, and a port. Names are as long as DNS takes them."""
 Capability = Literal["streaming", "json_mode", "json_schema", "function_calling", "image_input"]
 
 
@@ -194,8 +196,11 @@ def model_faults(spec: ModelSpec) -> Iterator[Fault]:
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return bool(_HOST.fullmatch(parts.hostname or "")) and parts.port != 0 and not parts.netloc.endswith(":")
-    except ValueError:  # a port that is no number, or too large; brackets that do not close
+        found = _AUTHORITY.fullmatch(parts.netloc)
+        if found and found["ipv6"]:
+            IPv6Address(found["ipv6"])
+        return bool(found) and url.isprintable() and parts.port != 0
+    except ValueError:  # a port that is too large; brackets that do not close, or hold no IPv6 address
         return False
 
 
