@@ -277,6 +277,20 @@ class TestErasure:
         assert await when(Tick(NOW), *given, again, store=store) == [erased(SECRET, 1)]
         assert store.bodies == {}
 
+    @pytest.mark.parametrize(
+        "unsound", [{"descriptoin": "x"}, {"parameters": 7}, {"sensitive": "yes"}, {"messages": []}, {"text": "x"}]
+    )
+    async def test_it_is_destroyed_again_however_unsound_the_rest_of_the_spec_is(self, unsound: dict[str, Any]) -> None:
+        given = (created(SECRET), ordered(SECRET, 1), erased(SECRET, 1))
+        refused, again = await when(create({**stored(SECRET), **unsound}), *given)
+        assert isinstance(refused, resource.ChangeRefused)
+        assert again == msgspec.structs.replace(ordered(SECRET, 1), reason=STORED_AGAIN)
+
+    @pytest.mark.parametrize("body", [None, [], {}, {"sha256": ["x"]}, {"sha256": "x"}])
+    async def test_what_names_no_erased_body_orders_nothing(self, body: Any) -> None:
+        given = (created(SECRET), ordered(SECRET, 1), erased(SECRET, 1))
+        await refusal(create({"body": body}), *given)
+
     async def test_one_that_can_not_be_destroyed_again_stays_due(self) -> None:
         given = (created(SECRET), ordered(SECRET, 1), erased(SECRET, 1))
         _, again = await when(create(stored(SECRET)), *given)
