@@ -80,7 +80,7 @@ def is_about(state: State, finding: resource.BodyUnusable) -> bool:
 
 def destroyed(state: State, prepared: Prepared, now: int) -> Sequence[Event]:
     """How the erasure of the next body went; nothing when it failed for the reason that the log holds already."""
-    digest = erasure.next_digest(state)
+    digest = erasure.next_digest(state, now)
     assert digest is not None
     versions = tuple(erasure.sharing(state, digest))
     if isinstance(prepared, BodyFault) and erasure.is_known(state, digest, prepared.code):

@@ -29,8 +29,8 @@ class PromptMachine(ResourceMachine):
     def decide(self, state: State, message: Event | Tick | Unreadable, context: Context) -> Sequence[Event]:
         """As every resource; findings are noted as they are."""
         match message:
-            case Tick():
-                return core.destroyed(state, context.prepared, context.now)
+            case Tick(now):
+                return core.destroyed(state, context.prepared, now)
             case resource.BodyUnusable():
                 return [message] if core.is_about(state, message) else []
             case Unreadable() if context.received and context.received.topic == self._findings.name:
