@@ -49,7 +49,7 @@ def veiled(fault: Fault) -> Fault:
 
 
 def _said(fault: Fault) -> str:
-    if fault.code in _SAYS_NO_VALUE:
+    if fault.code in _SAYS_NO_VALUE or fault.path[-1:] == ("sensitive",):
         return fault.message
     if fault.code == "invalid_value":  # what must hold is said first
         return fault.message.partition(", not ")[0]
