@@ -62,12 +62,15 @@ def body_refusal(state: State, command: resource.CreateVersion, prepared: Prepar
 
 
 def ordered_again(state: State, command: resource.CreateVersion, now: int) -> Sequence[Event]:
-    """The order to destroy an erased body once more that a command names: whoever sends it may have stored it again."""
-    body = stored_body(state, command)
-    if body is None or gone(state, body.sha256) != ERASED:
+    """The order to destroy an erased body once more that a command names: whoever sends it may have stored it again.
+
+    However unsound the rest of the command is.
+    """
+    digest = _named_digest(command)
+    if not digest or gone(state, digest) != ERASED:
         return []
-    versions = tuple(erasure.sharing(state, body.sha256))
-    return [resource.ErasureOrdered(at=now, versions=versions, digest=body.sha256, reason=STORED_AGAIN)]
+    versions = tuple(erasure.sharing(state, digest))
+    return [resource.ErasureOrdered(at=now, versions=versions, digest=digest, reason=STORED_AGAIN)]
 
 
 def is_about(state: State, finding: resource.BodyUnusable) -> bool:
@@ -77,7 +80,7 @@ def is_about(state: State, finding: resource.BodyUnusable) -> bool:
 
 def destroyed(state: State, prepared: Prepared, now: int) -> Sequence[Event]:
     """How the erasure of the next body went; nothing when it failed for the reason that the log holds already."""
-    digest = erasure.next_digest(state)
+    digest = erasure.next_digest(state, now)
     assert digest is not None
     versions = tuple(erasure.sharing(state, digest))
     if isinstance(prepared, BodyFault) and erasure.is_known(state, digest, prepared.code):
@@ -94,6 +97,13 @@ def _spec(command: resource.CreateVersion) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return spec if command.kind in KINDS and isinstance(spec, dict) else None
+
+
+def _named_digest(command: resource.CreateVersion) -> str:
+    """The digest of the stored body that a command names, whatever else it holds; empty if it names none."""
+    body = (_spec(command) or {}).get("body")
+    digest = body.get("sha256") if isinstance(body, dict) else None
+    return digest if isinstance(digest, str) else ""
 
 
 def _inline_refusal(spec: Mapping[str, Any]) -> Refusal | None:

@@ -29,17 +29,21 @@ class PromptMachine(ResourceMachine):
     def decide(self, state: State, message: Event | Tick | Unreadable, context: Context) -> Sequence[Event]:
         """As every resource; findings are noted as they are."""
         match message:
-            case Tick():
-                return core.destroyed(state, context.prepared, context.now)
+            case Tick(now):
+                return core.destroyed(state, context.prepared, now)
             case resource.BodyUnusable():
                 return [message] if core.is_about(state, message) else []
             case Unreadable() if context.received and context.received.topic == self._findings.name:
                 return []
-            case resource.CreateVersion() if refusal := core.body_refusal(state, message, context.prepared):
+            case resource.CreateVersion():
                 # Whoever waits takes the first event for the answer.
-                refused = refuse(message, context.now, *refusal)
-                return [refused, *core.ordered_again(state, message, context.now)]
+                return [*self._created(state, message, context), *core.ordered_again(state, message, context.now)]
         return super().decide(state, message, context)
+
+    def _created(self, state: State, command: resource.CreateVersion, context: Context) -> Sequence[Event]:
+        if refusal := core.body_refusal(state, command, context.prepared):
+            return [refuse(command, context.now, *refusal)]
+        return super().decide(state, command, context)
 
     def due(self, state: State) -> int | None:
         """When the next body is to be destroyed."""

@@ -40,7 +40,7 @@ class BodyPreparation:
                     if not core.gone(state, body.sha256):
                         async with self._patience():
                             return await self._store.get(state.name, body)
-                case Tick() if digest := erasure.next_digest(state):
+                case Tick(now) if digest := erasure.next_digest(state, now):
                     async with self._patience():
                         await self._store.destroy(state.name, digest)
         except BodyFault as fault:

@@ -13,6 +13,7 @@ from headrace.errors import DatabaseUnavailable
 from headrace.events.model import ModelCalled
 from headrace.events.resource import ResourceHead, ResourceVersion
 from model_invoke.model import ARRIVAL_MS
+from model_invoke.money.paying import Patient
 from model_invoke.ports import Facts, Reservation
 from tests.unit.asking import (
     Purse,
@@ -126,6 +127,31 @@ class TestBudgets:
         await asyncio.wait_for(world.patient.close(), 10)
 
         assert purse.settled == {}
+
+    async def test_a_call_that_is_given_back_meanwhile_is_not_forgotten(self) -> None:
+        purse = Slow()
+        patient = Patient(purse)
+        patient.give_back("first")
+        await asyncio.wait_for(purse.asked.wait(), 10)
+        patient.give_back("second")
+        purse.goes_on.set()
+
+        await patient.close()
+
+        assert purse.settled == {"first": Decimal(0), "second": Decimal(0)}
+
+
+class Slow(Purse):
+    """One that takes its time to give back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.goes_on = asyncio.Event(), asyncio.Event()
+
+    async def give_back(self, calls: Sequence[str]) -> None:
+        self.asked.set()
+        await self.goes_on.wait()
+        await super().give_back(calls)
 
 
 class Mute(Purse):

@@ -277,6 +277,20 @@ class TestErasure:
         assert await when(Tick(NOW), *given, again, store=store) == [erased(SECRET, 1)]
         assert store.bodies == {}
 
+    @pytest.mark.parametrize(
+        "unsound", [{"descriptoin": "x"}, {"parameters": 7}, {"sensitive": "yes"}, {"messages": []}, {"text": "x"}]
+    )
+    async def test_it_is_destroyed_again_however_unsound_the_rest_of_the_spec_is(self, unsound: dict[str, Any]) -> None:
+        given = (created(SECRET), ordered(SECRET, 1), erased(SECRET, 1))
+        refused, again = await when(create({**stored(SECRET), **unsound}), *given)
+        assert isinstance(refused, resource.ChangeRefused)
+        assert again == msgspec.structs.replace(ordered(SECRET, 1), reason=STORED_AGAIN)
+
+    @pytest.mark.parametrize("body", [None, [], {}, {"sha256": ["x"]}, {"sha256": "x"}])
+    async def test_what_names_no_erased_body_orders_nothing(self, body: Any) -> None:
+        given = (created(SECRET), ordered(SECRET, 1), erased(SECRET, 1))
+        await refusal(create({"body": body}), *given)
+
     async def test_one_that_can_not_be_destroyed_again_stays_due(self) -> None:
         given = (created(SECRET), ordered(SECRET, 1), erased(SECRET, 1))
         _, again = await when(create(stored(SECRET)), *given)
@@ -304,6 +318,33 @@ class TestErasure:
         assert isinstance(second, resource.BodyUnusable)
         assert second.version == 2
 
+    async def test_one_that_can_not_be_destroyed_holds_up_no_other(self) -> None:
+        specs = [{**SECRET, "text": f"number {number}"} for number in range(1, 4)]
+        log: list[Event] = [created(spec, number) for number, spec in enumerate(specs, 1)]
+        log += [ordered(spec, number) for number, spec in enumerate(specs, 1)]
+        store = Locked(sha_of(specs[0]))
+        while (due := machine(store).due(state_of(*log))) and due < NOW + RETRY_MS:
+            log += await when(Tick(NOW), *log, store=store)
+        assert store.destroyed == [sha_of(spec) for spec in specs[1:]]
+        assert [event.digest for event in log if isinstance(event, resource.BodyUnusable)] == [sha_of(specs[0])]
+
+    async def test_those_that_can_not_be_destroyed_take_turns(self) -> None:
+        specs = [{**SECRET, "text": f"number {number}"} for number in range(1, 4)]
+        log: list[Event] = [created(spec, number) for number, spec in enumerate(specs, 1)]
+        log += [ordered(spec, number) for number, spec in enumerate(specs, 1)]
+        store, prompts = Locked(*map(sha_of, specs)), machine(Shelf())
+        for _ in specs:
+            log += await when(Tick(NOW), *log, store=store)
+        store.asked.clear()
+        now = NOW
+        for _ in specs:
+            due = prompts.again(state_of(*log), now)
+            assert due
+            now = due
+            assert await when(Tick(now), *log, store=store) == []
+        assert now <= NOW + RETRY_MS
+        assert sorted(store.asked) == sorted(map(sha_of, specs))
+
     async def test_the_longer_the_store_is_away_the_longer_the_waits_up_to_a_limit(self) -> None:
         given = (created(SECRET), ordered(SECRET, 1))
         (failed,) = await when(Tick(NOW), *given, store=Shelf(fault=AWAY))
@@ -314,6 +355,21 @@ class TestErasure:
             waits.append(next_try - now)
             now = next_try
         assert waits == [AWAY_MS, AWAY_MS, 2 * AWAY_MS, 4 * AWAY_MS, 8 * AWAY_MS, 16 * AWAY_MS, RETRY_MS]
+
+
+class Locked(Shelf):
+    """A store that does not destroy these bodies."""
+
+    def __init__(self, *locked: str) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+        self.locked = locked
+
+    async def destroy(self, prompt: str, sha256: str) -> None:
+        self.asked.append(sha256)
+        if sha256 in self.locked:
+            raise BodyFault("body_refused", "destroying s3://b/k: refused with AccessDenied")
+        await super().destroy(prompt, sha256)
 
 
 class Hung(Shelf):

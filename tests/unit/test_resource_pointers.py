@@ -105,6 +105,11 @@ def test_a_move_without_a_split_ends_one_also_to_the_version_on_which_the_pointe
         (shares((1, 1), (0, 2)), "split_invalid", "a weight of 1 or more"),
         (shares((1, 1), (-5, 2)), "split_invalid", "a weight of 1 or more"),
         (shares((1, 2), (1, 3)), "split_invalid", "version 1, which the pointer is to stand on, has no share"),
+        (
+            shares((1, 2), (1, 1)),
+            "split_invalid",
+            "version 1, which the pointer is to stand on, must be the first share",
+        ),
         (shares((1, 1), (1, 9)), "version_not_found", "no 9"),
     ],
 )
@@ -284,6 +289,12 @@ SPLIT = (*THREE, moved(1, 1, split=CANARY))
 )
 def test_who_expects_other_shares_is_told_of_the_conflict(expected: dict[str, Any], now: Sequence[Event]) -> None:
     assert refused(when(move(2, **expected), *now))[0] == "pointer_conflict"
+
+
+def test_shares_that_are_expected_without_a_version_are_refused() -> None:
+    code, message = refused(when(move(2, expected_split=CANARY), *SPLIT))[:2]
+    assert code == "expected_invalid"
+    assert "write there the version of its first share, 1" in message
 
 
 def test_who_expects_the_very_shares_moves_the_pointer() -> None:

@@ -14,6 +14,8 @@ RETRY_MS = 300_000
 """Until a body is tried again that the store has refused to destroy, and the longest while it does not answer."""
 AWAY_MS = 15_000
 """The shortest while the store does not answer; the wait grows with the time since it did."""
+AWAY = "store_unavailable"
+"""The code of a failure that is not about one body: the store does not answer."""
 
 
 def order(state: State, command: resource.EraseBody, now: int) -> Sequence[Event]:
@@ -34,37 +36,57 @@ def ordered(state: State, event: resource.ErasureOrdered) -> State:
 
 def erased(state: State, event: resource.BodyErased) -> State:
     """The body of those versions is gone; another one may be waiting."""
-    after = state.with_status(event.versions, ERASED)
-    return msgspec.structs.replace(after, due=event.at + 1 if next_digest(after) else None, undestroyed=None)
+    left = {digest: failed for digest, failed in state.undestroyed.items() if digest != event.digest}
+    after = msgspec.structs.replace(state.with_status(event.versions, ERASED), undestroyed=left)
+    return msgspec.structs.replace(after, due=event.at + 1 if _untried(after) else next_try(after, event.at))
 
 
 def delayed(state: State, event: resource.BodyUnusable) -> State:
     """The same, to be tried later, if what could not be used is a body that is to be destroyed."""
-    if event.run or not next_digest(state):
+    if event.run or event.digest not in _waiting(state):
         return state
-    after = msgspec.structs.replace(state, undestroyed=event)
-    return msgspec.structs.replace(after, due=next_try(after, event.at))
+    after = msgspec.structs.replace(state, undestroyed={**state.undestroyed, event.digest: event})
+    at_once = event.code != AWAY and _untried(after)
+    return msgspec.structs.replace(after, due=event.at + 1 if at_once else next_try(after, event.at))
 
 
 def is_known(state: State, digest: str, code: str) -> bool:
     """Whether the log says already that this body can't be destroyed, and why."""
-    failed = state.undestroyed
-    return failed is not None and (failed.digest, failed.code) == (digest, code)
+    failed = state.undestroyed.get(digest)
+    return failed is not None and failed.code == code
 
 
 def next_try(state: State, now: int) -> int | None:
-    """When to try again what could not be destroyed: while the store is away, after as long as it has been so far."""
-    if state.undestroyed is None:
+    """When to try again what could not be destroyed: while the store is away, after as long as it has been so far.
+
+    Several take turns, so that each is tried once in RETRY_MS.
+    """
+    if not state.undestroyed:
         return None
-    if state.undestroyed.code != "store_unavailable":
-        return now + RETRY_MS
-    return now + min(max(now - state.undestroyed.at, AWAY_MS), RETRY_MS)
+    waits = (_wait(failed, now) for failed in state.undestroyed.values())
+    return now + max(1, min([*waits, RETRY_MS // len(state.undestroyed)]))
 
 
-def next_digest(state: State) -> str | None:
-    """The body that is to be destroyed next."""
+def next_digest(state: State, now: int) -> str | None:
+    """The body that is to be destroyed now: one that was not tried yet, or else whose turn it is."""
+    if untried := _untried(state):
+        return untried[0]
+    waiting = _waiting(state)
+    return waiting[now * len(waiting) // RETRY_MS % len(waiting)] if waiting else None
+
+
+def _wait(failed: resource.BodyUnusable, now: int) -> int:
+    return min(max(now - failed.at, AWAY_MS), RETRY_MS) if failed.code == AWAY else RETRY_MS
+
+
+def _untried(state: State) -> Sequence[str]:
+    return [digest for digest in _waiting(state) if digest not in state.undestroyed]
+
+
+def _waiting(state: State) -> Sequence[str]:
+    """The bodies that are to be destroyed, by their first version."""
     found = (number for number, version in state.versions.items() if version.status == ERASING)
-    return body_digest(state, next(found, 0))
+    return list(dict.fromkeys(filter(None, (body_digest(state, number) for number in found))))
 
 
 def body_digest(state: State, version: int) -> str | None:

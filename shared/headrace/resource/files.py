@@ -14,6 +14,7 @@ from headrace.resource.exact import shape_faults
 from headrace.resource.mending import as_written, mended
 from headrace.resource.naming import NAME
 from headrace.resource.prompt import LARGEST_BODY, Spec
+from headrace.resource.sensitive import mentions_sensitive, veiled
 from headrace.resource.source import Document, Found, parse
 from headrace.resource.specs import KINDS, check
 
@@ -147,6 +148,8 @@ def _read(file: Path, loaded: Files) -> None:
         return
     documents, found = parse(data)
     loaded.nameless |= any(not fault.path for fault, _ in found)
+    if mentions_sensitive(data):
+        found = [(veiled(fault), place) for fault, place in found]
     if not documents and not found:
         _lost(file, Fault("file_empty", (), "no resource in this file"), loaded)
     for document in documents:

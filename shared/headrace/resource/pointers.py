@@ -121,10 +121,18 @@ def _split_fault(command: resource.MovePointer) -> str:
         return "each share of a split has a weight of 1 or more; leave out a version that gets nothing"
     if command.version not in versions:
         return f"version {command.version}, which the pointer is to stand on, has no share of the split"
+    if command.version != versions[0]:
+        return (
+            f"version {command.version}, which the pointer is to stand on, must be the first share; it is {versions[0]}"
+        )
     return ""
 
 
 def _conflict(state: State, command: resource.MovePointer) -> Refusal | None:
+    if command.expected is None and command.expected_split:
+        first = command.expected_split[0].version
+        why = f"`expected_split` says nothing without `expected`: write there the version of its first share, {first}"
+        return "expected_invalid", why
     if command.expected is None:
         return None
     expected = Standing(command.expected, command.expected_split)

@@ -13,6 +13,7 @@ from headrace.resource.mending import as_written, mended
 from headrace.resource.model import ModelAliasSpec, ModelSpec, alias_faults, model_faults
 from headrace.resource.prompt import PromptSpec, Spec
 from headrace.resource.prompt_faults import prompt_faults
+from headrace.resource.sensitive import is_sensitive, veiled
 from headrace.workflow import InvalidWorkflow, WorkflowSpec, compile_workflow
 
 
@@ -61,10 +62,11 @@ KINDS: Mapping[str, Kind] = {
 
 
 def check(kind: str, spec: Mapping[str, Any], allowed: Sequence[str] = tuple(KINDS)) -> list[Fault]:
-    """Everything that is wrong with a spec of one of the allowed kinds."""
+    """Everything that is wrong with a spec of one of the allowed kinds; without a word of a sensitive prompt."""
     if kind not in allowed:
         return [Fault("unknown_kind", (), f"no kind {kind!r:.80} here", did_you_mean(kind, allowed))]
-    return _judged(spec, *KINDS[kind])
+    found = _judged(spec, *KINDS[kind])
+    return [veiled(fault) for fault in found] if kind == "Prompt" and is_sensitive(spec) else found
 
 
 def _judged(value: Mapping[str, Any], shape: type[BaseModel], faults: Callable[[Any], Iterable[Fault]]) -> list[Fault]:

@@ -19,7 +19,7 @@ class State(msgspec.Struct, frozen=True):
 
     versions: by number. pointers: the version on which each stands; splits: those that several versions share.
     proposals: what waits for a second actor, by protected pointer. due: when a body that is to be erased is destroyed,
-    epoch milliseconds; undestroyed: since when and why that fails.
+    epoch milliseconds; undestroyed: since when and why that fails, by the body's digest.
     """
 
     name: str
@@ -30,7 +30,7 @@ class State(msgspec.Struct, frozen=True):
     protected: tuple[str, ...] = ()
     proposals: Mapping[str, Proposal] = {}
     due: int | None = None
-    undestroyed: BodyUnusable | None = None
+    undestroyed: Mapping[str, BodyUnusable] = {}
 
     @property
     def latest(self) -> int:
