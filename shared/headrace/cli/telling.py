@@ -5,6 +5,7 @@ from typing import Any
 from rich.console import Console
 
 from headrace.changes import RULED_AT_HOME, Changed
+from headrace.cli.hops import clock
 from headrace.cli.session import plain, print_json
 from headrace.cli.text import quoted
 from headrace.event import Event
@@ -25,13 +26,29 @@ def tell(family: str, name: str, changed: Changed, *, as_json: bool) -> None:
 
 def waiting(family: str, name: str, event: ChangeProposed) -> str:
     """What must happen before a proposal is more than that."""
-    change = "its protection is lifted" if event.version is None else f"it moves to {_standing(event)}"
+    change = "its protection is lifted" if event.version is None else f"it moves {_from_to(event)}"
     named = "--unprotect" if event.version is None else f"--version {event.version}"
+    instead = f"  it {replaced(event)}\n" if event.replaces else ""
     return (
         f"[yellow]…[/] {name}: {event.pointer} is protected: before {change}, somebody else than "
-        f"{quoted(event.actor or 'you')} must approve:\n"
+        f"{quoted(event.actor or 'you')} must approve:\n{instead}"
         f"  headrace {family} approve {name} --pointer {event.pointer} {named}"
     )
+
+
+def way_told(event: PointerMoved | ChangeProposed) -> str:
+    """From where to where a pointer moves, each a version or the shares of a split."""
+    before = "new" if event.previous is None else Standing(event.previous, event.previous_split)
+    return f"{event.pointer} {before} → {_standing(event)}"
+
+
+def replaced(event: ChangeProposed) -> str:
+    """Which proposal this one takes the place of, and who made it when; empty when none waited."""
+    old = event.replaces
+    if old is None:
+        return ""
+    what = "unprotecting" if old.version is None else Standing(old.version, old.split)
+    return f"takes the place of {what}, which {quoted(old.actor or 'unknown')} proposed at {clock(old.at)}"
 
 
 def _said(family: str, name: str, event: Event) -> str:
@@ -48,10 +65,9 @@ def _said(family: str, name: str, event: Event) -> str:
 
 
 def _moved(name: str, event: PointerMoved) -> str:
-    if event.previous == event.version and not event.split:
+    if (event.previous, event.previous_split, event.split) == (event.version, (), ()):
         return f"{name}: {event.pointer} stands at {event.version} already, with all its traffic"
-    where = "new" if event.previous is None else f"{event.previous}"
-    return f"[green]✓[/] {name}: {event.pointer} {where} → {_standing(event)}{_approved(event.approved_by)}"
+    return f"[green]✓[/] {name}: {way_told(event)}{_approved(event.approved_by)}"
 
 
 def _protected(name: str, event: PointerProtected) -> str:
@@ -73,6 +89,11 @@ def _reach(changed: Changed) -> dict[str, Any]:
 
 def _approved(approved_by: str | None) -> str:
     return f", approved by {quoted(approved_by)}" if approved_by else ""
+
+
+def _from_to(event: ChangeProposed) -> str:
+    before = "to" if event.previous is None else f"{Standing(event.previous, event.previous_split)} →"
+    return f"{before} {_standing(event)}"
 
 
 def _standing(event: PointerMoved | ChangeProposed) -> str:
