@@ -111,6 +111,14 @@ def test_what_a_change_led_to(event: Event, words: str, capsys: pytest.CaptureFi
     assert words in capsys.readouterr().out
 
 
+def test_a_budget_that_is_moved_switches_workers_and_no_router(capsys: pytest.CaptureFixture[str]) -> None:
+    moved = resource.PointerMoved(at=0, pointer="production", version=1, previous=2)
+    tell("budget", "team", Changed(moved, 0, 159), as_json=False)
+    said = capsys.readouterr().out
+    assert "every worker has applied it after 159 ms: it holds from the next call on" in said
+    assert "router" not in said
+
+
 DEPRECATED = """
 apiVersion: headrace/v1
 kind: Model

@@ -21,7 +21,7 @@ def tell(family: str, name: str, changed: Changed, *, as_json: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(_said(family, name, changed.event))
     if not isinstance(changed.event, RULED_AT_HOME):
-        console.print(_applied(changed))
+        console.print(_applied(family, changed))
 
 
 def waiting(family: str, name: str, event: ChangeProposed) -> str:
@@ -76,7 +76,9 @@ def _protected(name: str, event: PointerProtected) -> str:
     return f"[green]✓[/] {name}: {event.pointer} is not protected{_approved(event.approved_by)}"
 
 
-def _applied(changed: Changed) -> str:
+def _applied(family: str, changed: Changed) -> str:
+    if family == "budget":
+        return f"every worker has applied it after {changed.ms:.0f} ms: it holds from the next call on"
     plural = "s" * (changed.routers != 1)
     return f"{changed.routers} router{plural} switched in {changed.ms:.0f} ms; runs in flight stay as they are pinned"
 
