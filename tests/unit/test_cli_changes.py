@@ -6,6 +6,7 @@ import pytest
 
 from headrace.changes import Changed
 from headrace.cli.history import WHAT
+from headrace.cli.hops import clock
 from headrace.cli.resources import apply_files
 from headrace.cli.telling import tell
 from headrace.event import Event
@@ -13,6 +14,7 @@ from headrace.events import resource
 from headrace.topics import CHANGES
 
 TENTH = (resource.Share(version=3, weight=90), resource.Share(version=4, weight=10))
+WAITED = resource.Proposal(at=1_790_000_000_000, version=4, previous=3, actor="ann")
 
 
 def test_the_history_has_words_for_every_event() -> None:
@@ -37,6 +39,18 @@ def test_the_history_has_words_for_every_event() -> None:
             resource.ChangeProposed(at=0, pointer="production", version=4, previous=3),
             "proposed: production 3 → 4",
         ),
+        (
+            resource.PointerMoved(at=0, pointer="production", version=5, previous=3, previous_split=TENTH),
+            "production 90:v3 10:v4 → 5",
+        ),
+        (
+            resource.ChangeProposed(at=0, pointer="production", version=5, previous=3, previous_split=TENTH),
+            "proposed: production 90:v3 10:v4 → 5",
+        ),
+        (
+            resource.ChangeProposed(at=0, pointer="production", version=5, previous=3, replaces=WAITED),
+            f"proposed: production 3 → 5; it takes the place of 4, which ann proposed at {clock(WAITED.at)}",
+        ),
         (resource.ChangeProposed(at=0, pointer="production"), "proposed: production no longer protected"),
         (resource.PointerProtected(at=0, pointer="production", protected=True), "production protected"),
         (resource.PointerProtected(at=0, pointer="production", protected=False), "production no longer protected"),
@@ -55,7 +69,7 @@ def test_what_the_history_says(event: Event, words: str) -> None:
         (
             resource.ChangeProposed(at=0, pointer="production", version=3, previous=3, split=TENTH, actor="ada"),
             (
-                "before it moves to 90:v3 10:v4, somebody else than ada must approve:\n"
+                "before it moves 3 → 90:v3 10:v4, somebody else than ada must approve:\n"
                 "  headrace prompt approve greet --pointer production --version 3\n"
             ),
         ),
@@ -70,6 +84,18 @@ def test_what_the_history_says(event: Event, words: str) -> None:
             resource.PointerMoved(at=0, pointer="production", version=4, previous=3, approved_by="bob"),
             "production 3 → 4, approved by bob\n2 routers switched in 12 ms",
         ),
+        (
+            resource.PointerMoved(at=0, pointer="production", version=5, previous=3, previous_split=TENTH),
+            "production 90:v3 10:v4 → 5\n",
+        ),
+        (
+            resource.PointerMoved(at=0, pointer="production", version=3, previous=3, previous_split=TENTH),
+            "production 90:v3 10:v4 → 3\n",
+        ),
+        (
+            resource.ChangeProposed(at=0, pointer="production", version=5, previous=3, replaces=WAITED),
+            f"it takes the place of 4, which ann proposed at {clock(WAITED.at)}\n",
+        ),
         (resource.PointerMoved(at=0, pointer="production", version=4, previous=4), "stands at 4 already"),
         (resource.PointerMoved(at=0, pointer="staging", version=4), "staging new → 4\n"),
         (resource.PointerProtected(at=0, pointer="production", protected=True), "production is protected"),
@@ -83,6 +109,14 @@ def test_what_the_history_says(event: Event, words: str) -> None:
 def test_what_a_change_led_to(event: Event, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     tell("prompt", "greet", Changed(event, 2, 12.3), as_json=False)
     assert words in capsys.readouterr().out
+
+
+def test_a_budget_that_is_moved_switches_workers_and_no_router(capsys: pytest.CaptureFixture[str]) -> None:
+    moved = resource.PointerMoved(at=0, pointer="production", version=1, previous=2)
+    tell("budget", "team", Changed(moved, 0, 159), as_json=False)
+    said = capsys.readouterr().out
+    assert "every worker has applied it after 159 ms: it holds from the next call on" in said
+    assert "router" not in said
 
 
 DEPRECATED = """

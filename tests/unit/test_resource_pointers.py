@@ -91,8 +91,9 @@ def test_a_split_moves_the_pointer_and_says_who_shares_it() -> None:
 
 def test_a_move_without_a_split_ends_one_also_to_the_version_on_which_the_pointer_stands() -> None:
     split = moved(1, 1, split=CANARY)
-    assert when(move(1), *THREE, split) == [moved(1, 1)]
-    assert when(create(1, pointer=PRODUCTION, move_known=True), *THREE, split)[0] == moved(1, 1)
+    assert when(move(1), *THREE, split) == [moved(1, 1, previous_split=CANARY)]
+    again = create(1, pointer=PRODUCTION, move_known=True)
+    assert when(again, *THREE, split)[0] == moved(1, 1, previous_split=CANARY)
     assert fold([*THREE, split, moved(1, 1)]).splits == {}
 
 
@@ -174,6 +175,16 @@ def test_to_lift_a_protection_waits_too() -> None:
 def test_a_new_proposal_takes_the_place_of_the_old(command: ApproveChange) -> None:
     third = ChangeProposed(at=NOW, pointer=PRODUCTION, version=3, previous=1, actor="ada")
     assert refused(when(command, *GUARDED, PROPOSED, third))[0] == "proposal_changed"
+
+
+@pytest.mark.parametrize(
+    "command", [move(3, actor="bob"), ProtectPointer(pointer=PRODUCTION, protected=False, actor="bob")]
+)
+def test_a_proposal_says_where_the_pointer_stands_and_what_it_takes_the_place_of(command: Event) -> None:
+    (proposed,) = when(command, *SPLIT, PROTECTED, PROPOSED)
+    assert isinstance(proposed, ChangeProposed)
+    assert (proposed.previous, proposed.previous_split) == (1, CANARY)
+    assert proposed.replaces == Proposal(at=NOW, version=2, previous=1, actor="ada", reason="shorter")
 
 
 @pytest.mark.parametrize(
@@ -298,9 +309,9 @@ def test_shares_that_are_expected_without_a_version_are_refused() -> None:
 
 
 def test_who_expects_the_very_shares_moves_the_pointer() -> None:
-    assert when(move(2, expected=1, expected_split=CANARY), *SPLIT) == [moved(2, 1)]
+    assert when(move(2, expected=1, expected_split=CANARY), *SPLIT) == [moved(2, 1, previous_split=CANARY)]
 
 
 def test_a_change_of_a_split_pointer_can_be_approved() -> None:
     (approved,) = when(approve(2), *SPLIT, PROTECTED, PROPOSED)
-    assert approved == moved(2, 1, actor="ada", reason="shorter", approved_by="bob")
+    assert approved == moved(2, 1, actor="ada", reason="shorter", approved_by="bob", previous_split=CANARY)

@@ -134,7 +134,11 @@ def _plain(one: Standing) -> Mapping[str, Any]:
 def _print(standings: Sequence[Standing]) -> None:
     abandoned = any(one.balance.abandoned for one in standings)
     headings = ("budget", "who is charged", "limit", "spent", "held", *(["abandoned"] if abandoned else []), "left")
-    columns = [Column(heading, overflow="fold") for heading in (*headings, "renews at", "when short")]
+    words = {"budget", "who is charged", "limit", "when short"}
+    columns = [
+        Column(heading, overflow="fold", no_wrap=heading not in words)
+        for heading in (*headings, "renews on", "when short")
+    ]
     table = Table(*columns, box=None, pad_edge=False)
     for one in standings:
         row = _plain(one)
@@ -142,7 +146,9 @@ def _print(standings: Sequence[Standing]) -> None:
         limit = f"{row['limit']} {row['currency']} {_EACH[one.budget.spec.period]}"
         amounts = [row[name] for name in ("spent", "held", "abandoned", "left") if name in headings]
         action = f"use {row['use']}" if row["use"] else row["action"]
-        table.add_row(*map(quoted, (row["name"], scope, limit, *amounts, one.renews or "never", action)))
+        table.add_row(
+            *map(quoted, (row["name"], scope, limit, *amounts, (one.renews or "never").partition("T")[0], action))
+        )
     Console().print(table)
 
 

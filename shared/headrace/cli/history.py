@@ -11,6 +11,7 @@ from headrace import changes
 from headrace.cli.families import Family, Name
 from headrace.cli.hops import clock
 from headrace.cli.session import Json, connected, plain, print_json
+from headrace.cli.telling import replaced, way_told
 from headrace.cli.text import quoted
 from headrace.erasures import orders_of
 from headrace.event import Event
@@ -61,14 +62,14 @@ def _reused(event: resource.VersionReused) -> str:
 
 
 def _moved(event: resource.PointerMoved) -> str:
-    here = Standing(event.version, event.split)
-    return f"{event.pointer} set to {here}" if event.previous is None else f"{event.pointer} {event.previous} → {here}"
+    if event.previous is None:
+        return f"{event.pointer} set to {Standing(event.version, event.split)}"
+    return way_told(event)
 
 
 def _proposed(event: resource.ChangeProposed) -> str:
-    if event.version is None:
-        return f"proposed: {event.pointer} no longer protected"
-    return f"proposed: {event.pointer} {event.previous or 'new'} → {Standing(event.version, event.split)}"
+    change = f"{event.pointer} no longer protected" if event.version is None else way_told(event)
+    return f"proposed: {change}" + (f"; it {replaced(event)}" if event.replaces else "")
 
 
 def _listed(versions: tuple[int, ...]) -> str:

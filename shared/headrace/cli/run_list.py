@@ -117,8 +117,9 @@ def _spent(one: ListedRun) -> int | None:
 
 def _table(runs: Sequence[ListedRun], now: datetime) -> Table:
     """A row a run; ids are whole, so that they can be copied."""
-    columns = [Column(name, overflow="fold") for name in ("workflow", "state", "started", "took", "cost")]
-    table = Table(Column("run", no_wrap=True), *columns, box=None, pad_edge=False)
+    words = [Column(name, overflow="fold") for name in ("workflow", "state")]
+    figures = [Column(name, no_wrap=True) for name in ("started", "took", "cost")]
+    table = Table(Column("run", no_wrap=True), *words, *figures, box=None, pad_edge=False)
     for one in runs:
         spent = _spent(one)
         state = f"{one.status} ({one.code})" if one.code else one.status

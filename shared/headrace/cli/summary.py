@@ -55,13 +55,15 @@ def _node(event: run.NodeSucceeded | run.NodeFailed) -> dict[str, Any]:
         "cost": money(usage) if usage else "",
         "calls": [_call(call) for call in event.calls],
     }
+    called = ", ".join(map(_called, event.calls))
     if isinstance(event, run.NodeFailed):
-        return {**found, "detail": f"{event.code}: {event.message}"}
+        fault = f"{event.code}: {event.message}"
+        return {**found, "detail": f"{called}; {fault}" if called else fault}
     return {
         **found,
         "status": "succeeded",
         "ms": event.finished_at - event.started_at,
-        "detail": ", ".join(map(_called, event.calls)),
+        "detail": called,
     }
 
 

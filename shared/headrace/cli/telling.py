@@ -5,6 +5,7 @@ from typing import Any
 from rich.console import Console
 
 from headrace.changes import RULED_AT_HOME, Changed
+from headrace.cli.hops import clock
 from headrace.cli.session import plain, print_json
 from headrace.cli.text import quoted
 from headrace.event import Event
@@ -20,25 +21,53 @@ def tell(family: str, name: str, changed: Changed, *, as_json: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(_said(family, name, changed.event))
     if not isinstance(changed.event, RULED_AT_HOME):
-        console.print(_applied(changed))
+        console.print(_applied(family, changed))
 
 
-def waiting(family: str, name: str, pointer: str, to: Standing | None, proposer: str | None) -> str:
-    """What must happen before a proposal is more than that. to: None when the pointer's protection is to be lifted."""
-    change = "its protection is lifted" if to is None else f"it moves to {to}"
+def waiting(
+    family: str,
+    name: str,
+    pointer: str,
+    to: Standing | None,
+    proposer: str | None,
+    *,
+    stands: Standing | None = None,
+    instead: str = "",
+) -> str:
+    """What must happen before a proposal is more than that. to: None when the pointer's protection is to be lifted.
+
+    stands: where the pointer stands until then, if that is known. instead: whose place the proposal takes.
+    """
+    way = f"to {to}" if stands is None else f"{stands} → {to}"
+    change = "its protection is lifted" if to is None else f"it moves {way}"
     named = "--unprotect" if to is None else f"--version {to.version}"
+    told = f"  it {instead}\n" if instead else ""
     return (
         f"[yellow]…[/] {name}: {pointer} is protected: before {change}, somebody else than "
-        f"{quoted(proposer or 'you')} must approve:\n"
+        f"{quoted(proposer or 'you')} must approve:\n{told}"
         f"  headrace {family} approve {name} --pointer {pointer} {named}"
     )
+
+
+def way_told(event: PointerMoved | ChangeProposed) -> str:
+    """From where to where a pointer moves, each a version or the shares of a split."""
+    before = "new" if event.previous is None else Standing(event.previous, event.previous_split)
+    return f"{event.pointer} {before} → {_standing(event)}"
+
+
+def replaced(event: ChangeProposed) -> str:
+    """Which proposal this one takes the place of, and who made it when; empty when none waited."""
+    old = event.replaces
+    if old is None:
+        return ""
+    what = "unprotecting" if old.version is None else Standing(old.version, old.split)
+    return f"takes the place of {what}, which {quoted(old.actor or 'unknown')} proposed at {clock(old.at)}"
 
 
 def _said(family: str, name: str, event: Event) -> str:
     match event:
         case ChangeProposed():
-            to = None if event.version is None else Standing(event.version, event.split)
-            return waiting(family, name, event.pointer, to, event.actor)
+            return _proposed(family, name, event)
         case PointerMoved():
             return _moved(name, event)
         case PointerProtected():
@@ -48,12 +77,16 @@ def _said(family: str, name: str, event: Event) -> str:
     return f"[green]✓[/] {name}: {type(event).__name__}"
 
 
+def _proposed(family: str, name: str, event: ChangeProposed) -> str:
+    to = None if event.version is None else Standing(event.version, event.split)
+    stands = None if event.previous is None else Standing(event.previous, event.previous_split)
+    return waiting(family, name, event.pointer, to, event.actor, stands=stands, instead=replaced(event))
+
+
 def _moved(name: str, event: PointerMoved) -> str:
-    if event.previous == event.version and not event.split:
+    if (event.previous, event.previous_split, event.split) == (event.version, (), ()):
         return f"{name}: {event.pointer} stands at {event.version} already, with all its traffic"
-    where = "new" if event.previous is None else f"{event.previous}"
-    here = Standing(event.version, event.split)
-    return f"[green]✓[/] {name}: {event.pointer} {where} → {here}{_approved(event.approved_by)}"
+    return f"[green]✓[/] {name}: {way_told(event)}{_approved(event.approved_by)}"
 
 
 def _protected(name: str, event: PointerProtected) -> str:
@@ -62,7 +95,9 @@ def _protected(name: str, event: PointerProtected) -> str:
     return f"[green]✓[/] {name}: {event.pointer} is not protected{_approved(event.approved_by)}"
 
 
-def _applied(changed: Changed) -> str:
+def _applied(family: str, changed: Changed) -> str:
+    if family == "budget":
+        return f"every worker has applied it after {changed.ms:.0f} ms: it holds from the next call on"
     plural = "s" * (changed.routers != 1)
     return f"{changed.routers} router{plural} switched in {changed.ms:.0f} ms; runs in flight stay as they are pinned"
 
@@ -75,3 +110,7 @@ def _reach(changed: Changed) -> dict[str, Any]:
 
 def _approved(approved_by: str | None) -> str:
     return f", approved by {quoted(approved_by)}" if approved_by else ""
+
+
+def _standing(event: PointerMoved | ChangeProposed) -> str:
+    return str(Standing(event.version or 0, event.split))

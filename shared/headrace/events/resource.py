@@ -113,10 +113,12 @@ class ChangeProposed(Event, frozen=True, gc=False, kw_only=True):
     previous: Where the pointer stood when it was proposed; null when it is new.
     actor: Who asks, as the caller states it.
     reason: Why, for the audit trail.
+    previous_split: Versions that shared its traffic then, by weight; empty when one had all of it.
+    replaces: The proposal that this takes the place of; null when none waited.
     """
 
     NAME: ClassVar[str] = "headrace.resource.ChangeProposed"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ChangeProposed", "namespace": "headrace.resource", "doc": "A change of a protected pointer waits for a second actor; it takes the place of one that waited before.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "pointer", "type": "string", "doc": "The pointer."}, {"name": "version", "type": ["null", "int"], "doc": "Where it is to stand; null when its protection is to be lifted.", "default": null}, {"name": "split", "type": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "previous", "type": ["null", "int"], "doc": "Where the pointer stood when it was proposed; null when it is new.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ChangeProposed", "namespace": "headrace.resource", "doc": "A change of a protected pointer waits for a second actor; it takes the place of one that waited before.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "pointer", "type": "string", "doc": "The pointer."}, {"name": "version", "type": ["null", "int"], "doc": "Where it is to stand; null when its protection is to be lifted.", "default": null}, {"name": "split", "type": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "previous", "type": ["null", "int"], "doc": "Where the pointer stood when it was proposed; null when it is new.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}, {"name": "previous_split", "type": {"type": "array", "items": "headrace.resource.Share"}, "doc": "Versions that shared its traffic then, by weight; empty when one had all of it.", "default": []}, {"name": "replaces", "type": ["null", {"type": "record", "name": "Proposal", "namespace": "headrace.resource", "doc": "A change of a protected pointer that waits for a second actor.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it was proposed.", "default": 0}, {"name": "version", "type": ["null", "int"], "doc": "Where the pointer is to stand; null when its protection is to be lifted.", "default": null}, {"name": "split", "type": {"type": "array", "items": "headrace.resource.Share"}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "previous", "type": ["null", "int"], "doc": "Where the pointer stood when it was proposed; null when it is new.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}], "doc": "The proposal that this takes the place of; null when none waited.", "default": null}]}'
 
     at: int
     pointer: str
@@ -125,6 +127,8 @@ class ChangeProposed(Event, frozen=True, gc=False, kw_only=True):
     previous: int | None = None
     actor: str | None = None
     reason: str | None = None
+    previous_split: tuple[Share, ...] = ()
+    replaces: Proposal | None = None
 
 
 class ChangeRefused(Event, frozen=True, gc=False, kw_only=True):
@@ -242,10 +246,11 @@ class PointerMoved(Event, frozen=True, gc=False, kw_only=True):
     reason: Why, for the audit trail.
     split: Versions that share the pointer's traffic, by weight; empty when one has all of it.
     approved_by: Who approved it, when the pointer is protected.
+    previous_split: Versions that shared its traffic before, by weight; empty when one had all of it.
     """
 
     NAME: ClassVar[str] = "headrace.resource.PointerMoved"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "PointerMoved", "namespace": "headrace.resource", "doc": "A pointer stands elsewhere.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "pointer", "type": "string", "doc": "The pointer."}, {"name": "version", "type": "int", "doc": "Where it stands now."}, {"name": "previous", "type": ["null", "int"], "doc": "Where it stood; null when it is new.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}, {"name": "split", "type": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "approved_by", "type": ["null", "string"], "doc": "Who approved it, when the pointer is protected.", "default": null}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "PointerMoved", "namespace": "headrace.resource", "doc": "A pointer stands elsewhere.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "pointer", "type": "string", "doc": "The pointer."}, {"name": "version", "type": "int", "doc": "Where it stands now."}, {"name": "previous", "type": ["null", "int"], "doc": "Where it stood; null when it is new.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}, {"name": "split", "type": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "approved_by", "type": ["null", "string"], "doc": "Who approved it, when the pointer is protected.", "default": null}, {"name": "previous_split", "type": {"type": "array", "items": "headrace.resource.Share"}, "doc": "Versions that shared its traffic before, by weight; empty when one had all of it.", "default": []}]}'
 
     at: int
     pointer: str
@@ -255,6 +260,7 @@ class PointerMoved(Event, frozen=True, gc=False, kw_only=True):
     reason: str | None = None
     split: tuple[Share, ...] = ()
     approved_by: str | None = None
+    previous_split: tuple[Share, ...] = ()
 
 
 class PointerProtected(Event, frozen=True, gc=False, kw_only=True):

@@ -27,6 +27,8 @@ def protect(state: State, command: resource.ProtectPointer, now: int) -> Sequenc
             previous=state.pointers.get(command.pointer),
             actor=command.actor,
             reason=command.reason,
+            previous_split=state.splits.get(command.pointer, ()),
+            replaces=state.proposals.get(command.pointer),
         )
     ]
 

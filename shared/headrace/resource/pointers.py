@@ -35,6 +35,8 @@ def changed(state: State, command: resource.MovePointer, now: int) -> Event:
         previous=state.pointers.get(command.pointer),
         actor=command.actor,
         reason=command.reason,
+        previous_split=state.splits.get(command.pointer, ()),
+        replaces=state.proposals.get(command.pointer),
     )
 
 
@@ -51,6 +53,7 @@ def moved_event(
         reason=command.reason,
         split=command.split,
         approved_by=approved_by,
+        previous_split=state.splits.get(command.pointer, ()),
     )
 
 
