@@ -26,8 +26,8 @@ async def name(installation: Installation) -> str:
 def test_a_pointer_is_split_and_rolled_back_step_by_step(headrace: Run, name: str) -> None:
     split = printed(headrace("prompt", "split", name, "90:v2", "10:v1", "--reason", "try it", "--json"))
     assert (split["version"], split["split"], split["routers"] >= 1) == (2, TENTH, True)
-    half = headrace("prompt", "split", name, "50:2", "50:1", "--expect", "2")
-    assert f"{name}: production 2 → 50:v2 50:v1" in half.stdout
+    half = headrace("prompt", "split", name, "50:2", "50:1", "--expect", "90:v2 10:v1")
+    assert f"{name}: production 90:v2 10:v1 → 50:v2 50:v1" in half.stdout
     assert "production → 50:v2 50:v1" in headrace("get", "prompt", name).stdout
 
     back = printed(headrace("prompt", "rollback", name, "--reason", "too much", "--json"))
