@@ -21,16 +21,17 @@ COMPATIBILITY = "FULL_TRANSITIVE"
 
 
 class SchemaRegistry:
-    """A client of a Confluent-compatible schema registry at a base URL."""
+    """A client of a Confluent-compatible schema registry at a base URL. read_s: how long it waits for an answer."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, read_s: float = TIMEOUT_S) -> None:
         try:
             base = httpx.URL(url.rstrip("/"))
         except httpx.InvalidURL:
             raise RegistryRefused("SCHEMA_REGISTRY_URL is no URL; is a # or / in a password not escaped?") from None
         self.url = str(base.copy_with(userinfo=b"", query=None))  # for messages: secrets in it are nobody's business
         headers = {"Content-Type": "application/vnd.schemaregistry.v1+json"}
-        self._http = httpx.AsyncClient(base_url=base, timeout=TIMEOUT_S, headers=headers)
+        timeout = httpx.Timeout(read_s, connect=min(read_s, TIMEOUT_S))
+        self._http = httpx.AsyncClient(base_url=base, timeout=timeout, headers=headers)
 
     async def __aenter__(self) -> Self:
         """Use as a context to close the connections at the end."""
@@ -82,9 +83,13 @@ class SchemaRegistry:
         raise RegistryRefused(f"the schema registry refused {method} {path}: {answer.status_code} {answer.text}")
 
 
-async def publish(registry_url: str) -> None:
+async def publish(registry_url: str, read_s: float = TIMEOUT_S) -> None:
     """Register every schema of every topic; safe to repeat. Raises RegistryUnavailable or RegistryRefused."""
-    async with SchemaRegistry(registry_url) as registry:
+    async with SchemaRegistry(registry_url, read_s) as registry:
         await registry.require_compatibility()
         pairs = [(subject(topic, event), event.SCHEMA) for topic in topics.ALL for event in topic.records]
-        await asyncio.gather(*(registry.register(name, schema) for name, schema in pairs))
+        calls = (registry.register(name, schema) for name, schema in pairs)
+        answers = await asyncio.gather(*calls, return_exceptions=True)  # one that fails does not break off the others
+    for answer in answers:
+        if isinstance(answer, BaseException):
+            raise answer

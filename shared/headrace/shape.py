@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 from headrace.fault import Fault, Path, did_you_mean
 from headrace.wording import (
     ELSE,
+    ELSEWHERE,
     EXAMPLES,
     FINDINGS,
     NUMBER,
@@ -80,7 +81,7 @@ def _fault(detail: Mapping[str, Any], model: type[BaseModel]) -> Fault:
 
 
 def _unknown(path: Path, detail: Mapping[str, Any], model: type[BaseModel]) -> Fault:
-    hint = did_you_mean(str(path[-1]), keys(model, path[:-1]))
+    hint = _elsewhere(path[-1], known := keys(model, path[:-1])) or did_you_mean(str(path[-1]), known)
     if CONFIDENTIAL & set(path[:-1]) and not _PLAIN_KEY.fullmatch(str(path[-1])):
         return Fault("invalid_key", path[:-1], "a key that is not known here", hint)
     return Fault("unknown_key", path, f"unknown key {path[-1]!s:.80}", hint)
@@ -109,6 +110,12 @@ def _words(detail: Mapping[str, Any], model: type[BaseModel]) -> tuple[Words, st
     return words._replace(must=words.must.format(**{key: _plain(limit) for key, limit in context.items()})), hint
 
 
+def _elsewhere(word: str | int, known: Sequence[str]) -> str:
+    """A hint for a word of others, where what is meant by it is known."""
+    hint = ELSEWHERE.get(str(word).lower(), "")
+    return hint if any(one in hint or one.endswith("_1k") for one in known) else ""
+
+
 def _plain(limit: Any) -> Any:
     """A limit without a fraction of nothing."""
     return int(limit) if isinstance(limit, float) and limit.is_integer() else limit
@@ -119,7 +126,7 @@ def _choice(model: type[BaseModel], path: Path, value: Any) -> tuple[Words, str]
     for step in path:
         here = below(here, step)
     allowed = [str(one) for one in get_args(here)]
-    hint = did_you_mean(value.lower(), allowed) if isinstance(value, str) else ""
+    hint = _elsewhere(value, allowed) or did_you_mean(value.lower(), allowed) if isinstance(value, str) else ""
     return Words(f"must be {listed(allowed)}"), "" if hint.startswith("known") else hint
 
 

@@ -17,13 +17,7 @@ from headrace.events.resource import ChangeRefused, CreateVersion, VersionCreate
 from headrace.events.run import StartRun
 from headrace.seen import Seen
 from headrace.topics import RUN_EVENTS, WORKFLOW_COMMANDS, WORKFLOW_EVENTS
-
-LONGEST_NAME = 63
-
-
-def name_of(prompt: str) -> str:
-    """The workflow that tries a prompt."""
-    return f"try-{prompt}"[:LONGEST_NAME].rstrip("-")
+from headrace.usage.trials import trial_of
 
 
 def workflow_of(prompt: str, model: str, variables: Iterable[str]) -> dict[str, Any]:
@@ -56,7 +50,7 @@ async def trial(
     workflows = []
     for name, version in prompts:
         spec = workflow_of(f"{name}@{version}", model, values)
-        workflows.append(f"{name_of(name)}@{await _deployed(client, name_of(name), spec, actor, timeout_s)}")
+        workflows.append(f"{trial_of(name)}@{await _deployed(client, trial_of(name), spec, actor, timeout_s)}")
     await await_readers(client, (), timeout_s)
     requests = [StartRun(workflow=workflow, input=json.dumps(values), actor=actor) for workflow in workflows]
     return await asyncio.gather(*(_log_of(client, request, timeout_s) for request in requests))

@@ -105,6 +105,20 @@ REASONS: Mapping[str, tuple[tuple[str, Words], ...]] = {
 """What is said instead when the text looks like this: the first that fits."""
 
 
+ELSEWHERE: Mapping[str, str] = {
+    "tools": "did you mean function_calling?",
+    "vision": "did you mean image_input?",
+    "human": "did you mean user?",
+    "ai": "did you mean assistant?",
+    "content": "did you mean template?",
+    **dict.fromkeys(
+        ("input_per_1m", "output_per_1m", "cached_per_1m"),
+        "prices are per 1,000 tokens: divide by 1000, and end in _1k",
+    ),
+}
+"""What is meant by words that providers and other libraries use."""
+
+
 def shown(value: Any) -> str:
     """A value as its file has it, shortly; of what holds others, only its kind."""
     if isinstance(value, dict | list):

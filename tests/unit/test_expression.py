@@ -238,3 +238,16 @@ def test_the_estimate_is_never_below_the_size_of_the_result(text: str, given_inp
     except ExpressionError:
         return
     assert size_of(result) <= estimate(tree_of(text), {"input": given_input}) <= MOST_WORK
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("{{ input.text }}", " (this is CEL: write `input.text` without braces)"),
+        ("input.a = 1", " (write == to compare)"),
+        ("input.a + '=' +", "IDENTIFIER}"),
+        ("Hello, world!", " (write 'text' in quotes)"),
+    ],
+)
+def test_a_text_that_is_no_expression_gets_a_hint_at_what_was_meant(text: str, hint: str) -> None:
+    assert why_not(text).endswith(hint)

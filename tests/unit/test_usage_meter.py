@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from headrace.errors import Undecodable
@@ -30,6 +31,13 @@ def test_a_call_counts_for_its_versions_of_model_prompt_and_workflow_and_for_its
     assert [*core.window_keys(called())] == ["model/large@3", "prompt/answer@1", "workflow/ask@2", "tenant/a/b"]
     assert "tenant" not in "".join(core.window_keys(called(tenant=None)))
     assert core.budget_key(*charge("1")) == KEY
+
+
+def test_a_trial_costs_its_model_but_is_no_use_of_its_prompt() -> None:
+    trial = msgspec.structs.replace(called(tenant=None), workflow="try-answer@2")
+    other = msgspec.structs.replace(trial, workflow="try-answers@2")
+    assert [*core.window_keys(trial)] == ["model/large@3", "workflow/try-answer@2"]
+    assert "prompt/answer@1" in core.window_keys(other)
 
 
 @pytest.mark.parametrize(

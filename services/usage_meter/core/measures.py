@@ -8,6 +8,7 @@ from headrace.errors import Undecodable
 from headrace.events.model import ModelCalled
 from headrace.events.run import Charge
 from headrace.limits import MOST_TOKENS
+from headrace.usage.trials import is_trial
 
 MINUTE_MS = 60_000
 """Length of a window."""
@@ -34,9 +35,14 @@ def check(call: ModelCalled) -> None:
 
 
 def window_keys(call: ModelCalled) -> Iterator[str]:
-    """`by/name@version` of each window that a call is counted in, `tenant/name` of that of who is charged."""
-    for by, reference in (("model", call.model), ("prompt", call.prompt), ("workflow", call.workflow)):
-        yield f"{by}/{reference}"
+    """`by/name@version` of each window that a call is counted in, `tenant/name` of that of who is charged.
+
+    A trial costs money, but is no use of its prompt.
+    """
+    yield f"model/{call.model}"
+    if not is_trial(call.workflow, call.prompt):
+        yield f"prompt/{call.prompt}"
+    yield f"workflow/{call.workflow}"
     if call.tenant is not None:
         yield f"tenant/{call.tenant}"
 

@@ -74,11 +74,18 @@ def apply_files(
     for warning in warnings((one.kind, one.name, one.spec) for one in resources):
         sys.stderr.write(f"warning: {warning}\n")
     if dry_run:
-        Console(stderr=True).print(f"{len(resources)} resources and {len(documents)} documents, no fault")
+        Console(stderr=True).print(_checked(len(resources), len(documents)), soft_wrap=True)
         return
     way = Way(pointer or None, reason, move_known=move_known)
     if not asyncio.run(_apply(loaded, documents, way, allow_missing=allow_missing, as_json=as_json)):
         sys.exit(1)
+
+
+def _checked(resources: int, documents: int) -> str:
+    """What a check without Kafka says, and what it can't."""
+    counts = ((resources, "resource"), (documents, "document"))
+    told = " and ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts)
+    return f"{told}, no fault; checked without Kafka, so what is named but not in these files was not looked up"
 
 
 def read(files: Iterable[Path]) -> tuple[list[Resource], list[IngestDocument]]:

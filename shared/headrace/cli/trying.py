@@ -19,6 +19,7 @@ from headrace.resource.catalog import Resolved
 from headrace.resource.prompt import PromptSpec
 from headrace.seen import Seen
 from headrace.trial import trial
+from headrace.usage.trials import trial_of
 
 WAIT_S = 180.0
 
@@ -35,13 +36,16 @@ def try_out(
 ) -> None:
     """Call a model with a version, and with another, and show answers, tokens, cost and time side by side.
 
-    Each is an ordinary run of the workflow try-NAME: it is paid for, and stands in the audit trail.
+    Each is an ordinary run of the workflow try-NAME: it is paid for, and stands in the audit trail. That workflow
+    stays, for the next trial. `usage` counts trials by model and workflow, and not by prompt.
     """
     tried = asyncio.run(_try(reference, compare, model, var or ()))
     if as_json:
         print_json(tried)
         return
     Console(highlight=False).print(_table(tried))
+    told = f"tried by workflow {trial_of(reference.partition('@')[0])}, which stays for the next trial"
+    Console(stderr=True, highlight=False).print(quoted(told), soft_wrap=True)
 
 
 async def _try(reference: str, compare: str | None, model: str, pairs: Sequence[str]) -> list[dict[str, Any]]:

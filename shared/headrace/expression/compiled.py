@@ -22,6 +22,9 @@ _SHOWN = 200
 
 _ENVIRONMENT = cel.NewEnv(variables=dict.fromkeys(VARIABLES, cel.Type.DYN))
 _NOTHING: Mapping[str, Any] = {}
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
+_SINGLE_EQUALS = re.compile(r"(?<![=!<>])=(?!=)")
+_WORDS = re.compile(r"\w+([ ,]+\w+)*[.!?]?")
 _PLACE = re.compile(r"<input>:(\d+):(\d+): ([^|\n]*)")
 
 
@@ -77,7 +80,7 @@ def compile_expression(text: str) -> Expression:
     try:
         program = _ENVIRONMENT.compile(text)
     except Exception as error:  # RuntimeError for faults, and whatever a text that is none leads the binding to
-        raise ExpressionError(f"`{_short(text)}`: {_compile_reason(str(error))}") from error
+        raise ExpressionError(f"`{_short(text)}`: {_compile_reason(str(error))}{_hint(text)}") from error
     tree = parse(program.serialize())
     if any(is_match(part) and not isinstance(part.args[1], Constant) for part in walk(tree) if isinstance(part, Call)):
         raise ExpressionError(f"`{_short(text)}`: the pattern of matches() must be a literal text")
@@ -97,6 +100,16 @@ def _referred(text: str, tree: Tree) -> frozenset[str]:
 def _compile_reason(message: str) -> str:
     found = _PLACE.search(message)
     return f"line {found[1]}, column {found[2]}: {_short(found[3].strip())}" if found else _short(message)
+
+
+def _hint(text: str) -> str:
+    """What somebody may have meant who wrote this, which does not compile."""
+    bare = _QUOTED.sub("", text)
+    if "{{" in bare and "}}" in bare:
+        return " (this is CEL: write `input.text` without braces)"
+    if _SINGLE_EQUALS.search(bare):
+        return " (write == to compare)"
+    return " (write 'text' in quotes)" if _WORDS.fullmatch(bare) else ""
 
 
 def _not_json(value: Any) -> str:

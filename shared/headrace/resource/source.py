@@ -79,7 +79,7 @@ def parse(data: bytes) -> tuple[list[Document], list[Found]]:
         faults.append(error.found)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        faults.append((_syntax_fault(error), (mark.line + 1, mark.column + 1) if mark else (1, 1)))
+        faults.append((_syntax_fault(error, _line(data, mark)), (mark.line + 1, mark.column + 1) if mark else (1, 1)))
     except RecursionError:
         faults.append((_too_deep(()), (1, 1)))
     return documents, faults
@@ -110,14 +110,22 @@ def _place_in(text: str, position: int) -> Place:
     return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
-def _syntax_fault(error: yaml.MarkedYAMLError) -> Fault:
+def _line(data: bytes, mark: yaml.Mark | None) -> str:
+    lines = re.split("\r\n|[\r\n\x85\u2028\u2029]", data.decode("utf-8-sig"))
+    return lines[mark.line] if mark and mark.line < len(lines) else ""
+
+
+def _syntax_fault(error: yaml.MarkedYAMLError, line: str) -> Fault:
     problem = error.problem or "not YAML"
     if "'\\t'" in problem:
         return Fault("yaml_tab", (), "a tab can't indent YAML", "use spaces")
+    if found := _BARE_TEMPLATE.match(line):
+        return Fault("yaml_invalid", (), f"not YAML: a value that begins with {found[1]} must be in quotes")
     message, hint = next((words for part, words in _SYNTAX.items() if part in problem), (problem, ""))
     return Fault("yaml_invalid", (), f"not YAML: {message}", hint)
 
 
+_BARE_TEMPLATE = re.compile(r"(?:[^'\"#{]*[:-] |\s*)(\{\{|\{%)")
 _SYNTAX: Mapping[str, tuple[str, str]] = {
     "mapping values are not allowed": (
         "a colon where no key can stand",

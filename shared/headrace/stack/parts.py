@@ -21,6 +21,7 @@ from headrace.install import prepare_s3
 from headrace.kafka import KafkaSettings, create_topics
 from headrace.stack import downloads
 from headrace.stack.home import OFFSETS, Home, is_open
+from headrace.stack.registration import register
 from headrace.topics import ALL
 
 SERVICES = (
@@ -182,8 +183,8 @@ class Plan:
             _answers(f"{self.env['SCHEMA_REGISTRY_URL']}/subjects"),
             env=env,
             after=self._ours("kafka"),
-            once=self._publish,
-            deadline_s=120,
+            once=lambda: register(self.env["SCHEMA_REGISTRY_URL"], self._home.logs / "registry.log"),
+            deadline_s=280,
         )
 
     def _postgres(self) -> Part:

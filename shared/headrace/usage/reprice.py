@@ -9,6 +9,7 @@ from typing import NamedTuple
 from headrace.events.model import ModelCalled
 from headrace.pricing import cost_of
 from headrace.resource.model import Costs, price_at
+from headrace.usage.trials import is_trial
 
 
 class Repriced(NamedTuple):
@@ -64,5 +65,7 @@ def _repriced(name: str, calls: Iterable[ModelCalled], prices: Mapping[str, Sequ
 def _name(by: str, call: ModelCalled, *, versions: bool) -> str | None:
     if by == "tenant":
         return call.tenant
+    if by == "prompt" and is_trial(call.workflow, call.prompt):
+        return None
     reference = str(getattr(call, by))
     return reference if versions else reference.partition("@")[0]
