@@ -97,14 +97,14 @@ async def test_of_a_standby_that_is_not_promoted_a_paid_answer_is_kept(dsn: str)
         assert await moved.begin("paid") == Entry()
         # when it finds itself on a server that takes no writes
         name = urlsplit(dsn).path[1:]
-        await server.execute(f"alter database {name} set default_transaction_read_only = on")
+        await server.execute(f'alter database "{name}" set default_transaction_read_only = on')
         between.shut()
         between.reopen()
         await until(lambda: refuses_writes(moved))
         noting = asyncio.create_task(moved.done("paid", "answer"))
         assert await refuses_writes(moved)
         # then the answer waits until it does
-        await server.execute(f"alter database {name} set default_transaction_read_only = off")
+        await server.execute(f'alter database "{name}" set default_transaction_read_only = off')
         between.shut()
         between.reopen()
         await asyncio.wait_for(noting, 10)
