@@ -1,19 +1,17 @@
 """What the command line refuses before any command sees it."""
 
+import subprocess
 import sys
+from pathlib import Path
 
-import pytest
-
-from headrace.cli.app import main
+HEADRACE = Path(sys.executable).with_name("headrace")
 
 
-def test_an_argument_that_is_no_utf_8_is_wrong_usage(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    # given a byte that is no UTF-8, as Python hands it on
-    monkeypatch.setattr(sys, "argv", ["headrace", "run", "list", "--workflow", "\udcff"])
-    # when the command is run, then it says so, in one sentence
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
-    assert capsys.readouterr().err == "headrace: '\\udcff' is no UTF-8: write it in UTF-8\n"
+def test_an_argument_that_is_no_utf_8_is_wrong_usage() -> None:
+    # when the program is given a byte that is no UTF-8
+    done = subprocess.run(
+        [HEADRACE, "run", "list", "--workflow", b"\xff"], check=False, capture_output=True, timeout=60
+    )
+    # then it says so, in one sentence
+    assert done.returncode == 2
+    assert done.stderr.decode() == "headrace: '\\udcff' is no UTF-8: write it in UTF-8\n"
