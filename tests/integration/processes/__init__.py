@@ -54,15 +54,21 @@ class Orders(BaseModel):
 
 
 class Trap:
-    """A probe that sends its own process a signal, once everything that was sent has arrived."""
+    """A probe that sends its own process a signal, once everything that was sent has arrived.
+
+    While it waits for that, no other partition passes the point: nothing is there that comes after it.
+    """
 
     def __init__(self, orders: Orders) -> None:
         self._orders = orders
         self._hits = 0
+        self._passing = asyncio.Lock()
 
     async def __call__(self, point: str, under_way: Sequence[Awaitable[object]] = ()) -> None:
         """Count, and at last spring."""
-        if point == self._orders.point:
+        if point != self._orders.point:
+            return
+        async with self._passing:
             self._hits += 1
             if self._hits == self._orders.hits:
                 await asyncio.gather(*under_way)
