@@ -6,11 +6,14 @@ Jinja2 are imported where they check something: a worker that only reads is 8 MB
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from headrace.fault import Fault, did_you_mean
+
+
+WAIT, DELAY, WORKFLOW = "wait", "delay", "workflow"
 
 
 class Config(BaseModel):
@@ -51,6 +54,23 @@ class ModelInvokeConfig(Config):
     stream: bool = False
 
 
+class WaitConfig(Config):
+    """A signal from outside: its payload is the output. default: the output when none comes in time."""
+
+    signal: str = Field(min_length=1, max_length=200)
+    default: Any = None
+
+
+class DelayConfig(Config):
+    """Nothing happens for the input `ms`, milliseconds."""
+
+
+class WorkflowConfig(Config):
+    """Another workflow, run with the node's input; its output is the node's."""
+
+    workflow: str = Field(min_length=1)
+
+
 @dataclass(frozen=True, slots=True)
 class Reference:
     """A resource that a configuration names. `kinds`: what it may be, the first that exists wins."""
@@ -64,13 +84,14 @@ class Reference:
 class NodeType:
     """One type of node.
 
-    needs: names that a node's input must bind. faults: what is wrong with a configuration, given the names that the
+    routed: the router itself does what there is to do. needs: names that a node's input must bind. faults: what is wrong with a configuration, given the names that the
     node's input binds.
     """
 
     config: type[Config]
     references: Callable[[Config], tuple[Reference, ...]] = lambda _: ()
     needs: tuple[str, ...] = ()
+    routed: bool = False
     faults: Callable[[Config, Collection[str]], Iterable[Fault]] = lambda *_: ()
 
 
@@ -80,6 +101,11 @@ def _model_invoke(config: Config) -> tuple[Reference, ...]:
         Reference("prompt", ("Prompt",), config.prompt),
         Reference("model", ("ModelAlias", "Model"), config.model),
     )
+
+
+def _workflow(config: Config) -> tuple[Reference, ...]:
+    assert isinstance(config, WorkflowConfig)
+    return (Reference("workflow", ("Workflow",), config.workflow),)
 
 
 def _template_faults(config: Config, bound: Collection[str]) -> Iterator[Fault]:
@@ -121,4 +147,7 @@ NODE_TYPES: Mapping[str, NodeType] = {
     "template": NodeType(TemplateConfig, faults=_template_faults),
     "vector_search": NodeType(VectorSearchConfig, needs=("query",)),
     "model_invoke": NodeType(ModelInvokeConfig, _model_invoke),
+    WAIT: NodeType(WaitConfig, routed=True),
+    DELAY: NodeType(DelayConfig, needs=("ms",), routed=True),
+    WORKFLOW: NodeType(WorkflowConfig, _workflow, routed=True),
 }

@@ -97,7 +97,11 @@ RUN_EVENTS = Topic(
         run.NodeSucceeded,
         run.NodeFailed,
         run.NodeSkipped,
+        run.NodeHeld,
+        run.LoopRepeated,
+        run.MapStarted,
         run.SignalReceived,
+        run.SignalRefused,
         *TERMINAL,
     ),
     "run id",
@@ -114,11 +118,27 @@ RUN_RESULTS = Topic(
 )
 RUN_STATE = Topic(
     "run.state",
-    (run.RunHead, run.RunStarted, run.NodeResult, control.Position),
-    "run id, run id/node",
+    (run.RunHead, run.RunStarted, run.NodeResult, run.MapStarted, run.SignalReceived, control.Position),
+    "run id, run id/part",
     "workflow_router",
     "runs in flight, ids of ended runs, and positions",
     compacted=True,
+)
+RUN_CHILDREN = Topic(
+    "run.children",
+    (run.StartChild, run.CancelRun, node.NodeSucceeded, node.NodeFailed),
+    "run id",
+    "workflow_router",
+    "start or cancel the run of a workflow in a workflow, and how it ended",
+    7 * DAY_MS,
+)
+NODE_STOPS = Topic(
+    "node.stops",
+    (node.StopRun,),
+    "run id",
+    "workflow_router",
+    "runs that ended while workers were busy with them",
+    HOUR_MS,
 )
 NODE_OUTCOMES = Topic(
     "node.outcomes",
@@ -327,6 +347,7 @@ def dead_letters(topic: Topic) -> Topic:
 
 CONSUMED = (
     RUN_REQUESTS,
+    RUN_CHILDREN,
     *NODE_REQUESTS.values(),
     NODE_OUTCOMES,
     PROMPT_COMMANDS,
@@ -355,6 +376,7 @@ ALL = (
     DOCUMENT_EVENTS,
     MODEL_HEALTH,
     RUN_TOKENS,
+    NODE_STOPS,
     USAGE_WINDOWS,
     USAGE_ALERTS,
     *USAGE_TABLES,

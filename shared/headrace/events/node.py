@@ -98,3 +98,15 @@ class NodeSucceeded(Event, frozen=True, gc=False, kw_only=True):
     calls: tuple[run.Call, ...] = ()
     started_at: int
     finished_at: int
+
+
+class StopRun(Event, frozen=True, gc=False, kw_only=True):
+    """A run has ended while workers are busy with it: what they do for it is of no use any more. Key: the run id.
+
+    reason: How the run ended.
+    """
+
+    NAME: ClassVar[str] = "headrace.node.StopRun"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "StopRun", "namespace": "headrace.node", "doc": "A run has ended while workers are busy with it: what they do for it is of no use any more. Key: the run id.", "fields": [{"name": "reason", "type": "string", "doc": "How the run ended."}]}'
+
+    reason: str
