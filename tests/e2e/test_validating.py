@@ -36,7 +36,7 @@ kind: Workflow
 metadata: {{ name: {name} }}
 spec:
   nodes:
-    find: {{ type: vector_search, config: {{ collection: {collection}, top_k: {top_k} }}, input: {{ query: input.q }} }}
+    find: {{ type: vector_search, config: {{ collection: {name}, top_k: 1 }}, input: {{ query: input.q }} }}
     answer:
       type: model_invoke
       config: {{ prompt: {name}, model: {name} }}
@@ -48,17 +48,23 @@ spec:
 
 @pytest.fixture
 def name(headrace: Run, tmp_path: Path) -> str:
-    """What a prompt, a model and a collection are called, which are deployed."""
+    """What a prompt, a model and a collection are called, which are deployed; of the prompt, version 1 is retired."""
     name = unique("checked")
     (tmp_path / "page.md").write_text("Water turns the wheel.", encoding="utf-8")
-    (tmp_path / "deployed.yaml").write_text(DEPLOYED.format(name=name), encoding="utf-8")
-    done = headrace("apply", "-f", "deployed.yaml")
-    assert done.returncode == 0, done.stderr
+    for text in (DEPLOYED, DEPLOYED.replace("Answer from", "Answer only from")):
+        (tmp_path / "deployed.yaml").write_text(text.format(name=name), encoding="utf-8")
+        done = headrace("apply", "-f", "deployed.yaml")
+        assert done.returncode == 0, done.stderr
+    retired = headrace("prompt", "retire", name, "1", "--reason", "old")
+    assert retired.returncode == 0, retired.stderr
     return name
 
 
-def write(folder: Path, name: str, collection: str = "", top_k: int = 1) -> None:
-    text = WORKFLOW.format(name=name, collection=collection or name, top_k=top_k)
+def write(folder: Path, name: str, *changes: tuple[str, str]) -> None:
+    text = WORKFLOW.format(name=name)
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
     (folder / "w.yaml").write_text(text, encoding="utf-8")
 
 
@@ -69,37 +75,29 @@ def test_what_files_do_not_hold_is_looked_up_where_it_is_deployed(headrace: Run,
     assert alone.stdout.endswith("1 workflow, 0 faults, 3 references not checked (--live looks them up)\n")
     live = headrace("workflow", "validate", "--live", "w.yaml")
     assert (live.returncode, live.stdout) == (0, "1 workflow, 0 faults\n")
-
-
-def test_a_collection_without_documents_and_a_retired_prompt_are_faults(
-    headrace: Run, tmp_path: Path, name: str
-) -> None:
-    write(tmp_path, name, collection=f"{name}-x")
-    retired = headrace("prompt", "retire", name, "1", "--reason", "old")
-    assert retired.returncode == 0, retired.stderr
-    live = headrace("workflow", "validate", "--live", "w.yaml")
-    assert live.returncode == 1
-    collection, prompt, counts = live.stdout.splitlines()
-    assert collection.startswith("w.yaml:6:42 collection_not_found: ")
-    assert f"did you mean {name}?" in collection
-    assert prompt.startswith("w.yaml:9:17 reference_not_found: ")
-    assert f"Prompt {name}@1 is retired" in prompt
-    assert counts == "1 workflow, 2 faults"
-
-
-def test_the_size_of_deployed_passages_counts_against_the_window(headrace: Run, tmp_path: Path, name: str) -> None:
-    write(tmp_path, name, top_k=8)
+    # when more of its passages are asked for than fit
+    write(tmp_path, name, ("top_k: 1", "top_k: 8"))
     live = headrace("workflow", "validate", "--live", "w.yaml")
     assert live.returncode == 1
     assert "window_too_small: " in live.stdout
     assert "4000 for 8 passages of node find" in live.stdout
 
 
-def test_apply_refuses_what_does_not_fit(headrace: Run, tmp_path: Path, name: str) -> None:
-    text = WORKFLOW.format(name=name, collection=name, top_k=1).replace("{ passages:", "{ pasages:")
-    (tmp_path / "w.yaml").write_text(text, encoding="utf-8")
+def test_what_is_retired_empty_or_misspelt_is_told_and_not_applied(headrace: Run, tmp_path: Path, name: str) -> None:
+    collection = (f"collection: {name}", f"collection: {name}-x")
+    write(tmp_path, name, collection, (f"prompt: {name}", f"prompt: {name}@1"))
+    live = headrace("workflow", "validate", "--live", "w.yaml")
+    assert live.returncode == 1
+    empty, retired, counts = live.stdout.splitlines()
+    assert empty.startswith("w.yaml:6:44 collection_not_found: ")
+    assert f"did you mean {name}?" in empty
+    assert retired.startswith("w.yaml:9:17 reference_not_found: ")
+    assert f"Prompt {name}@1 is retired" in retired
+    assert counts == "1 workflow, 2 faults"
+    # when what is there is not given what it needs
+    write(tmp_path, name, ("{ passages:", "{ pasages:"))
     done = headrace("apply", "-f", "w.yaml")
     assert done.returncode == 1
-    assert f"prompt {name}@1 has no variable pasages" in done.stderr
+    assert f"prompt {name}@2 has no variable pasages" in done.stderr
     assert "did you mean passages?" in done.stderr
     assert headrace("get", "workflow", name).returncode == 1

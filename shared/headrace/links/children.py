@@ -5,12 +5,9 @@ from typing import NamedTuple
 
 from headrace.fault import Fault
 from headrace.links.known import Child, Known
-from headrace.nodes import WorkflowConfig
-from headrace.resource.naming import VERSION
-from headrace.workflow.spec import WorkflowSpec
 
 DEEPEST = 8
-"""Workflows below each other, the first one not counted."""
+"""Workflows below each other, the first one not counted; the router refuses more."""
 
 
 def child_faults(known: Known) -> Iterator[Fault]:
@@ -37,8 +34,8 @@ class _Way(NamedTuple):
 
 
 def nesting_faults(known: Known, name: str) -> Iterator[Fault]:
-    """Nodes that lead to workflows in a circle, or too deep."""
-    ways = _Ways(name, known.workflow)
+    """Nodes that lead to workflows in a circle, by their names as the router sees it, or too deep."""
+    ways = _Ways(name)
     for child in known.children:
         way = ways.longest(known, child)
         path = ("nodes", child.node, "config", "workflow")
@@ -51,28 +48,22 @@ def nesting_faults(known: Known, name: str) -> Iterator[Fault]:
 
 
 class _Ways:
-    """The longest way down from each workflow, found once. above: name and spec of those on the way here."""
+    """The longest way down from each workflow, found once. above: the names of those on the way here."""
 
-    def __init__(self, name: str, workflow: WorkflowSpec) -> None:
-        self._above = [(name, workflow)]
+    def __init__(self, name: str) -> None:
+        self._above = [name]
         self._found: dict[str, _Way] = {}
 
     def longest(self, known: Known, child: Child) -> _Way:
         """The longest way that begins with a sub-workflow, or one that is a circle."""
-        title = str(child.found)
-        if self._leads_back(child):
+        name, title = child.found.name, str(child.found)
+        if name in self._above:
             return _Way((title,), circle=True)
         if title not in self._found:
-            self._above.append((child.found.name, child.workflow))
+            self._above.append(name)
             below = known.below(child)
             ways = [self.longest(below, one) for one in below.children]
             self._above.pop()
             longest = max(ways, key=lambda way: (way.circle, len(way.titles)), default=_Way(()))
             self._found[title] = longest.below(title)
         return self._found[title]
-
-    def _leads_back(self, child: Child) -> bool:
-        """Whether this is one of those above; another version of one, by number, is not."""
-        version = WorkflowConfig.model_validate(child.spec.config).workflow.partition("@")[2]
-        above = [workflow for name, workflow in self._above if name == child.found.name]
-        return child.workflow in above or (bool(above) and not VERSION.fullmatch(version))

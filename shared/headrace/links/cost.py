@@ -10,7 +10,8 @@ from headrace.links.known import Child, Known, Model, Prompt, Question
 from headrace.links.texts import most_tokens
 from headrace.links.window import answer_tokens
 from headrace.pricing import EXACT, cost_of
-from headrace.workflow.graph import reachable, reversed_graph
+from headrace.workflow.graph import reversed_graph
+from headrace.workflow.loops import bodies
 from headrace.workflow.spec import CostLimit, WorkflowSpec
 
 MOST_SHOWN = 10
@@ -109,16 +110,14 @@ def _sum(parts: Iterable[Money]) -> Money:
 def _rounds(workflow: WorkflowSpec) -> Mapping[str, int]:
     """How often each node may run: the bounds of the loops around it, multiplied."""
     forward: dict[str, list[str]] = {name: [] for name in workflow.nodes}
+    back = {index: edge for index, edge in enumerate(workflow.edges) if edge.max_iterations}
     for edge in workflow.edges:
-        if edge.max_iterations is None:
+        if not edge.max_iterations:
             forward[edge.source].append(edge.target)
-    backward = reversed_graph(forward)
     rounds = dict.fromkeys(workflow.nodes, 1)
-    for edge in workflow.edges:
-        if edge.max_iterations is not None:
-            after = reachable(forward, edge.target) | {edge.target}
-            for name in after & (reachable(backward, edge.source) | {edge.source}):
-                rounds[name] *= edge.max_iterations
+    for index, body in bodies(forward, reversed_graph(forward), list(back.items())).items():
+        for name in body:
+            rounds[name] *= back[index].max_iterations or 1
     return rounds
 
 
