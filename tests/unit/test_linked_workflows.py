@@ -424,3 +424,13 @@ def test_workflows_run_each_other_eight_deep() -> None:
     assert faults(deep(8), flow(part=running("w-1"))) == []
     fault = only(deep(9), flow(part=running("w-1")))
     assert (fault.code, fault.message[:27]) == ("workflow_recursion", "9 workflows below each othe")
+
+
+def test_of_many_ways_down_each_workflow_is_looked_at_once() -> None:
+    wide = {}
+    for level in range(1, 8):
+        nodes: dict[str, Any] = {f"n{each}": running(f"w-{level + 1}", X) for each in range(40)}
+        wide[f"w_{level}"] = flow(**nodes)
+    known = catalog(m=model(PRICED), p=OPEN, w_8=flow(ask=asking(X)), **wide)
+    spec = flow(part=running("w-1", X), spec=limit("1"))
+    assert f"a run may cost {40**7 * 105 // 100} USD" in only(known, spec).message

@@ -38,7 +38,7 @@ class NodeCost(NamedTuple):
 def cost_faults(known: Known) -> Iterator[Fault]:
     """A limit that a run may exceed, or that is in another currency; nothing while a model or a prompt is missing."""
     limit = known.workflow.cost_limit
-    if limit is None or not _all_there(known):
+    if limit is None or not known.complete:
         return
     costs = list(_costs(known, {}))
     for currency in sorted({currency for one in costs for currency in one.once} - {limit.currency}):
@@ -51,13 +51,6 @@ def cost_faults(known: Known) -> Iterator[Fault]:
         message = f"a run may cost {_plain(total)} {limit.currency}, and the limit is {_said(limit, costs)}"
         hint = "lower max_iterations, max_items, attempts or max_output_tokens, use cheaper models, or raise the limit"
         yield Fault("cost_limit_exceeded", ("cost_limit", "amount"), message, hint)
-
-
-def _all_there(known: Known) -> bool:
-    """Whether all that may cost something is there, in sub-workflows too, none of which is in a circle."""
-    wanted = sum(spec.type == "workflow" for spec in known.workflow.nodes.values())
-    asked = all(question.prompt and question.models for question in known.questions)
-    return asked and len(known.children) == wanted and all(_all_there(known.below(each)) for each in known.children)
 
 
 def _costs(known: Known, below: dict[str, Money]) -> Iterator[NodeCost]:

@@ -88,6 +88,13 @@ class Known:
         return tuple(self._children())
 
     @cached_property
+    def complete(self) -> bool:
+        """Whether all that nodes ask or run is there, below sub-workflows too, none of which may be in a circle."""
+        wanted = sum(spec.type == "workflow" for spec in self.workflow.nodes.values())
+        asked = all(question.prompt and question.models for question in self.questions)
+        return asked and len(self.children) == wanted and all(self.below(child).complete for child in self.children)
+
+    @cached_property
     def searches(self) -> Mapping[str, VectorSearchConfig]:
         """The configurations of the nodes that search a collection, by node."""
         nodes = self.workflow.nodes.items()
