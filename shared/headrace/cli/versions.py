@@ -27,6 +27,7 @@ from headrace.cli.session import Json, actor, connected
 from headrace.cli.telling import tell
 from headrace.cli.text import printable
 from headrace.cli.trying import try_out
+from headrace.cli.validating import validate
 from headrace.events.resource import RetireVersion
 from headrace.resource.catalog import Resolved
 
@@ -47,6 +48,8 @@ def register(app: typer.Typer) -> None:
             group.command("try")(try_out)
         if name == "model":
             group.command()(health)
+        if name == "workflow":
+            group.command()(validate)
         if name == "budget":
             budgets.register(group)
         app.add_typer(group, name=name)
