@@ -3,6 +3,9 @@
 spec.py     the shape of a workflow's YAML
 compiler.py from a spec to a CompiledWorkflow, or to all its faults at once
 graph.py    questions about nodes and edges
+explained.py what a run did
+reasons.py  why it took an edge or not
+drawing/    pictures
 """
 
 from headrace.workflow.compiler import Bindings, CompiledWorkflow, Edge, InvalidWorkflow, Node, compile_workflow
