@@ -28,6 +28,7 @@ from headrace.cli.session import Json, actor, connected
 from headrace.cli.telling import tell
 from headrace.cli.text import printable
 from headrace.cli.trying import try_out
+from headrace.cli.upgrade import upgrade_check
 from headrace.events.resource import RetireVersion
 from headrace.resource.catalog import Resolved
 
@@ -50,6 +51,7 @@ def register(app: typer.Typer) -> None:
             group.command()(health)
         if name == "workflow":
             group.command()(graph)
+            group.command("upgrade-check")(upgrade_check)
         if name == "budget":
             budgets.register(group)
         app.add_typer(group, name=name)

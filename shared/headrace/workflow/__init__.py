@@ -5,6 +5,7 @@ compiler.py from a spec to a CompiledWorkflow, or to all its faults at once
 graph.py    questions about nodes and edges
 explained.py what a run did
 reasons.py  why it took an edge or not
+upgrade.py  what keeps a run from going on with another version
 drawing/    pictures
 """
 
