@@ -16,8 +16,16 @@ from headrace.workflow.explained import Path, explain
 from headrace.workflow.spec import WorkflowSpec
 
 PLACE: Mapping[str, Any] = {"seq": 0, "prev": GENESIS, "at": 0}
-START = run.RunStarted(**PLACE, workflow="ask@1", input='{"urgent": true}', labels={"team": "docs"})
 USAGE = run.Usage(input_tokens=100, output_tokens=20, cost="0.0010", currency="USD")
+END: Mapping[str, Any] = {
+    "seq": 0,
+    "prev": GENESIS,
+    "workflow": "ask@1",
+    "started_at": 0,
+    "finished_at": 9,
+    "usage": USAGE,
+}
+START = run.RunStarted(**PLACE, workflow="ask@1", input='{"urgent": true}', labels={"team": "docs"})
 
 
 def spec(*edges: Mapping[str, Any], **nodes: Any) -> WorkflowSpec:
@@ -253,12 +261,22 @@ def test_what_has_not_ended_is_under_way() -> None:
 
 
 def test_what_had_not_ended_with_the_run_was_cut_off() -> None:
-    end = run.RunCancelled(**PLACE, workflow="ask@1", started_at=0, finished_at=9, usage=USAGE, reason="no need")
+    end = run.RunCancelled(**END, reason="no need")
     found = path(spec(edge("a", "b")), succeeded("a", {}, "b"), scheduled("b"), end)
     assert [(visit.state, visit.why) for visit in found.visits] == [
         ("succeeded", ""),
         ("cut off", "the run ended first"),
     ]
+
+
+def test_a_node_that_could_not_even_begin_has_failed() -> None:
+    end = run.RunFailed(**END, code="expression_failed", message="node b, input: no such key", node="b")
+    found = path(spec(edge("a", "b")), succeeded("a", {}, "b"), end)
+    assert [(visit.node, visit.state, visit.why) for visit in found.visits][1:] == [
+        ("b", "failed", "expression_failed: node b, input: no such key")
+    ]
+    known = path(spec(edge("a", "b")), failed("a"), run.RunFailed(**END, code="node_failed", message="m", node="a"))
+    assert [(visit.state, visit.why) for visit in known.visits] == [("failed", "timeout: no answer")]
 
 
 def test_without_its_workflow_a_path_has_no_edges() -> None:

@@ -1,4 +1,4 @@
-"""run start, run watch, run show and run list, audit show: runs, from the records on Kafka."""
+"""run start, watch, show, signal, cancel and list, audit show: runs, from the records on Kafka."""
 
 import asyncio
 import json
@@ -18,6 +18,7 @@ from headrace.cli.deployed import newest
 from headrace.cli.graph import Output, PictureFormat, drawn, write
 from headrace.cli.run_list import list_runs
 from headrace.cli.session import Json, actor, connected, plain, print_json
+from headrace.cli.steering import cancel, signal
 from headrace.cli.text import printable, quoted
 from headrace.client import Client, new_run_id
 from headrace.errors import HeadraceError, NotFound
@@ -39,7 +40,7 @@ Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for t
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     run_app = typer.Typer(no_args_is_help=True, help="Start runs and look at them.")
-    for command in (start, watch, show):
+    for command in (start, watch, show, signal, cancel):
         run_app.command()(command)
     run_app.command("list")(list_runs)
     audit_app = typer.Typer(no_args_is_help=True, help="Read the audit record.")

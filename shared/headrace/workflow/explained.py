@@ -95,7 +95,7 @@ class _Teller:
             case run.LoopRepeated():
                 self._reasons.repeat(event)
             case run.RunCompleted() | run.RunFailed() | run.RunCancelled():
-                self._end()
+                self._end(event)
 
     def _succeeded(self, event: run.NodeSucceeded, repeated: run.LoopRepeated | None) -> None:
         choices: tuple[Choice, ...] = ()
@@ -117,10 +117,17 @@ class _Teller:
             self._put(event, state=FAILED, why=fault, choices=self._reasons.after_failure(event))
         self._count(event)
 
-    def _end(self) -> None:
+    def _end(self, event: run.RunCompleted | run.RunFailed | run.RunCancelled) -> None:
+        if isinstance(event, run.RunFailed) and event.node and FAILED not in self._states(event.node):
+            key = (event.node, None, len(self._states(event.node)))
+            self.visits[key] = Visit(*key, state=FAILED, why=f"{event.code}: {event.message}")
         for key, visit in self.visits.items():
             if visit.state == RUNNING:
                 self.visits[key] = replace(visit, state=CUT_OFF, why=visit.why or "the run ended first")
+
+    def _states(self, node: str) -> list[str]:
+        """What became of a node, round by round."""
+        return [visit.state for visit in self.visits.values() if visit.node == node and visit.instance is None]
 
     def _count(self, event: run.NodeSucceeded | run.NodeFailed) -> None:
         visit = self.visits[_key(event)]

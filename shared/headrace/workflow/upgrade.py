@@ -16,6 +16,8 @@ from headrace.nodes import NODE_TYPES, WAIT, Reference
 from headrace.workflow.spec import NodeSpec, WorkflowSpec
 
 _INSTANCE = re.compile(r"\[\d+\]$")
+_NODE = re.compile(r"[A-Za-z_]\w*")
+"""Names of parts that are nodes': others begin with @, or are instances of a map."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,7 @@ def in_flight(parts: Mapping[str, Event]) -> InFlight | None:
     started = next((part for part in parts.values() if isinstance(part, RunStarted)), None)
     if not isinstance(head, RunHead) or started is None:
         return None
-    results = {
-        name: part for name, part in parts.items() if isinstance(part, NodeResult) and not _INSTANCE.search(name)
-    }
+    results = {name: part for name, part in parts.items() if isinstance(part, NodeResult) and _NODE.fullmatch(name)}
     maps = frozenset(part.node for part in parts.values() if isinstance(part, MapStarted))
     return InFlight(started, head, results, maps | head.maps.keys())
 
@@ -133,7 +133,8 @@ class _Comparison:
     def _lost_loops(self) -> Iterator[str]:
         back = {edge.source: edge.target for edge in self._new.edges if edge.max_iterations is not None}
         heads = {edge.source: edge.target for edge in self._old.edges if edge.max_iterations is not None}
-        for tail, loop in self._state.head.loops.items():
+        under_way = {tail: one for tail, one in self._state.head.loops.items() if tail not in self._state.results}
+        for tail, loop in under_way.items():
             if tail not in back:
                 yield f"the loop that {tail} ends is in round {loop.round + 1}, and the new version has no such loop"
             elif back[tail] != heads.get(tail):
