@@ -119,8 +119,8 @@ class _Teller:
 
     def _end(self, event: run.RunCompleted | run.RunFailed | run.RunCancelled) -> None:
         if isinstance(event, run.RunFailed) and event.node and FAILED not in self._states(event.node):
-            key = (event.node, None, len(self._states(event.node)))
-            self.visits[key] = Visit(*key, state=FAILED, why=f"{event.code}: {event.message}")
+            lost = (event.node, None, len(self._states(event.node)))
+            self.visits[lost] = Visit(*lost, state=FAILED, why=f"{event.code}: {event.message}")
         for key, visit in self.visits.items():
             if visit.state == RUNNING:
                 self.visits[key] = replace(visit, state=CUT_OFF, why=visit.why or "the run ended first")

@@ -25,8 +25,8 @@ from headrace.workflow.drawing.text import printable, width_of, wrapped
 MARGIN = 28.0
 TITLE = 16.0
 CORNER = 6.0
-ARROW = 8.0
-"""Pixels from an arrow's point to its back."""
+ARROW = 5.0
+"""Pixels from the point of an arrow to its back, on a line without width."""
 SWATCH = 22.0
 ROW = 20.0
 TITLE_CHARACTERS = 60
@@ -116,7 +116,7 @@ def _stroke(parent: ET.Element, points: tuple[Point, ...], stroke: Stroke, width
     style = {"fill": "none", "stroke": stroke.color, "stroke-width": _n(width)}
     dashes = {"stroke-dasharray": stroke.dashes} if stroke.dashes else {}
     ET.SubElement(parent, "path", {"d": " ".join(_course(_without_tip(points))), **style, **dashes})
-    ET.SubElement(parent, "path", {"d": _arrow(points), "fill": stroke.color})
+    ET.SubElement(parent, "path", {"d": _arrow(points, ARROW + 2 * width), "fill": stroke.color})
 
 
 def _without_tip(points: tuple[Point, ...]) -> list[Point]:
@@ -144,13 +144,13 @@ def _pair(point: Point) -> str:
     return f"{_n(point[0])} {_n(point[1])}"
 
 
-def _arrow(points: tuple[Point, ...]) -> str:
+def _arrow(points: tuple[Point, ...], size: float) -> str:
     """A triangle at the end of the last step that has a length."""
     end = points[-1]
     before = next((start for start, stop in reversed(list(pairwise(points))) if start != stop), (end[0], end[1] - 1))
     dx, dy = end[0] - before[0], end[1] - before[1]
     length = (dx**2 + dy**2) ** 0.5
-    ux, uy = dx / length * ARROW, dy / length * ARROW
+    ux, uy = dx / length * size, dy / length * size
     left = (end[0] - ux - uy / 2, end[1] - uy + ux / 2)
     right = (end[0] - ux + uy / 2, end[1] - uy - ux / 2)
     return f"M {_pair(end)} L {_pair(left)} L {_pair(right)} Z"
