@@ -25,6 +25,7 @@ from headrace.resource.specs import KINDS
 from headrace.resource.state import ERASED, ERASING, RETIRED
 from headrace.stack.home import DEFAULT_BASE, OFFSETS
 from headrace.topics import ALL, CONSUMED, DAY_MS, HOUR_MS, Topic
+from headrace.workflow.drawing import mermaid, picture_of
 from headrace.workflow.spec import EdgeSpec, NodeSpec, Retry, WorkflowSpec
 from tests.contract.pages import INLINE, LINK, PAGES, TOP, Block, anchors, blocks, code, commands, prose, table, tables
 
@@ -45,7 +46,7 @@ PYTHON = [block for block in BLOCKS if block.words[:1] == ("python",)]
 def test_there_is_something_to_check() -> None:
     assert all((RESOURCES, FAULTY, LINKED, SHELL, PYTHON))
     languages = {block.words[0] for block in BLOCKS if block.words}
-    assert languages <= {"yaml", "sh", "python", "text"}, "a language that no test checks"
+    assert languages <= {"yaml", "sh", "python", "text", "mermaid"}, "a language that no test checks"
 
 
 @pytest.mark.parametrize("block", RESOURCES, ids=str)
@@ -106,6 +107,15 @@ def check_make(arguments: Sequence[str]) -> None:
 
 
 CHECKS = {"headrace": check_headrace, "python": check_python, "make": check_make}
+
+
+def test_the_picture_of_a_workflow_is_what_the_command_draws(tmp_path: Path) -> None:
+    page = TOP / "docs/workflows.md"
+    first, drawn = (next(one for one in blocks(page) if one.words == (words,)) for words in ("yaml", "mermaid"))
+    file = tmp_path / "welcome.yaml"
+    file.write_text(first.text, encoding="utf-8")
+    (workflow,) = load([file]).resources
+    assert drawn.text == mermaid(picture_of(workflow.name, WorkflowSpec.model_validate(workflow.spec)))
 
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
