@@ -16,6 +16,8 @@ from headrace.event import Event
 from headrace.events.model import ModelCalled
 from headrace.events.node import ExecuteNode
 from headrace.events.run import Charge, Usage
+from headrace.json_schema import compile_schema
+from headrace.nodes import NODE_TYPES
 from headrace.prompting import Loaded, assemble, render_prompt
 from headrace.resource.catalog import Catalog
 from headrace.worker import Done
@@ -31,6 +33,7 @@ from model_invoke.ports import Budgets, Facts, Heard, OverBudget, ProviderFault,
 
 E = TypeVar("E", bound=Event)
 
+OUTPUT = compile_schema(NODE_TYPES["model_invoke"].output)
 PROMPT: dict[str, Any] = {"messages": [{"role": "user", "template": "Why?"}]}
 MODEL: dict[str, Any] = {
     "provider": "openai",
@@ -190,10 +193,12 @@ class World:
         self.job = ModelInvokeJob(self.providers, Bodies(BodyStore(StoreSettings())), self.resolver)
 
     async def done(self, asked: ExecuteNode) -> Done:
-        """How an attempt ends. Raises NodeError."""
+        """How an attempt ends, with an output that is what workflows are checked against. Raises NodeError."""
         plan = self.job.plan(asked)
         answer = await self.job.perform(plan)
-        return self.job.interpret(plan, msgspec.json.decode(msgspec.json.encode(answer)))
+        done = self.job.interpret(plan, msgspec.json.decode(msgspec.json.encode(answer)))
+        OUTPUT.validate(done.output)
+        return done
 
     async def fails(self, asked: ExecuteNode) -> NodeError:
         """How an attempt ends that must not end well."""
