@@ -16,6 +16,7 @@ from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded
 from headrace.events.run import Usage
 from headrace.journal import Journal
 from headrace.resource.catalog import Catalog
+from headrace.worker import Stops
 from headrace.worker.attempt import Attempt
 from model_invoke.attempt.calling import Providers
 from model_invoke.core.window import Threshold
@@ -81,7 +82,7 @@ class Process:
         self.journal = Journal(dsn)
         told = Told()
         breakers = Breakers(Threshold(), "one", told.tell)
-        providers = Providers(HttpChat(http, {}), breakers, Rates(), Patient(Purse()), told)
+        providers = Providers(HttpChat(http, {}), breakers, Rates(), Patient(Purse()), told, Stops().has_ended)
         job = ModelInvokeJob(providers, Bodies(BodyStore(StoreSettings())), Catalog({}))
         self._attempt = Attempt(job, self.journal)
 

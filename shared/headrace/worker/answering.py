@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -50,6 +51,8 @@ class Answering:
     async def answer(self, record: ConsumerRecord, outbox: Outbox) -> Answer | None:
         """What answers a request. One that can't be read goes to the dead letters, and may have no answer.
 
+        One whose run has ended, or ends meanwhile, has none.
+
         What is logged from here on names the request, until the task ends, another is bound, or `forget` is called.
         """
         cause = cloudevents.attributes(record.headers, place_of(record))
@@ -60,7 +63,10 @@ class Answering:
             request = self._codec.decode(self._worker.requests, record.value)
         except Undecodable as error:
             return self._unreadable(record, cause, key, error, outbox)
-        outcome = await self._outcome(request)
+        outcome = await self._worker.stops.unless_ended(key, partial(self._outcome, request))
+        if outcome is None:
+            await self._stopped(request)
+            return None
         _log.debug("answered", outcome=outcome.NAME)
         return Answer(record, cause, *self._encoded(request, outcome))
 
@@ -82,6 +88,11 @@ class Answering:
                 return await self._attempt.outcome(request)
             except DatabaseUnavailable as error:
                 await self._journal_away(error)
+
+    async def _stopped(self, request: Event) -> None:
+        metrics.STOPPED.labels(self._worker.name).inc()
+        _log.info("stopped, for its run has ended")
+        await self._attempt.give_up(request)
 
     def _encoded(self, request: Event, outcome: Event) -> tuple[Event, bytes]:
         """An outcome and its bytes. One that can't be written fails its request, not the worker and all its others."""

@@ -13,6 +13,8 @@ from headrace.worker.job import Job
 if TYPE_CHECKING:  # a worker without a journal is 3 MB smaller without asyncpg
     from headrace.journal import Entry, Journal
 
+RUN_STOPPED = NodeError("run_stopped", "the run ended before this attempt; what it called is told of, and counted")
+
 _log = structlog.get_logger(__name__)
 
 
@@ -34,6 +36,11 @@ class Attempt:
             raise
         except Exception as error:
             return self._job.failed(request, _fault(error), began, _now())
+
+    async def give_up(self, request: Event) -> None:
+        """Note that a request's run has ended: a call that the journal has as under way came to no answer."""
+        if self._journal is not None:
+            await self._journal.failed(self._job.journal_key(request), RUN_STOPPED)
 
     async def _answer(self, request: Event, call: Any) -> Any:
         deadline = self._job.deadline(request)

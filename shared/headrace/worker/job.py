@@ -1,7 +1,7 @@
 """What a service supplies to the worker loop."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -12,6 +12,7 @@ from headrace.events import node
 from headrace.events.run import Call, Usage
 from headrace.limits import LARGEST_PAYLOAD
 from headrace.topics import Topic
+from headrace.worker.stops import Stops
 
 if TYPE_CHECKING:  # a worker without a journal is 3 MB smaller without asyncpg
     from headrace.journal import Journal
@@ -56,7 +57,7 @@ class Job(Protocol[Request_contra, C]):
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker: where requests come from, where outcomes go, what it does, and how many at once."""
+    """A worker: where requests come from, where outcomes go, what it does, how many at once, and what stops it."""
 
     name: str
     requests: Topic
@@ -64,6 +65,7 @@ class Worker:
     job: Job[Any, Any]
     concurrency: int = 8
     journal: "Journal | None" = None
+    stops: Stops = field(default_factory=Stops)
 
 
 @dataclass(frozen=True, slots=True)
