@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from functools import partial
 
-from headrace.bodies import Bodies, BodyStore, StoreSettings
+from headrace.bodies import Bodies, BodyStore
+from headrace.claims import Claims
 from headrace.journal import Journal
+from headrace.object_store.settings import StoreSettings
 from headrace.resource.catalog import Catalog
 from headrace.service import Service, once_read, open_announcer, open_codec, open_table
 from headrace.topics import (
@@ -58,8 +60,9 @@ async def start(
     stops = Stops(NODE_STOPS)
     providers = Providers(chat, breakers, Rates(), _paying(service, settings, active), announcer, stops.has_ended)
     catalog = Catalog({"Model": models.entries, "ModelAlias": models.entries})
-    job = ModelInvokeJob(providers, Bodies(BodyStore(StoreSettings())), catalog)
-    worker = Worker(service.name, requests, outcomes, job, settings.concurrency, journal, stops)
+    objects = StoreSettings()
+    job = ModelInvokeJob(providers, Bodies(BodyStore(objects)), catalog)
+    worker = Worker(service.name, requests, outcomes, job, settings.concurrency, journal, stops, Claims(objects))
     work = partial(run_worker, worker, codec, settings.kafka, service)
     service.spawn(once_read(service, (models, budgets, health), work))
 

@@ -3,7 +3,9 @@
 import asyncio
 from functools import partial
 
+from headrace.claims import Claims
 from headrace.client import Client
+from headrace.object_store.settings import StoreSettings
 from headrace.service import Service, open_codec
 from headrace.topics import DOCUMENT_COMMANDS, DOCUMENT_EVENTS, NODE_OUTCOMES, NODE_REQUESTS, NODE_STOPS
 from headrace.worker import Stops, Worker, run_worker
@@ -33,8 +35,8 @@ async def start(service: Service, settings: Settings) -> None:
     service.ready_when("embedding and storing", lambda: patience.away is None)
     indexer = Indexer(embedder, store, patience, settings.embedding_batch)
     log = partial(Client(settings.kafka, codec).read, DOCUMENT_EVENTS)
-    job, stops = SearchJob(embedder, store), Stops(NODE_STOPS)
-    search = Worker("vector_search", REQUESTS, NODE_OUTCOMES, job, stops=stops)
+    job, stops, claims = SearchJob(embedder, store), Stops(NODE_STOPS), Claims(StoreSettings())
+    search = Worker("vector_search", REQUESTS, NODE_OUTCOMES, job, stops=stops, claims=claims)
     ingest = Worker("vector_search.ingest", DOCUMENT_COMMANDS, DOCUMENT_EVENTS, IngestJob(indexer), concurrency=1)
     whole = asyncio.Event()
     service.ready_when("collections", whole.is_set)

@@ -10,12 +10,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from headrace.bodies import Bodies, BodyStore, StoreSettings
+from headrace.bodies import Bodies, BodyStore
 from headrace.errors import NodeError
 from headrace.event import Event
 from headrace.events.model import ModelCalled
 from headrace.events.node import ExecuteNode
 from headrace.events.run import Charge, Usage
+from headrace.object_store.settings import StoreSettings
 from headrace.prompting import Loaded, assemble, render_prompt
 from headrace.resource.catalog import Catalog
 from headrace.worker import Done, Stops

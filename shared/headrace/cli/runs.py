@@ -8,11 +8,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from rich.console import Console
 
 from headrace import audit
-from headrace.cli import hops, summary
+from headrace.cli import claimed, hops, summary
 from headrace.cli.run_list import list_runs
 from headrace.cli.session import Json, actor, connected, plain, print_json
 from headrace.cli.text import quoted
@@ -73,7 +74,7 @@ def watch(run_id: RunId, *, timeout: Timeout = WAIT_S, as_json: Json = False) ->
 
 def show(run_id: RunId, *, as_json: Json = False) -> None:
     """Show what a run did, from its log: what it is pinned to and why, nodes, models, tokens, cost, output."""
-    found = summary.summarize(asyncio.run(_log(run_id)))
+    found = asyncio.run(_summary(run_id))
     if as_json:
         print_json(found)
         return
@@ -116,8 +117,17 @@ def _input(given: str) -> str:
     return text
 
 
+async def _summary(run_id: str) -> dict[str, Any]:
+    """What a run's log says of it, with all of its output."""
+    found = summary.summarize(await _log(run_id))
+    if "output" in found:
+        found["output"] = json.loads(await claimed.whole(json.dumps(found["output"])))
+    return found
+
+
 async def _start(request: StartRun, given: str | None, timeout_s: float | None, *, as_json: bool) -> bool:
     run_id = given or new_run_id()
+    request = await claimed.sent(request)
     async with connected() as client:
         if timeout_s is None:
             await client.start_run(request, run_id)
@@ -147,6 +157,8 @@ async def _to_end(
     if end.started_at < since - CLOCKS_MS:
         sys.stderr.write(f"headrace: run {run_id} exists since {hops.clock(end.started_at)}; nothing was started now\n")
     if not as_json:
+        if isinstance(end, RunCompleted):
+            end = msgspec.structs.replace(end, output=await claimed.whole(end.output))
         hops.tell(console, run_id, end)
     return isinstance(end, RunCompleted)
 

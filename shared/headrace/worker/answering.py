@@ -43,7 +43,7 @@ class Answering:
     ) -> None:
         self._worker = worker
         self._codec = codec
-        self._attempt = Attempt(worker.job, worker.journal)
+        self._attempt = Attempt(worker.job, worker.journal, worker.claims)
         self._journal_away = journal_away
         self._source = f"/headrace/{worker.name}".encode()
         self._known = ("run_id" if worker.requests.key == "run id" else "key", "event_id", "trace_id")
