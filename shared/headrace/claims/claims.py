@@ -12,7 +12,7 @@ from headrace.errors import BodyFault, NodeError, StoreUnavailable
 from headrace.limits import CLAIM_OVER, LARGEST_CLAIM, LARGEST_PAYLOAD
 from headrace.object_store.settings import StoreSettings
 
-if TYPE_CHECKING:  # who has no large values is 20 MB smaller without boto3
+if TYPE_CHECKING:  # who has no large values is 10 MB smaller without boto3
     from headrace.object_store.store import ObjectStore
 
 MOST_CLAIMS = 256

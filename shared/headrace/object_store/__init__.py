@@ -1,6 +1,6 @@
 """The object store behind boto3: content-addressed, encrypted with KMS, the digest checked on every read.
 
-Import what you need from its modules: `store.py` brings 20 MB of boto3, which not everybody needs.
+Import what you need from its modules: `store.py` brings boto3, 10 MB, which not everybody needs.
 
 settings.py  where the store is
 faults.py    what the store's errors mean
