@@ -1,8 +1,11 @@
 """One object a body, under a key that its digest is part of."""
 
+from headrace.object_store.content import Codes, Content
 from headrace.object_store.settings import StoreSettings
-from headrace.object_store.store import READ_S, Content, ObjectStore
+from headrace.object_store.store import READ_S, ObjectStore
 from headrace.resource.prompt import StoredBody
+
+CODES = Codes("body_missing", "body_tampered", "body_refused")
 
 
 def key_of(prompt: str, sha256: str) -> str:
@@ -17,7 +20,7 @@ class BodyStore:
     """
 
     def __init__(self, settings: StoreSettings, read_s: float = READ_S) -> None:
-        self._objects = ObjectStore(settings, "body", read_s)
+        self._objects = ObjectStore(settings, CODES, read_s)
 
     async def put(self, prompt: str, data: bytes) -> StoredBody:
         """Store a body, unless it is there already: then make sure that it is the same."""

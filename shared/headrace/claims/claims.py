@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Set
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -10,11 +9,13 @@ import msgspec
 from headrace.claims.claim import MARK, Claim, claims_in, largest, with_values
 from headrace.errors import BodyFault, NodeError, StoreUnavailable
 from headrace.limits import CLAIM_OVER, LARGEST_CLAIM, LARGEST_PAYLOAD
+from headrace.object_store.content import Codes, Content
 from headrace.object_store.settings import StoreSettings
 
 if TYPE_CHECKING:  # who has no large values is 10 MB smaller without boto3
     from headrace.object_store.store import ObjectStore
 
+CODES = Codes("claim_missing", "claim_tampered", "claim_refused")
 MOST_CLAIMS = 256
 """Different claims in one input."""
 WHERE = "no object store is set for this process: set S3_BUCKET, and S3_ENDPOINT_URL unless the store is AWS's"
@@ -30,6 +31,7 @@ class Claims:
 
     def __init__(self, settings: StoreSettings | None = None) -> None:
         self._settings = settings
+        self._store: ObjectStore | None = None
 
     @property
     def configured(self) -> bool:
@@ -94,34 +96,36 @@ class Claims:
         return value
 
     async def _put(self, data: bytes) -> Claim:
-        from headrace.object_store.store import Content  # noqa: PLC0415  # brings boto3
-
         claim = Claim(*Content.of(data))
         _check({claim})
         try:
-            await self._store.put(claim.key, data)
+            await (await self._opened()).put(claim.key, data)
         except BodyFault as fault:
             raise _failed(fault) from fault
         return claim
 
     async def _get(self, claim: Claim) -> Any:
-        from headrace.object_store.store import Content  # noqa: PLC0415  # brings boto3
-
         if not self.configured:
             raise NodeError("claim_unconfigured", f"a value of {claim.size} bytes came by reference, and {WHERE}")
         try:
-            return msgspec.json.decode(await self._store.get(claim.key, Content(*claim)))
+            return msgspec.json.decode(await (await self._opened()).get(claim.key, Content(*claim)))
         except BodyFault as fault:
             raise _failed(fault) from fault
         except msgspec.DecodeError as error:
-            raise NodeError("claim_tampered", f"{claim.key} holds no JSON: {error!s:.200}") from error
+            raise NodeError(CODES.tampered, f"{claim.key} holds no JSON: {error!s:.200}") from error
 
-    @cached_property
-    def _store(self) -> "ObjectStore":
-        from headrace.object_store.store import ObjectStore  # noqa: PLC0415  # brings boto3
+    async def _opened(self) -> "ObjectStore":
+        """The store; to load what speaks to it takes a second, in which others go on."""
+        if self._store is None:
+            assert self._settings is not None
+            self._store = await asyncio.to_thread(_object_store, self._settings)
+        return self._store
 
-        assert self._settings is not None
-        return ObjectStore(self._settings, "claim")
+
+def _object_store(settings: StoreSettings) -> "ObjectStore":
+    from headrace.object_store.store import ObjectStore  # noqa: PLC0415  # brings boto3
+
+    return ObjectStore(settings, CODES)
 
 
 def _check(claims: Set[Claim]) -> None:

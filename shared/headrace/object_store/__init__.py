@@ -2,6 +2,7 @@
 
 Import what you need from its modules: `store.py` brings boto3, 10 MB, which not everybody needs.
 
+content.py   what an object holds
 settings.py  where the store is
 faults.py    what the store's errors mean
 store.py     put, get, destroy

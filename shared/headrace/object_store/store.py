@@ -1,17 +1,17 @@
 """Objects in one bucket, behind boto3."""
 
 import asyncio
-import hashlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from headrace.errors import BodyFault, StoreUnavailable
+from headrace.object_store.content import Codes, Content
 from headrace.object_store.faults import understood
 from headrace.object_store.settings import StoreSettings
 
@@ -24,29 +24,17 @@ CONFLICT = {"ConditionalRequestConflict", "409"}
 """Somebody else writes the same object at this moment."""
 
 
-class Content(NamedTuple):
-    """What an object holds: the SHA-256 (hexadecimal) and number of its bytes."""
-
-    sha256: str
-    size: int
-
-    @classmethod
-    def of(cls, data: bytes) -> "Content":
-        """These bytes."""
-        return cls(hashlib.sha256(data).hexdigest(), len(data))
-
-
 class ObjectStore:
     """Objects under keys that their digests are part of. Every method raises BodyFault and StoreUnavailable.
 
-    what: the objects are, such as "body"; codes of faults begin with it.
+    codes: of BodyFaults.
     read_s: seconds that the store may be silent in an answer. A call that nobody waits for any more keeps a thread for
     that long, and again at its second attempt.
     """
 
-    def __init__(self, settings: StoreSettings, what: str, read_s: float = READ_S) -> None:
+    def __init__(self, settings: StoreSettings, codes: Codes, read_s: float = READ_S) -> None:
         self._settings = settings
-        self._what = what
+        self._codes = codes
         self._read_s = read_s
 
     async def put(self, key: str, data: bytes) -> None:
@@ -102,7 +90,7 @@ class ObjectStore:
                 data: bytes = stream.read(content.size + 1)
         place = f"{place} version {answer['VersionId']}" if "VersionId" in answer else place
         if reason := _not_as_stored(answer, data, content):
-            raise BodyFault(f"{self._what}_tampered", f"reading {place}: {reason}; somebody has changed the object")
+            raise BodyFault(self._codes.tampered, f"reading {place}: {reason}; somebody has changed the object")
         return data
 
     def _destroy(self, key: str) -> None:
@@ -115,7 +103,7 @@ class ObjectStore:
                         self._s3.delete_object(Bucket=bucket, Key=key, VersionId=one["VersionId"])
 
     def _understood(self, doing: str, place: str) -> AbstractContextManager[None]:
-        return understood(self._what, doing, place)
+        return understood(self._codes, doing, place)
 
     def _place(self, key: str) -> str:
         return f"s3://{self._settings.bucket}/{key}"
