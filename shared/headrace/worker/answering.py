@@ -63,7 +63,7 @@ class Answering:
             request = self._codec.decode(self._worker.requests, record.value)
         except Undecodable as error:
             return self._unreadable(record, cause, key, error, outbox)
-        outcome = await self._worker.stops.unless_ended(key, partial(self._outcome, request))
+        outcome = await self._unless_ended(key, request)
         if outcome is None:
             await self._stopped(request)
             return None
@@ -81,6 +81,12 @@ class Answering:
             record = (answer.record.key, answer.value, self._headers(answer, now))
             outbox.add(self._worker.outcomes.name, answer.record.partition, record)
         metrics.count(self._worker.name, (answer.outcome for answer in answers))
+
+    async def _unless_ended(self, run: str, request: Event) -> Event | None:
+        stops = self._worker.stops
+        if self._worker.job.inline:  # it never waits, so there is nothing to cut off
+            return None if stops.has_ended(run) else await self._outcome(request)
+        return await stops.unless_ended(run, partial(self._outcome, request))
 
     async def _outcome(self, request: Event) -> Event:
         while True:
