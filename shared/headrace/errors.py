@@ -50,7 +50,7 @@ class DatabaseUnavailable(HeadraceError):
 
 
 class BodyFault(HeadraceError):
-    """A stored body, or another object, can't be used. The message names bucket, key and version, nothing of what it holds.
+    """A stored object can't be used. The message names bucket, key and version, and nothing of what it holds.
 
     code: body_missing, body_tampered, body_refused when access or the key is, or store_unavailable; of a payload that
     travels by reference claim_missing and so on.
