@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from headrace.bodies import Bodies, BodyStore, StoreSettings
+from headrace.bodies import Bodies, BodyStore
 from headrace.errors import NodeError
 from headrace.event import Event
 from headrace.events.model import ModelCalled
@@ -18,9 +18,10 @@ from headrace.events.node import ExecuteNode
 from headrace.events.run import Charge, Usage
 from headrace.json_schema import compile_schema
 from headrace.nodes import NODE_TYPES
+from headrace.object_store.settings import StoreSettings
 from headrace.prompting import Loaded, assemble, render_prompt
 from headrace.resource.catalog import Catalog
-from headrace.worker import Done
+from headrace.worker import Done, Stops
 from model_invoke.attempt.calling import Providers
 from model_invoke.core import candidates, fitting, request
 from model_invoke.core.window import Threshold
@@ -187,7 +188,9 @@ class World:
     def __post_init__(self) -> None:
         self.breakers = Breakers(self.threshold, self.instance, self.told.tell)
         self.patient = Patient(self.budgets)
-        self.providers = Providers(self.models, self.breakers, Rates(), self.patient, self.told)
+        self.stops = Stops()
+        guards = (self.breakers, Rates(), self.patient, self.told)
+        self.providers = Providers(self.models, *guards, self.stops.has_ended)
         entries = defaultdict(dict, {"Model": self.catalog, "ModelAlias": self.catalog})
         self.resolver = Catalog(entries)
         self.job = ModelInvokeJob(self.providers, Bodies(BodyStore(StoreSettings())), self.resolver)
