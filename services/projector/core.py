@@ -25,6 +25,8 @@ Change = (
     | resource.PointerMoved
     | resource.PointerProtected
     | resource.ChangeProposed
+    | resource.WorkflowPaused
+    | resource.WorkflowResumed
     | resource.ErasureOrdered
     | resource.BodyErased
     | resource.BodyUnusable

@@ -9,7 +9,14 @@ from headrace.cli.hops import clock
 from headrace.cli.session import plain, print_json
 from headrace.cli.text import quoted
 from headrace.event import Event
-from headrace.events.resource import ChangeProposed, PointerMoved, PointerProtected, VersionRetired
+from headrace.events.resource import (
+    ChangeProposed,
+    PointerMoved,
+    PointerProtected,
+    VersionRetired,
+    WorkflowPaused,
+    WorkflowResumed,
+)
 from headrace.resource.splits import Standing
 
 
@@ -72,8 +79,17 @@ def _said(family: str, name: str, event: Event) -> str:
             return _moved(name, event)
         case PointerProtected():
             return _protected(name, event)
+    return _done(name, event)
+
+
+def _done(name: str, event: Event) -> str:
+    match event:
         case VersionRetired(version=version):
             return f"[green]✓[/] {name}@{version} is retired: no new run uses it"
+        case WorkflowPaused():
+            return f"[green]✓[/] {name} is paused: its runs start no further node; what is under way goes on"
+        case WorkflowResumed():
+            return f"[green]✓[/] {name} is resumed: its runs go on"
     return f"[green]✓[/] {name}: {type(event).__name__}"
 
 
@@ -98,8 +114,10 @@ def _protected(name: str, event: PointerProtected) -> str:
 def _applied(family: str, changed: Changed) -> str:
     if family == "budget":
         return f"every worker has applied it after {changed.ms:.0f} ms: it holds from the next call on"
-    plural = "s" * (changed.routers != 1)
-    return f"{changed.routers} router{plural} switched in {changed.ms:.0f} ms; runs in flight stay as they are pinned"
+    switched = f"{changed.routers} router{'s' * (changed.routers != 1)} switched in {changed.ms:.0f} ms"
+    if isinstance(changed.event, WorkflowPaused | WorkflowResumed):
+        return switched
+    return f"{switched}; runs in flight stay as they are pinned"
 
 
 def _reach(changed: Changed) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from rich.syntax import Syntax
 
 from headrace import changes
 from headrace.changes import Changed
-from headrace.cli import budgets
+from headrace.cli import budgets, pausing
 from headrace.cli.approvals import approve_of, protect_of, unprotect_of
 from headrace.cli.deployed import resolve
 from headrace.cli.erasure import erase
@@ -47,6 +47,8 @@ def register(app: typer.Typer) -> None:
             group.command("try")(try_out)
         if name == "model":
             group.command()(health)
+        if name == "workflow":
+            pausing.register(group)
         if name == "budget":
             budgets.register(group)
         app.add_typer(group, name=name)
