@@ -9,11 +9,10 @@ from headrace.settings import ServiceSettings
 from headrace.topics import (
     CONTROL_POSITIONS,
     MODEL_STATE,
-    NODE_OUTCOMES,
     NODE_REQUESTS,
+    NODE_STOPS,
     PROMPT_STATE,
     RUN_EVENTS,
-    RUN_REQUESTS,
     RUN_RESULTS,
     RUN_STATE,
     WORKFLOW_COMMANDS,
@@ -25,7 +24,7 @@ from workflow_router.machine import RunMachine
 
 TABLES = (PROMPT_STATE, MODEL_STATE, WORKFLOW_STATE)
 WORKFLOWS = (WORKFLOW_COMMANDS, WORKFLOW_EVENTS, WORKFLOW_STATE)
-RUNS = (RUN_REQUESTS, RUN_EVENTS, RUN_RESULTS, RUN_STATE, NODE_OUTCOMES, *NODE_REQUESTS.values())
+RUNS = (*RunMachine.inputs, RUN_EVENTS, RUN_RESULTS, RUN_STATE, NODE_STOPS, *NODE_REQUESTS.values())
 
 
 async def start(service: Service, settings: ServiceSettings) -> None:

@@ -1,6 +1,6 @@
 """The rules of a run as a machine: where its state, its work and its results go."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -8,24 +8,30 @@ from rpds import HashTrieMap
 
 from headrace.cloudevents import Attributes
 from headrace.event import Event
-from headrace.events import node, run
+from headrace.events import run
 from headrace.limits import RUN_ID
 from headrace.machine import Context, Machine, Output, Received, Tick, Unreadable
-from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, RUN_EVENTS, RUN_REQUESTS, RUN_RESULTS, RUN_STATE
-from workflow_router import core
+from headrace.topics import NODE_OUTCOMES, RUN_CHILDREN, RUN_EVENTS, RUN_REQUESTS, RUN_STATE, Topic
+from workflow_router import core, outputs
+from workflow_router.core.evolve import instances_of
 from workflow_router.model import ENDED, RunState
 from workflow_router.ports import Workflows
 
 START_PART = "@start"
 """Part of a run's state that holds how it started; node ids have no @."""
+MAP_PART, PREVIOUS_PART, SIGNAL_PART = "@map.", "@previous.", "@signal."
+"""What parts begin with that hold a map's list, what a node led to in the round before, and a signal."""
+
+HELD_AGAIN_MS, HELD_AT_MOST_MS = 1_000, 30_000
+"""How long after the last look a run is looked at that waits for its workflow to be resumed: a tenth of the wait."""
 
 
 class RunMachine(Machine[RunState]):
     """All runs."""
 
     name = "workflow_router.runs"
-    inputs = (RUN_REQUESTS, NODE_OUTCOMES)
-    commands = (RUN_REQUESTS,)
+    inputs: tuple[Topic, ...] = (RUN_REQUESTS, RUN_CHILDREN, NODE_OUTCOMES)
+    commands: tuple[Topic, ...] = (RUN_REQUESTS, RUN_CHILDREN)
     log = RUN_EVENTS
     state = RUN_STATE
 
@@ -42,17 +48,25 @@ class RunMachine(Machine[RunState]):
         return RunState()
 
     def restore(self, key: str, parts: Mapping[str, Event]) -> RunState:
-        """From the head, the start, and one entry for each node that ended."""
+        """From the head, the start, and what else there is an entry for."""
         head, started = parts[""], parts.get(START_PART)
         assert isinstance(head, run.RunHead)
         results = {name: part for name, part in parts.items() if isinstance(part, run.NodeResult)}
+        previous = {name.removeprefix(PREVIOUS_PART): part for name, part in results.items() if "@" in name}
         return RunState(
             status=head.status,
             seq=head.seq,
             prev=head.prev,
             started=started if isinstance(started, run.RunStarted) else None,
-            results=HashTrieMap(results),
+            results=HashTrieMap({name: part for name, part in results.items() if not _OTHER & {*name}}),
             outstanding=head.outstanding,
+            instances=HashTrieMap({name: part for name, part in results.items() if "[" in name}),
+            maps=head.maps,
+            lists={part.node: part for part in parts.values() if isinstance(part, run.MapStarted)},
+            loops=head.loops,
+            previous=HashTrieMap(previous),
+            signals={part.seq: part for part in parts.values() if isinstance(part, run.SignalReceived)},
+            seen=head.seen,
             usage=head.usage,
         )
 
@@ -73,39 +87,43 @@ class RunMachine(Machine[RunState]):
         """Remember the digest for the next event."""
         return core.linked(state, digest)
 
-    def parts(self, state: RunState, event: Event) -> Iterable[tuple[str, Event | None]]:
+    def parts(self, before: RunState, state: RunState, event: Event) -> Iterable[tuple[str, Event | None]]:
         """The head, and what changed; of an ended run only the head is left, so that its id starts no second run."""
+        if state.status == ENDED:
+            yield from ((name, None) for name in _names(before))
+            yield "", run.RunHead(seq=state.seq, prev=state.prev, status=ENDED)
+            return
         match event:
             case run.RunStarted():
                 yield START_PART, event
             case run.NodeSucceeded() | run.NodeFailed(retry_at=None) | run.NodeSkipped():
-                yield event.node, state.results[event.node]
-        if state.status == ENDED:
-            yield from ((name, None) for name in state.results)
-            if state.started:
-                yield START_PART, None
-            yield "", run.RunHead(seq=state.seq, prev=state.prev, status=ENDED)
-        else:
-            yield (
-                "",
-                run.RunHead(
-                    seq=state.seq,
-                    prev=state.prev,
-                    status=state.status,
-                    outstanding=state.outstanding,
-                    usage=state.usage,
-                ),
-            )
+                yield event.node, state.results.get(event.node) or state.instances[event.node]
+                yield from _left(before, state, event)
+            case run.MapStarted():
+                yield f"{MAP_PART}{event.node}", event
+            case run.SignalReceived():
+                yield f"{SIGNAL_PART}{event.seq}", event
+            case run.LoopRepeated():
+                yield from ((name, None) for name in {*_names(before)} - {*_names(state)})
+                kept = ((name, state.previous.get(name)) for name in event.body)
+                yield from ((f"{PREVIOUS_PART}{name}", result) for name, result in kept if result)
+        yield (
+            "",
+            run.RunHead(
+                seq=state.seq,
+                prev=state.prev,
+                status=state.status,
+                outstanding=state.outstanding,
+                usage=state.usage,
+                loops=state.loops,
+                maps=state.maps,
+                seen=state.seen,
+            ),
+        )
 
     def outputs(self, state: RunState, event: Event, context: Context) -> Iterable[Output]:
-        """Work for the workers, and the result."""
-        match event:
-            case run.NodeScheduled():
-                yield Output(NODE_REQUESTS[event.type], self._work(state.start, event, context.key))
-            case run.RunCompleted() | run.RunFailed() | run.RunCancelled():
-                received = context.received
-                refused = state.started is None and received is not None and received.key
-                yield Output(RUN_RESULTS, event, refused or None)
+        """Work for workers and other runs, and the result."""
+        return outputs.of(state, event, context, self._workflows)
 
     def origin(self, state: RunState) -> Attributes | None:
         """The request that started the run."""
@@ -115,27 +133,48 @@ class RunMachine(Machine[RunState]):
         return Attributes("", correlation=start.correlation, actor=start.actor, traceparent=start.traceparent)
 
     def due(self, state: RunState) -> int | None:
-        """The earliest of the run's deadline, its attempts' time-outs and its retries."""
+        """The earliest of the run's deadline, its attempts' time-outs, its retries, and what is held."""
         times = [attempt.due for attempt in state.outstanding.values() if attempt.due is not None]
         if state.started and state.started.deadline is not None:
             times.append(state.started.deadline)
         return min(times, default=None)
 
+    def again(self, state: RunState, now: int) -> int | None:
+        """When to look again at what is held: the later, the longer it has been."""
+        held = [attempt.due or now for attempt in state.outstanding.values() if attempt.status == "held"]
+        if not held:
+            return None
+        later = [attempt.due for attempt in state.outstanding.values() if attempt.due and attempt.due > now]
+        pause = max(HELD_AGAIN_MS, min((now - min(held)) // 10, HELD_AT_MOST_MS))
+        deadline = state.start.deadline
+        return min([now + pause, *later, *([deadline] if deadline else [])])
+
     def finished(self, state: RunState) -> bool:
         """Whether the run has ended."""
         return state.status == ENDED
 
-    def _work(self, started: run.RunStarted, event: run.NodeScheduled, key: str) -> node.ExecuteNode:
-        return node.ExecuteNode(
-            run=key,
-            workflow=started.workflow,
-            node=event.node,
-            iteration=event.iteration,
-            attempt=event.attempt,
-            type=event.type,
-            config=self._workflows.config(started, event.node),
-            input=event.input,
-            deadline=event.deadline,
-            tenant=started.tenant,
-            session=started.session,
-        )
+
+_OTHER = {"@", "["}
+"""Characters that names of parts have, and ids of nodes have not."""
+
+
+def _names(state: RunState) -> Iterator[str]:
+    """The parts of a run beside its head."""
+    if state.started:
+        yield START_PART
+    yield from state.results
+    yield from state.instances
+    yield from (f"{MAP_PART}{name}" for name in state.lists)
+    yield from (f"{PREVIOUS_PART}{name}" for name in state.previous)
+    yield from (f"{SIGNAL_PART}{place}" for place in state.signals)
+
+
+def _left(
+    before: RunState, state: RunState, event: run.NodeSucceeded | run.NodeFailed | run.NodeSkipped
+) -> Iterator[tuple[str, None]]:
+    """Parts that are of no use any more once a node has ended."""
+    if event.node in before.maps and event.node not in state.maps:
+        yield from ((name, None) for name in instances_of(before, event.node))
+        yield f"{MAP_PART}{event.node}", None
+    if isinstance(event, run.NodeSucceeded) and event.signal is not None:
+        yield f"{SIGNAL_PART}{event.signal}", None

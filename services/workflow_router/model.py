@@ -6,7 +6,16 @@ from decimal import Context, Decimal
 import msgspec
 from rpds import HashTrieMap
 
-from headrace.events.run import Attempt, NodeResult, RunStarted, Usage
+from headrace.events.run import (
+    Attempt,
+    Loop,
+    MapProgress,
+    MapStarted,
+    NodeResult,
+    RunStarted,
+    SignalReceived,
+    Usage,
+)
 from headrace.limits import GENESIS, LARGEST_PAYLOAD
 from headrace.resource.content import DEEPEST
 
@@ -24,7 +33,10 @@ class RunState(msgspec.Struct, frozen=True):
     """A run between two events.
 
     seq: the next event's place in the log. prev: digest of the last one. started: None while the run is absent.
-    results: nodes that ended. outstanding: nodes whose attempt is under way, or will be.
+    results: nodes that ended. outstanding: nodes and instances whose attempt is under way, or will be. instances: those
+    of maps that ended, by names such as node[3]. maps, lists: how far maps are, and over what. loops: by their tails.
+    previous: what nodes in loops led to in the round before. signals: those that came and that nothing has waited for
+    yet, by their place in the log. seen: ids of the last signals.
     """
 
     status: str = ABSENT
@@ -33,6 +45,13 @@ class RunState(msgspec.Struct, frozen=True):
     started: RunStarted | None = None
     results: "HashTrieMap[str, NodeResult]" = msgspec.field(default_factory=HashTrieMap)
     outstanding: Mapping[str, Attempt] = {}
+    instances: "HashTrieMap[str, NodeResult]" = msgspec.field(default_factory=HashTrieMap)
+    maps: Mapping[str, MapProgress] = {}
+    lists: Mapping[str, MapStarted] = {}
+    loops: Mapping[str, Loop] = {}
+    previous: "HashTrieMap[str, NodeResult]" = msgspec.field(default_factory=HashTrieMap)
+    signals: Mapping[int, SignalReceived] = {}
+    seen: tuple[str, ...] = ()
     usage: Usage | None = None
 
     @property
@@ -56,9 +75,20 @@ def add_usage(total: Usage | None, more: Usage | None) -> Usage | None:
     )
 
 
-def without(mapping: Mapping[str, Attempt], key: str) -> dict[str, Attempt]:
-    """A mapping less one key."""
-    return {name: value for name, value in mapping.items() if name != key}
+def base(name: str) -> str:
+    """The node of an instance's name: node[3] is one of node; a node's own name is itself."""
+    return name.partition("[")[0]
+
+
+def index_of(name: str) -> int | None:
+    """The item of an instance; None for a node's own name."""
+    _, bracket, index = name.partition("[")
+    return int(index[:-1]) if bracket else None
+
+
+def instance(node: str, index: int) -> str:
+    """The name of a node's instance for one item."""
+    return f"{node}[{index}]"
 
 
 def too_large(text: str) -> str:

@@ -20,5 +20,8 @@ class Workflows(Protocol):
     def compiled(self, started: RunStarted) -> CompiledWorkflow:
         """The workflow that a run in flight is pinned to."""
 
+    def paused(self, started: RunStarted) -> bool:
+        """Whether nothing new may start in runs of a workflow by now."""
+
     def config(self, started: RunStarted, node: str) -> str:
         """A node's configuration as JSON, with pinned prompts and models in full in the place of their references."""

@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from headrace.fault import Fault, did_you_mean
 
-
 WAIT, DELAY, WORKFLOW = "wait", "delay", "workflow"
 
 
@@ -84,8 +83,8 @@ class Reference:
 class NodeType:
     """One type of node.
 
-    routed: the router itself does what there is to do. needs: names that a node's input must bind. faults: what is wrong with a configuration, given the names that the
-    node's input binds.
+    routed: the router itself does what there is to do. needs: names that a node's input must bind. faults: what is
+    wrong with a configuration, given the names that the node's input binds.
     """
 
     config: type[Config]

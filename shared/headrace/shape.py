@@ -25,12 +25,18 @@ from headrace.wording import (
 
 CONFIDENTIAL = {"credential", "endpoint", "body"}
 """Keys below which a value is never repeated: someone may have written a secret there, and faults reach the log."""
+_TAG = re.compile(r"\[[a-z]+\]")
 _PLAIN_KEY = re.compile(r"[a-z_]{1,20}")
 
 
 def from_pydantic(error: ValidationError, model: type[BaseModel]) -> list[Fault]:
     """Pydantic's findings about a model's input as faults."""
-    return [_fault(detail, model) for detail in error.errors(include_url=False)]
+    return [_fault({**detail, "loc": _untagged(detail["loc"])}, model) for detail in error.errors(include_url=False)]
+
+
+def _untagged(path: Path) -> Path:
+    """A path without the steps that name one of several shapes, such as [text]."""
+    return tuple(step for step in path if step == "[key]" or not _TAG.fullmatch(str(step)))
 
 
 def misfit(path: Path, words: Words, value: Any, hint: str = "") -> Fault:
@@ -60,8 +66,9 @@ def below(annotation: Any, step: str | int) -> Any:
     if get_origin(found) is Annotated:
         found = get_args(found)[0]
     options = [option for option in get_args(found) if option is not type(None)]
-    optional = get_origin(found) in {Union, UnionType}
-    return options[0] if optional else found
+    if get_origin(found) in {Union, UnionType}:
+        found = options[0]
+    return get_args(found)[0] if get_origin(found) is Annotated else found
 
 
 def is_model(annotation: Any) -> TypeGuard[type[BaseModel]]:

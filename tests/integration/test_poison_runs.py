@@ -14,6 +14,7 @@ from headrace.resource.catalog import Catalog
 from headrace.topics import (
     NODE_OUTCOMES,
     NODE_REQUESTS,
+    RUN_CHILDREN,
     RUN_EVENTS,
     RUN_REQUESTS,
     RUN_RESULTS,
@@ -66,7 +67,9 @@ class Runs(World):
 
 def runs_topics(suffix: str) -> tuple[Topic, ...]:
     return topics.renamed(
-        suffix, RUN_REQUESTS, RUN_EVENTS, RUN_RESULTS, RUN_STATE, NODE_OUTCOMES, NODE_REQUESTS["template"]
+        suffix,
+        *(RUN_REQUESTS, RUN_EVENTS, RUN_RESULTS, RUN_STATE),
+        *(NODE_OUTCOMES, RUN_CHILDREN, NODE_REQUESTS["template"]),
     )
 
 
@@ -82,10 +85,10 @@ class OwnRuns(RunMachine):
         }
         version = resource.ResourceVersion(kind="Workflow", version=1, digest="d", spec=json.dumps(spec), at=0)
         super().__init__(CatalogWorkflows(Catalog({"Workflow": {"greet": head, "greet/1": version}})))
-        requests, self.log, _, self.state, outcomes, _ = own
+        requests, self.log, _, self.state, outcomes, children, _ = own
         self.name = f"runs.{suffix}"
-        self.inputs = (requests, outcomes)
-        self.commands = (requests,)
+        self.inputs = (requests, children, outcomes)
+        self.commands = (requests, children)
         self._own = {topic.name.removesuffix(f".{suffix}"): topic for topic in own}
         self._names = {topic.name: name for name, topic in self._own.items()}
 

@@ -24,6 +24,8 @@ from headrace.topics import (
     MODEL_STATE,
     NODE_OUTCOMES,
     NODE_REQUESTS,
+    NODE_STOPS,
+    RUN_CHILDREN,
     RUN_EVENTS,
     RUN_REQUESTS,
     RUN_RESULTS,
@@ -41,7 +43,10 @@ Edge = Mapping[str, Any] | str
 
 def new_codec() -> Codec:
     codec = Codec(MemoryRegistry())
-    topics = (RUN_REQUESTS, RUN_EVENTS, RUN_RESULTS, RUN_STATE, NODE_OUTCOMES, *NODE_REQUESTS.values())
+    topics = (
+        *(RUN_REQUESTS, RUN_EVENTS, RUN_RESULTS, RUN_STATE, RUN_CHILDREN),
+        *(NODE_OUTCOMES, NODE_STOPS, *NODE_REQUESTS.values()),
+    )
     asyncio.run(codec.register(topics))
     return codec
 
@@ -67,8 +72,8 @@ class Shelf:
         state = self.state(name)
         for event in self._machine.decide(state, command, context(name)):
             assert not isinstance(event, resource.ChangeRefused), event.message
-            state = self._machine.evolve(state, event)
-            for part, entry in self._machine.parts(state, event):
+            before, state = state, self._machine.evolve(state, event)
+            for part, entry in self._machine.parts(before, state, event):
                 assert entry
                 self._entries[f"{name}/{part}" if part else name] = entry
         self._states[name] = state
@@ -125,10 +130,11 @@ class Run:
     def _apply(self, event: Event, key: Context) -> None:
         event = self.machine.seal(self.state, event)
         value = CODEC.encode(RUN_EVENTS, event)
-        self.state = self.machine.link(self.machine.evolve(self.state, event), hashlib.sha256(value).digest())
+        before = self.state
+        self.state = self.machine.link(self.machine.evolve(before, event), hashlib.sha256(value).digest())
         self.log.append(event)
         self.values.append(value)
-        for part, entry in self.machine.parts(self.state, event):
+        for part, entry in self.machine.parts(before, self.state, event):
             if entry is None:
                 self.parts.pop(part, None)
             else:
@@ -229,6 +235,10 @@ _SAID: Mapping[type[Event], Callable[[Any], str]] = {
     run.NodeFailed: _node_failed,
     run.NodeSkipped: lambda event: f"skipped {event.node}",
     run.SignalReceived: lambda event: f"signal {event.signal} {event.payload}",
+    run.SignalRefused: lambda event: f"signal {event.signal} refused: {event.reason}",
+    run.NodeHeld: lambda event: f"held {event.node}#{event.attempt}",
+    run.LoopRepeated: lambda event: f"again {event.head}, round {event.round}",
+    run.MapStarted: lambda event: f"map {event.node} {event.items}",
     run.RunCompleted: lambda event: f"completed {event.output}",
     run.RunFailed: lambda event: f"run failed {event.code} {event.node or ''}",
     run.RunCancelled: lambda event: f"cancelled: {event.reason}",

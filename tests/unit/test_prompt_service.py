@@ -236,7 +236,7 @@ class TestErasure:
         given = (created(SECRET), ordered(SECRET, 1))
         state = state_of(*given)
         prompts = machine(Shelf())
-        entries = {name: entry for event in given for name, entry in prompts.parts(state, event) if entry}
+        entries = {name: entry for event in given for name, entry in prompts.parts(state, state, event) if entry}
         restored = prompts.restore("greeting", entries)
         assert prompts.due(restored) == 0
         assert restored.versions == state.versions

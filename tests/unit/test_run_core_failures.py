@@ -131,8 +131,11 @@ def test_a_signal_is_noted() -> None:
     ("signal", "payload"),
     [("s", "{"), ("s", '"\\u0000"'), ("s", f'"{"x" * LARGEST_PAYLOAD}"'), ("s" * 2_001, "1"), ("s\0", "1")],
 )
-def test_a_signal_that_is_nonsense_is_passed_over(signal: str, payload: str) -> None:
-    assert said(a_running().receive(events_of.SignalRun(signal=signal, payload=payload))) == []
+def test_a_signal_that_is_nonsense_is_refused(signal: str, payload: str) -> None:
+    (refused,) = a_running().receive(events_of.SignalRun(signal=signal, payload=payload))
+    assert isinstance(refused, events_of.SignalRefused)
+    assert len(refused.signal) <= 200
+    assert refused.reason
 
 
 def test_the_same_outcome_twice_counts_once() -> None:

@@ -3,8 +3,14 @@
 start.py     a request becomes a run, or a refusal
 refusal.py   how a request is refused
 pins.py      what a run is bound to
-progress.py  outcomes and time move a run on, to its one end
+outcomes.py  what workers and other runs say of their attempts
 outcome.py   outcomes that can't be right
+signals.py   what callers tell a run
+clock.py     what is due
+endings.py   an attempt ends: edges are taken, loops go round, or it is tried again
+advance.py   what follows: nodes start or are ruled out
+scheduling.py nodes start
+progress.py  one decision: its events, and the state as they change it
 values.py    what expressions see of a run
 evolve.py    the state after an event
 """
@@ -16,10 +22,14 @@ from headrace.events import node, run
 from headrace.machine import Context, Tick, Unreadable
 from headrace.topics import RUN_REQUESTS
 from headrace.workflow import InvalidWorkflow
+from workflow_router.core.advance import advance
+from workflow_router.core.clock import tick
 from workflow_router.core.evolve import evolve, linked
+from workflow_router.core.outcomes import failed, succeeded
 from workflow_router.core.progress import Progress, end_of
 from workflow_router.core.refusal import refuse
-from workflow_router.core.start import start
+from workflow_router.core.signals import receive
+from workflow_router.core.start import start, start_child
 from workflow_router.model import ABSENT, ENDED, RunState, shortened
 from workflow_router.ports import Workflows
 
@@ -38,18 +48,20 @@ def decide(
         workflow = workflows.compiled(state.start)
     except InvalidWorkflow as error:  # this version of Headrace checks more than the one that took it in
         return [run.RunFailed(**end_of(state, context.now), code="workflow_invalid", message=shortened(str(error)))]
-    progress = Progress(state, context, workflow)
+    progress = Progress(state, context, workflow, paused=workflows.paused(state.start))
     match message:
         case node.NodeSucceeded():
-            progress.succeeded(message)
+            succeeded(progress, message)
         case node.NodeFailed():
-            progress.failed(message)
+            failed(progress, message)
         case run.CancelRun():
             progress.cancel(message.reason)
         case run.SignalRun():
-            progress.signal(message)
+            receive(progress, message)
         case Tick():
-            progress.tick()
+            tick(progress)
+    if progress.events:
+        advance(progress)
     return progress.events
 
 
@@ -59,6 +71,8 @@ def _first(
     match message:
         case run.StartRun():
             return start(state, message, context, workflows)
+        case run.StartChild():
+            return start_child(state, message, context, workflows)
         case Unreadable() if context.received and context.received.topic == RUN_REQUESTS.name:
             return [refuse(context.now, "", "request_unreadable", f"the request can't be read: {message.reason}")]
     return ()

@@ -1,35 +1,40 @@
 """What a run is bound to: what its workflow refers to, and what that refers to in turn."""
 
+from collections.abc import Callable
+
 from headrace.events.run import Pin
 from headrace.resource.catalog import Resolved, Resolver
 from headrace.resource.state import ACTIVE
 from headrace.workflow import CompiledWorkflow
 from workflow_router.core.refusal import Refused
 
+Compile = Callable[[Resolved], CompiledWorkflow]
+
+DEEPEST_RUNS = 8
+"""Levels of workflows in workflows."""
 DEEPEST_USES = 8
 """Levels of prompts that use prompts."""
 MOST_USES = 64
 """Prompts that one prompt leads to, each counted as often as it is used: a worker gets them all in full."""
 
 
-def pins_of(workflow: Resolved, compiled: CompiledWorkflow, resolver: Resolver, sticky: str) -> tuple[Pin, ...]:
+def pins_of(workflow: Resolved, compile_: Compile, resolver: Resolver, sticky: str) -> tuple[Pin, ...]:
     """One pin for each reference, the workflow's own first; equal sticky keys are bound to equal versions.
 
-    Raises NotFound, and Refused: model_retired, prompt_reference_cycle, prompt_references_too_many.
+    What workflows in it refer to is pinned with it. Raises NotFound, and Refused: model_retired, workflow_recursion,
+    prompt_reference_cycle, prompt_references_too_many.
     """
-    pins = _Pins(resolver, sticky)
-    pins.add(workflow)
-    references = (reference for node in compiled.nodes.values() for reference in node.references)
-    for kinds, ref in dict.fromkeys((reference.kinds, reference.ref) for reference in references):
-        pins.follow(kinds, ref)
+    pins = _Pins(resolver, compile_, sticky)
+    pins.workflow(workflow, ())
     return tuple(pins.found.values())
 
 
 class _Pins:
     """Pins by kind and reference, in the order in which they were found."""
 
-    def __init__(self, resolver: Resolver, sticky: str) -> None:
+    def __init__(self, resolver: Resolver, compile_: Compile, sticky: str) -> None:
         self._resolver = resolver
+        self._compile = compile_
         self._sticky = sticky
         self._uses = 0
         self.found: dict[tuple[str, str], Pin] = {}
@@ -45,10 +50,24 @@ class _Pins:
             weights=sum(share.weight for share in found.split),
         )
 
-    def follow(self, kinds: tuple[str, ...], ref: str) -> None:
+    def workflow(self, workflow: Resolved, chain: tuple[str, ...]) -> None:
+        """A workflow and all that it refers to. chain: the workflows that led here."""
+        if workflow.name in chain or len(chain) > DEEPEST_RUNS:
+            circle = " → ".join((*chain, workflow.name))
+            message = f"workflows lead to each other without an end, or more than {DEEPEST_RUNS} deep: {circle}"
+            raise Refused("workflow_recursion", message)
+        self.add(workflow)
+        references = (one for node in self._compile(workflow).nodes.values() for one in node.references)
+        for kinds, ref in dict.fromkeys((reference.kinds, reference.ref) for reference in references):
+            self._follow(kinds, ref, (*chain, workflow.name))
+
+    def _follow(self, kinds: tuple[str, ...], ref: str, chain: tuple[str, ...]) -> None:
         """What a node refers to."""
         found = self._resolver.resolve(kinds, ref, self._sticky)
         match found.kind:
+            case "Workflow":
+                if (found.kind, found.ref) not in self.found or found.name in chain:
+                    self.workflow(found, chain)
             case "Prompt":
                 self._uses = 0
                 self._prompt(found, ())

@@ -1,6 +1,6 @@
 """How a request is refused: by the only record of a run that never started."""
 
-from headrace.events.run import RunFailed
+from headrace.events.run import Parent, RunFailed
 from headrace.limits import GENESIS
 from workflow_router.model import NO_USAGE, shortened
 
@@ -16,8 +16,8 @@ class Refused(Exception):  # a way out of the checks, never seen outside
         self.code = code
 
 
-def refuse(now: int, workflow: str, code: str, message: str) -> RunFailed:
-    """The only record of a run that never started."""
+def refuse(now: int, workflow: str, code: str, message: str, parent: Parent | None = None) -> RunFailed:
+    """The only record of a run that never started. parent: who asked for it, if not a caller."""
     return RunFailed(
         seq=0,
         prev=GENESIS,
@@ -27,4 +27,5 @@ def refuse(now: int, workflow: str, code: str, message: str) -> RunFailed:
         code=code,
         message=shortened(message),
         usage=NO_USAGE,
+        parent=parent,
     )

@@ -3,15 +3,17 @@
 from collections.abc import Sequence
 
 import msgspec
+from msgspec.structs import replace
 
 from headrace.errors import NotFound
 from headrace.event import Event
-from headrace.events.run import RunStarted, StartRun
+from headrace.events.run import RunStarted, StartChild, StartRun
 from headrace.limits import GENESIS, RUN_ID
 from headrace.machine import Context
 from headrace.workflow import CompiledWorkflow, InvalidWorkflow
+from workflow_router.core.advance import advance
 from workflow_router.core.pins import pins_of
-from workflow_router.core.progress import Progress
+from workflow_router.core.progress import Progress, Step
 from workflow_router.core.refusal import Refused, refuse
 from workflow_router.model import RunState, parse_object, too_large
 from workflow_router.ports import Workflows
@@ -32,8 +34,48 @@ def start(state: RunState, request: StartRun, context: Context, workflows: Workf
         return [refuse(context.now, request.workflow, missing.code, str(missing))]
     except InvalidWorkflow as error:  # this version of Headrace checks more than the one that took it in
         return [refuse(context.now, request.workflow, "workflow_invalid", str(error))]
-    progress = Progress(state, context, compiled)
-    progress.start(started)
+    return _begun(state, context, started, compiled, workflows)
+
+
+def start_child(state: RunState, request: StartChild, context: Context, workflows: Workflows) -> Sequence[Event]:
+    """RunStarted, bound to what the run that asks is bound to, and the first nodes; or RunFailed."""
+    origin = context.received and context.received.attributes
+    try:
+        started = RunStarted(
+            seq=0,
+            prev=GENESIS,
+            at=context.now,
+            workflow=request.workflow,
+            input="{}",
+            session=request.session,
+            tenant=request.tenant,
+            actor=request.actor,
+            labels=request.labels,
+            correlation=origin.correlation if origin else None,
+            traceparent=origin.traceparent if origin else None,
+            sticky=request.sticky,
+            pins=request.pins,
+            parent=request.parent,
+        )
+        compiled = workflows.compiled(started)
+        limit = context.now + compiled.spec.timeout_ms
+        deadline = limit if request.deadline is None else min(limit, request.deadline)
+        started = replace(started, input=_checked_input(request.input, compiled), deadline=deadline)
+    except Refused as refusal:
+        return [refuse(context.now, request.workflow, refusal.code, str(refusal), request.parent)]
+    except InvalidWorkflow as error:
+        return [refuse(context.now, request.workflow, "workflow_invalid", str(error), request.parent)]
+    return _begun(state, context, started, compiled, workflows)
+
+
+def _begun(
+    state: RunState, context: Context, started: RunStarted, compiled: CompiledWorkflow, workflows: Workflows
+) -> Sequence[Event]:
+    progress = Progress(state, context, compiled, paused=workflows.paused(started))
+    progress.emit(started)
+    for name in compiled.starts:
+        progress.then(Step.START, compiled.nodes[name])
+    advance(progress)
     return progress.events
 
 
@@ -60,7 +102,7 @@ def _checked(request: StartRun, context: Context, workflows: Workflows) -> tuple
         correlation=origin.correlation if origin else None,
         traceparent=origin.traceparent if origin else None,
         sticky=request.sticky,
-        pins=pins_of(workflow, compiled, workflows.resolver, sticky),
+        pins=pins_of(workflow, workflows.compile, workflows.resolver, sticky),
     )
     return started, compiled
 

@@ -1,12 +1,16 @@
 """What expressions see of a run, and what they make of it."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
+from headrace.events.run import NodeResult
 from headrace.expression import Data, Expression, ExpressionError
 from headrace.workflow import Bindings
 from workflow_router.model import RunState
+
+Key = tuple[frozenset[str], frozenset[str], frozenset[str]]
 
 
 class Values:
@@ -15,46 +19,72 @@ class Values:
     def __init__(self, run: str) -> None:
         self._run = run
         self._common: dict[str, Any] = {}
-        self._outputs: dict[str, Any] = {}
-        self._data: dict[tuple[frozenset[str], frozenset[str]], Data] = {}
+        self._nodes: dict[str, Any] = {}
+        self._previous: dict[str, Any] = {}
+        self._items: dict[str, list[Any]] = {}
+        self._data: dict[Key, Data] = {}
 
-    def bound(self, state: RunState, bindings: Bindings) -> str:
-        """Bindings as a JSON object. Raises ExpressionError."""
-        expressions = [expression for _, expression in bindings]
-        nodes = frozenset().union(*(expression.nodes for expression in expressions))
-        names = frozenset().union(*(expression.names for expression in expressions))
-        data = self._seen(state, nodes, names)
+    def bound(self, state: RunState, bindings: Bindings, extra: Mapping[str, Any] | None = None) -> str:
+        """Bindings as a JSON object. extra: what only these see. Raises ExpressionError."""
+        data = self._seen(state, [expression for _, expression in bindings], extra)
         result = {name: expression.evaluate(data) for name, expression in bindings}
         return msgspec.json.encode(result).decode()
 
-    def fresh(self, node: str, output: Any) -> None:
-        """Let expressions see an output that is not in the state yet."""
-        self._outputs[node] = output
+    def value(self, state: RunState, expression: Expression) -> Any:
+        """An expression's value. Raises ExpressionError."""
+        return expression.evaluate(self._seen(state, [expression]))
 
     def holds(self, state: RunState, when: Expression) -> bool:
         """Whether a condition is true. Raises ExpressionError."""
-        value = when.evaluate(self._seen(state, when.nodes, when.names))
+        value = self.value(state, when)
         if not isinstance(value, bool):
             raise ExpressionError(f"`{when.text:.200}` is {value!r:.80}; a condition must be true or false")
         return value
 
-    def _seen(self, state: RunState, nodes: frozenset[str], names: frozenset[str]) -> Data:
-        """What expressions with these nodes and names look at."""
-        for name in nodes - self._outputs.keys():
-            result = state.results.get(name)
-            if result is not None and result.output is not None:
-                self._outputs[name] = msgspec.json.decode(result.output)
-        there = frozenset(nodes & self._outputs.keys())
-        if (there, names) not in self._data:
-            outputs = {name: {"output": self._outputs[name]} for name in there}
-            common = {name: self._named(state, name) for name in names - {"nodes"}}
-            self._data[there, names] = Data(nodes=outputs, **common)
-        return self._data[there, names]
+    def items(self, state: RunState, node: str) -> list[Any]:
+        """What a node is mapped over."""
+        if node not in self._items:
+            self._items[node] = msgspec.json.decode(state.lists[node].items)
+        return self._items[node]
 
-    def _named(self, state: RunState, name: str) -> Any:
-        if name not in self._common:
-            self._common[name] = msgspec.json.decode(state.start.input) if name == "input" else self._about(state)
-        return self._common[name]
+    def fresh(self, node: str, output: Any) -> None:
+        """Let expressions see an output that is not in the state yet."""
+        self._nodes[node] = {"output": output}
+
+    def failed(self, node: str, code: str, message: str) -> None:
+        """Let expressions see a failure that is not in the state yet."""
+        self._nodes[node] = {"error": {"code": code, "message": message}}
+
+    def forget(self, nodes: Iterable[str]) -> None:
+        """Let expressions see these nodes no more: they will run again."""
+        for name in nodes:
+            self._nodes.pop(name, None)
+            self._items.pop(name, None)
+        self._previous.clear()
+        self._data.clear()
+
+    def _seen(self, state: RunState, expressions: Iterable[Expression], extra: Mapping[str, Any] | None = None) -> Data:
+        """What expressions look at."""
+        names: frozenset[str] = frozenset()
+        wanted: frozenset[str] = frozenset()
+        before: frozenset[str] = frozenset()
+        for expression in expressions:
+            names, wanted, before = names | expression.names, wanted | expression.nodes, before | expression.previous
+        nodes = _there(wanted, self._nodes, state.results)
+        previous = _there(before, self._previous, state.previous) if before else {}
+        if extra:
+            return Data(nodes=nodes, previous=previous, **self._named(state, names), **extra)
+        key = (frozenset(nodes), frozenset(previous), names)
+        if key not in self._data:
+            self._data[key] = Data(nodes=nodes, previous=previous, **self._named(state, names))
+        return self._data[key]
+
+    def _named(self, state: RunState, names: frozenset[str]) -> dict[str, Any]:
+        """`input` and `run`, as far as they are named."""
+        for name in names & {"input", "run"}:
+            if name not in self._common:
+                self._common[name] = msgspec.json.decode(state.start.input) if name == "input" else self._about(state)
+        return {name: self._common[name] for name in names & {"input", "run"}}
 
     def _about(self, state: RunState) -> dict[str, Any]:
         start = state.start
@@ -65,3 +95,14 @@ class Values:
             "tenant": start.tenant,
             "labels": dict(start.labels),
         }
+
+
+def _there(wanted: frozenset[str], known: dict[str, Any], results: Mapping[str, NodeResult]) -> dict[str, Any]:
+    """What is known of nodes that have ended: each its output, or its error."""
+    for name in wanted - known.keys():
+        result = results.get(name)
+        if result is not None and result.output is not None:
+            known[name] = {"output": msgspec.json.decode(result.output)}
+        elif result is not None and result.error is not None:
+            known[name] = {"error": {"code": result.error.code, "message": result.error.message}}
+    return {name: known[name] for name in wanted & known.keys()}

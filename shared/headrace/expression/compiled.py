@@ -2,17 +2,20 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from cel_expr_python import cel
 
 from headrace.errors import HeadraceError
-from headrace.expression.tree import Call, Constant, Member, Name, Tree, parse, walk
+from headrace.expression.tree import Call, Constant, Member, Name, Tree, free, parse, walk
 from headrace.expression.work import estimate, is_match, worth_estimating
 
-VARIABLES = ("input", "nodes", "run")
+VARIABLES = ("input", "nodes", "run", "previous", "item", "index")
+"""`previous` is for loops, `item` and `index` are for maps; not all are given everywhere."""
+BY_NODE = ("nodes", "previous")
+"""Variables that hold something for each node."""
 LONGEST = 4_096
 """Characters of the longest expression."""
 MOST_WORK = 8_388_608
@@ -21,7 +24,7 @@ _SHOWN = 200
 """Characters of an expression, or of a reason, that a message repeats."""
 
 _ENVIRONMENT = cel.NewEnv(variables=dict.fromkeys(VARIABLES, cel.Type.DYN))
-_NOTHING: Mapping[str, Any] = {}
+_NOTHING: Mapping[str, Any] = {name: {} for name in ("input", "nodes", "run", "previous")}
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _SINGLE_EQUALS = re.compile(r"(?<![=!<>])=(?!=)")
 _WORDS = re.compile(r"\w+([ ,]+\w+)*[.!?]?")
@@ -36,7 +39,7 @@ class Data:
     """What expressions look at, converted for CEL once however many of them look."""
 
     def __init__(self, **values: Any) -> None:
-        self.values = {**dict.fromkeys(VARIABLES, _NOTHING), **values}
+        self.values = {**_NOTHING, **values}
         self.activation = _ENVIRONMENT.Activation(data=self.values)
 
 
@@ -44,19 +47,22 @@ class Data:
 class Expression:
     """A compiled expression.
 
-    nodes: ids of the nodes whose output it refers to. names: those of VARIABLES that it refers to.
+    nodes: ids of the nodes that it refers to. previous: ids of those of which it sees the round before. names: those of
+    VARIABLES that it refers to. tree: its syntax.
     """
 
     text: str
     nodes: frozenset[str]
+    previous: frozenset[str]
     names: frozenset[str]
+    tree: Tree = field(repr=False, compare=False)
     _program: Any = field(repr=False, compare=False)
-    _costly: Tree | None = field(repr=False, compare=False)
-    """The syntax tree, if its work must be estimated before it is done."""
+    _costly: bool = field(repr=False, compare=False)
+    """Whether its work must be estimated before it is done."""
 
     def evaluate(self, data: Data) -> Any:
         """The value, as JSON knows it. Raises ExpressionError."""
-        if self._costly and (work := estimate(self._costly, data.values)) > MOST_WORK:
+        if self._costly and (work := estimate(self.tree, data.values)) > MOST_WORK:
             raise self._failure(f"it may have to handle {work / 1e6:.3g} MB of data, {MOST_WORK / 1e6:.3g} are allowed")
         try:
             result = self._program.eval(activation=data.activation)
@@ -84,16 +90,17 @@ def compile_expression(text: str) -> Expression:
     tree = parse(program.serialize())
     if any(is_match(part) and not isinstance(part.args[1], Constant) for part in walk(tree) if isinstance(part, Call)):
         raise ExpressionError(f"`{_short(text)}`: the pattern of matches() must be a literal text")
-    names = frozenset(name for name in VARIABLES if Name(name) in walk(tree))
-    return Expression(text, _referred(text, tree), names, program, tree if worth_estimating(tree) else None)
-
-
-def _referred(text: str, tree: Tree) -> frozenset[str]:
-    """Ids of the nodes in a tree. `nodes` must be followed by `.id`, so that only what is needed is decoded."""
     parts = list(walk(tree))
-    found = [part.field for part in parts if isinstance(part, Member) and part.of == Name("nodes")]
-    if len(found) != parts.count(Name("nodes")):
-        raise ExpressionError(f"`{_short(text)}`: write nodes.<id>; nodes can't be used as a whole")
+    names = frozenset(free(tree)) & {*VARIABLES}
+    nodes, previous = (_referred(text, parts, name) for name in BY_NODE)
+    return Expression(text, nodes, previous, names, tree, program, worth_estimating(tree))
+
+
+def _referred(text: str, parts: Sequence[Tree], name: str) -> frozenset[str]:
+    """Ids of nodes in a tree's parts. `nodes` must be followed by `.id`, so that only what is needed is decoded."""
+    found = [part.field for part in parts if isinstance(part, Member) and part.of == Name(name)]
+    if len(found) != parts.count(Name(name)):
+        raise ExpressionError(f"`{_short(text)}`: write {name}.<id>; {name} can't be used as a whole")
     return frozenset(found)
 
 

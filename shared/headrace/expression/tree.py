@@ -82,6 +82,22 @@ def walk(tree: Tree) -> Iterator[Tree]:
         yield from walk(child)
 
 
+def free(tree: Tree, own: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Names in a tree that are not the variables of a loop in it, as often as they are there."""
+    match tree:
+        case Name():
+            if tree.name not in own:
+                yield tree.name
+        case Loop():
+            yield from free(tree.range, own)
+            inside = own | {*tree.variables, tree.total}
+            for part in (tree.first, tree.condition, tree.step, tree.result):
+                yield from free(part, inside)
+        case _:
+            for child in children(tree):
+                yield from free(child, own)
+
+
 def children(tree: Tree) -> tuple[Tree, ...]:
     """The parts of a tree."""
     match tree:

@@ -161,8 +161,8 @@ class Batch(Generic[S]):
         event = machine.seal(state, event)
         value = self._codec.encode(machine.log, event)
         self.outbox.add(machine.log.name, self._partition, (key.encode(), value, headers(machine.log, event)))
-        state = machine.link(machine.evolve(state, event), hashlib.sha256(value).digest())
-        for part, entry in machine.parts(state, event):
+        before, state = state, machine.link(machine.evolve(state, event), hashlib.sha256(value).digest())
+        for part, entry in machine.parts(before, state, event):
             self._changed[f"{key}/{part}" if part else key] = entry
         for output in machine.outputs(state, event, context):
             record = (

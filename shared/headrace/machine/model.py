@@ -107,8 +107,8 @@ class Machine(ABC, Generic[S]):
         """The state after an event."""
 
     @abstractmethod
-    def parts(self, state: S, event: Event) -> Iterable[tuple[str, Event | None]]:
-        """State entries that an event changed, by part name; None deletes one. `state` is the one after the event."""
+    def parts(self, before: S, state: S, event: Event) -> Iterable[tuple[str, Event | None]]:
+        """State entries that an event changed, by part name; None deletes one. The states: before and after it."""
 
     def outputs(self, state: S, event: Event, context: Context) -> Iterable[Output]:
         """Records that an event leads to beside the log. `state` is the one after the event."""

@@ -64,7 +64,7 @@ class ResourceMachine(Machine[State]):
         """The state after an event."""
         return aggregate.evolve(state, event)
 
-    def parts(self, state: State, event: Event) -> Iterable[tuple[str, Event | None]]:
+    def parts(self, before: State, state: State, event: Event) -> Iterable[tuple[str, Event | None]]:
         """A version when it is made or its status changes, and the head when anything else does."""
         if isinstance(event, resource.VersionCreated | resource.VersionRetired):
             yield str(event.version), state.versions[event.version]

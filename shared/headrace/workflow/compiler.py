@@ -1,25 +1,31 @@
-"""From a workflow's spec to a graph that the engine can run, or to all its faults at once."""
+"""From a workflow's spec to a graph that the engine can run, or to all its faults at once.
 
+These are the faults without which nothing can run; what a run could run into is proven elsewhere, before a deployment.
+"""
+
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import jsonschema_rs
 from pydantic import ValidationError
 
 from headrace.errors import HeadraceError
 from headrace.expression import Expression, ExpressionError, compile_expression
 from headrace.fault import Fault, did_you_mean
 from headrace.json_schema import SchemaFault, compile_schema
-from headrace.nodes import NODE_TYPES, Reference
+from headrace.nodes import DELAY, NODE_TYPES, WAIT, Reference
 from headrace.shape import from_pydantic
 from headrace.workflow.graph import cycle, reachable, reversed_graph
-from headrace.workflow.spec import EdgeSpec, NodeSpec, WorkflowSpec
+from headrace.workflow.loops import Indexed, bodies, loop_faults
+from headrace.workflow.model import Bindings, CompiledWorkflow, Edge, Loop, Node
+from headrace.workflow.spec import MINUTE_MS, EdgeSpec, NodeSpec, Quorum, WorkflowSpec
 
 LONGEST_EXPRESSIONS = 65_536
 """Characters of all expressions of a workflow: compiling them takes the router up to 1.5 s."""
+IN_MAPS = {"item", "index"}
+"""Names that only a mapped node's bindings see."""
 
-Bindings = tuple[tuple[str, Expression], ...]
+Path = tuple[str | int, ...]
 
 
 class InvalidWorkflow(HeadraceError):
@@ -28,70 +34,6 @@ class InvalidWorkflow(HeadraceError):
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("; ".join(str(fault) for fault in faults))
         self.faults = tuple(faults)
-
-
-@dataclass(frozen=True, slots=True)
-class Edge:
-    """An edge to `target`; without a condition it is always taken, `otherwise` when no condition beside it is true."""
-
-    target: str
-    when: Expression | None = None
-    otherwise: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Node:
-    """A node, ready to run. `sources`: where its incoming edges come from."""
-
-    id: str
-    spec: NodeSpec
-    input: Bindings
-    edges: tuple[Edge, ...]
-    sources: tuple[str, ...]
-    references: tuple[Reference, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CompiledWorkflow:
-    """A workflow without faults; `starts` are the nodes without incoming edges."""
-
-    spec: WorkflowSpec
-    nodes: Mapping[str, Node]
-    starts: tuple[str, ...]
-    output: Bindings
-    _input: Any = field(repr=False)
-
-    def input_faults(self, value: Any, *, first_only: bool = False) -> list[str]:
-        """What is wrong with an input, each as `place: reason`.
-
-        first_only: stop at the first; to collect 100,000 takes a second.
-        """
-        try:
-            errors = _first_error(self._input, value) if first_only else self._input.iter_errors(value)
-            return [
-                f"input{''.join(f'.{step}' for step in error.instance_path):.100}: {error.message:.300}"
-                for error in errors
-            ]
-        except ValueError as error:  # it is nested deeper than the validator goes
-            return [f"input: {error}"]
-
-    def with_defaults(self, value: dict[str, Any]) -> dict[str, Any]:
-        """An input with the defaults of the schema's own properties filled in."""
-        properties = self.spec.input.get("properties", {})
-        defaults = {
-            name: schema["default"]
-            for name, schema in properties.items()
-            if isinstance(schema, dict) and "default" in schema  # a schema may also be true or false
-        }
-        return {**defaults, **value}
-
-
-def _first_error(validator: Any, value: Any) -> list[Any]:
-    try:
-        validator.validate(value)
-    except jsonschema_rs.ValidationError as error:
-        return [error]
-    return []
 
 
 def compile_workflow(spec: Mapping[str, Any]) -> CompiledWorkflow:
@@ -111,15 +53,22 @@ class _Compiler:
         self._faults: list[Fault] = []
         self._graph: dict[str, list[str]] = {name: [] for name in spec.nodes}
         self._before: dict[str, list[str]] = {}
+        self._back: list[Indexed] = []
+        self._bodies: dict[int, tuple[str, ...]] = {}
+        self._kept: dict[int, set[str]] = defaultdict(set)
         self._length = 0
 
     def compile(self) -> CompiledWorkflow:
-        validator = self._input_schema()
+        validator = self._schema(("input",), self._spec.input)
         edges = self._edges()
         self._check_cycle()
         self._before = reversed_graph(self._graph)
+        self._bodies = bodies(self._graph, self._before, self._back)
+        self._faults += loop_faults(self._graph, self._before, self._back, self._bodies)
         nodes = {name: self._node(name, spec, edges[name]) for name, spec in self._spec.nodes.items()}
+        again = [self._back_condition(index, edge) for index, edge in self._back]
         output = self._bindings(("output",), self._spec.output, set(nodes))
+        promised = self._schema(("output_schema",), self._spec.output_schema) if self._spec.output_schema else None
         if self._length > LONGEST_EXPRESSIONS:
             message = (
                 f"the expressions have {self._length} characters in all, at most {LONGEST_EXPRESSIONS} are allowed"
@@ -128,61 +77,115 @@ class _Compiler:
         if self._faults:
             raise InvalidWorkflow(self._faults)
         starts = tuple(name for name, node in nodes.items() if not node.sources)
-        return CompiledWorkflow(self._spec, nodes, starts, output, validator)
+        loops = {edge.source: self._loop(*each) for each, (_, edge) in zip(again, self._back, strict=True)}
+        return CompiledWorkflow(self._spec, nodes, loops, starts, output, validator, promised)
 
-    def _fault(self, code: str, path: tuple[str | int, ...], message: str, hint: str = "") -> None:
+    def _fault(self, code: str, path: Path, message: str, hint: str = "") -> None:
         self._faults.append(Fault(code, path, message, hint))
 
-    def _input_schema(self) -> Any:
+    def _schema(self, path: Path, schema: Mapping[str, Any]) -> Any:
         try:
-            return compile_schema(self._spec.input)
+            return compile_schema(schema)
         except SchemaFault as error:
-            self._fault("input_schema_invalid", ("input",), str(error))
+            self._fault("input_schema_invalid" if path == ("input",) else "output_schema_invalid", path, str(error))
             return None
 
-    def _edges(self) -> dict[str, list[tuple[int, EdgeSpec]]]:
-        """Edges by their source; those to or from nowhere are faults."""
-        found: dict[str, list[tuple[int, EdgeSpec]]] = {name: [] for name in self._spec.nodes}
+    def _edges(self) -> dict[str, list[Indexed]]:
+        """Edges by their source, but for those that lead back; those to or from nowhere are faults."""
+        found: dict[str, list[Indexed]] = {name: [] for name in self._spec.nodes}
+        seen: set[tuple[str, str, bool]] = set()
         for index, edge in enumerate(self._spec.edges):
             dangling = [(key, name) for key, name in (("from", edge.source), ("to", edge.target)) if name not in found]
             for key, name in dangling:
                 self._fault("dangling_edge", ("edges", index, key), f"no node {name}", did_you_mean(name, found))
             if edge.when is not None and edge.otherwise:
                 self._fault("edge_condition", ("edges", index), "an edge has `when` or `else`, not both")
-            if edge.target in self._graph.get(edge.source, ()):
+            if (place := (edge.source, edge.target, edge.on_error)) in seen:
                 self._fault("duplicate_edge", ("edges", index), f"a second edge from {edge.source} to {edge.target}")
             elif not dangling:
-                found[edge.source].append((index, edge))
-                self._graph[edge.source].append(edge.target)
+                seen.add(place)
+                self._add(found, index, edge)
                 continue
             if edge.when is not None:  # where it leads is unclear, but it may be wrong in itself
                 self._expression(("edges", index, "when"), edge.when, set(found))
         return found
 
+    def _add(self, found: Mapping[str, list[Indexed]], index: int, edge: EdgeSpec) -> None:
+        if edge.max_iterations is not None:
+            self._back.append((index, edge))
+            return
+        found[edge.source].append((index, edge))
+        if edge.target not in self._graph[edge.source]:
+            self._graph[edge.source].append(edge.target)
+
     def _check_cycle(self) -> None:
         if circle := cycle(self._graph):
             path = " → ".join([*circle, circle[0]])
-            self._fault("cycle", ("edges",), f"the edges go in a circle: {path}", "remove one of them")
+            hint = "remove one of them, or give the one that leads back max_iterations"
+            self._fault("cycle", ("edges",), f"the edges go in a circle: {path}", hint)
 
-    def _node(self, name: str, spec: NodeSpec, edges: list[tuple[int, EdgeSpec]]) -> Node:
+    def _node(self, name: str, spec: NodeSpec, edges: list[Indexed]) -> Node:
         upstream = reachable(self._before, name)
-        conditions = any(edge.when for _, edge in edges)
+        around = self._around(name)
         for index, edge in edges:
-            if edge.otherwise and not conditions:
+            beside = [other for _, other in edges if other.on_error == edge.on_error and other.when]
+            if edge.otherwise and not beside:
                 hint = f"give another edge from {name} a `when`, or remove `else`"
                 self._fault("else_without_when", ("edges", index), "`else` needs a condition beside it", hint)
         return Node(
             name,
             spec,
-            self._bindings(("nodes", name, "input"), spec.input, upstream),
-            tuple(self._edge(index, edge, {name, *upstream}) for index, edge in edges),
+            self._bindings(("nodes", name, "input"), spec.input, upstream, around, mapped=spec.map is not None),
+            tuple(self._edge(index, edge, {name, *upstream}, around) for index, edge in edges),
             tuple(self._before[name]),
+            self._needed(name, spec),
             self._references(name, spec),
+            spec.timeout_ms or self._patience(spec),
+            self._over(name, spec, upstream, around),
+            tuple(edge.source for index, edge in self._back if index in around),
+            self._schema(("nodes", name, "output"), spec.output) if spec.output else None,
         )
 
-    def _edge(self, index: int, edge: EdgeSpec, visible: set[str]) -> Edge:
-        when = self._expression(("edges", index, "when"), edge.when, visible) if edge.when else None
-        return Edge(edge.target, when, edge.otherwise)
+    def _patience(self, spec: NodeSpec) -> int:
+        node_type = NODE_TYPES.get(spec.type)
+        return self._spec.timeout_ms if node_type and node_type.routed else MINUTE_MS
+
+    def _needed(self, name: str, spec: NodeSpec) -> int | None:
+        if not isinstance(spec.join, Quorum):
+            return 1 if spec.join == "any" else None
+        if spec.join.n_of > len(self._before[name]):
+            message = (
+                f"{name} waits for {spec.join.n_of} edges, and {len(self._before[name])} lead to it: it never runs"
+            )
+            self._fault("join_never_completes", ("nodes", name, "join", "n_of"), message, "ask for fewer")
+        return spec.join.n_of
+
+    def _over(self, name: str, spec: NodeSpec, upstream: set[str], around: Sequence[int]) -> Expression | None:
+        if spec.map is None:
+            return None
+        if spec.type in {WAIT, DELAY}:
+            hint = "map a workflow that has this node"
+            self._fault("map_impossible", ("nodes", name, "map"), f"a {spec.type} node can't be mapped", hint)
+        return self._expression(("nodes", name, "map", "over"), spec.map.over, upstream, around)
+
+    def _around(self, name: str) -> list[int]:
+        """Indexes of the edges whose loops a node is in, the smallest loop first."""
+        found = [index for index, _ in self._back if name in self._bodies[index]]
+        return sorted(found, key=lambda index: len(self._bodies[index]))
+
+    def _edge(self, index: int, edge: EdgeSpec, visible: set[str], around: Sequence[int]) -> Edge:
+        when = self._expression(("edges", index, "when"), edge.when, visible, around) if edge.when else None
+        return Edge(edge.target, when, edge.otherwise, edge.on_error)
+
+    def _back_condition(self, index: int, edge: EdgeSpec) -> tuple[int, EdgeSpec, Expression | None]:
+        visible = {edge.source, *reachable(self._before, edge.source)}
+        around = self._around(edge.source)
+        when = self._expression(("edges", index, "when"), edge.when, visible, around) if edge.when else None
+        return index, edge, when
+
+    def _loop(self, index: int, edge: EdgeSpec, when: Expression | None) -> Loop:
+        kept = tuple(name for name in self._bodies[index] if name in self._kept[index])
+        return Loop(edge.target, edge.source, when, edge.max_iterations or 1, self._bodies[index], kept)
 
     def _references(self, name: str, spec: NodeSpec) -> tuple[Reference, ...]:
         """What a node's configuration refers to; on the way, all that is wrong with it."""
@@ -203,11 +206,25 @@ class _Compiler:
         self._faults += [fault.below("nodes", name, "config") for fault in node_type.faults(config, spec.input)]
         return node_type.references(config)
 
-    def _bindings(self, path: tuple[str | int, ...], bindings: Mapping[str, str], visible: set[str]) -> Bindings:
-        compiled = ((name, self._expression((*path, name), text, visible)) for name, text in bindings.items())
+    def _bindings(
+        self,
+        path: Path,
+        bindings: Mapping[str, str],
+        visible: set[str],
+        around: Sequence[int] = (),
+        *,
+        mapped: bool = False,
+    ) -> Bindings:
+        compiled = (
+            (name, self._expression((*path, name), text, visible, around, mapped=mapped))
+            for name, text in bindings.items()
+        )
         return tuple((name, expression) for name, expression in compiled if expression)
 
-    def _expression(self, path: tuple[str | int, ...], text: str, visible: set[str]) -> Expression | None:
+    def _expression(
+        self, path: Path, text: str, visible: set[str], around: Sequence[int] = (), *, mapped: bool = False
+    ) -> Expression | None:
+        """An expression that sees these nodes, and the round before of the loops around it."""
         self._length += len(text)
         if self._length > LONGEST_EXPRESSIONS:
             return None
@@ -217,12 +234,29 @@ class _Compiler:
             self._fault("expression_invalid", path, str(error))
             return None
         self._faults += self._unseen(path, expression, visible)
+        self._faults += self._unkept(path, expression, around)
+        for name in sorted(expression.names & IN_MAPS if not mapped else ()):
+            hint = "give the node a `map`, and use it in the node's input"
+            self._fault("name_not_visible", path, f"{name} is only there where a node is mapped over a list", hint)
         return expression
 
-    def _unseen(self, path: tuple[str | int, ...], expression: Expression, visible: set[str]) -> Iterator[Fault]:
+    def _unseen(self, path: Path, expression: Expression, visible: set[str]) -> Iterator[Fault]:
         for name in sorted(expression.nodes - visible):
             if name in self._spec.nodes:
                 hint = f"add an edge that leads from {name} to here"
                 yield Fault("node_not_upstream", path, f"node {name} does not come before this place", hint)
+            else:
+                yield Fault("unknown_node", path, f"no node {name}", did_you_mean(name, self._spec.nodes))
+
+    def _unkept(self, path: Path, expression: Expression, around: Sequence[int]) -> Iterator[Fault]:
+        for name in sorted(expression.previous):
+            loop = next((index for index in around if name in self._bodies[index]), None)
+            if loop is not None:
+                self._kept[loop].add(name)
+            elif name in self._spec.nodes:
+                hint = f"write nodes.{name}, or give the edge that leads back here max_iterations"
+                yield Fault(
+                    "no_loop", path, f"no loop repeats both {name} and this place: it has no round before", hint
+                )
             else:
                 yield Fault("unknown_node", path, f"no node {name}", did_you_mean(name, self._spec.nodes))

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, StringConstraints, Tag
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")]
 Expression = Annotated[str, StringConstraints(min_length=1)]
@@ -49,6 +49,12 @@ class Quorum(Part):
     n_of: int = Field(ge=1, le=MOST_NODES)
 
 
+Join = Annotated[
+    Annotated[Literal["all", "any"], Tag("[word]")] | Annotated[Quorum, Tag("[quorum]")],
+    Discriminator(lambda value: "[word]" if isinstance(value, str) else "[quorum]"),
+]
+
+
 class MapSpec(Part):
     """Run a node once for each item of a list; its bindings see `item` and `index`.
 
@@ -75,7 +81,7 @@ class NodeSpec(Part):
     output: dict[str, Any] = {}
     timeout_ms: int | None = Field(default=None, ge=1, le=30 * DAY_MS)
     retry: Retry = Retry()
-    join: Literal["all", "any"] | Quorum = "all"
+    join: Join = "all"
     map: MapSpec | None = None
 
 

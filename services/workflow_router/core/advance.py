@@ -1,0 +1,46 @@
+"""What follows from what has happened: nodes start or are ruled out, until nothing more can be done by now."""
+
+from headrace.events import run
+from headrace.workflow import Node
+from workflow_router.core.progress import Progress, Step
+from workflow_router.core.scheduling import fill, start
+from workflow_router.model import shortened
+
+
+def advance(progress: Progress) -> None:
+    """Do all that is open, and end the run if no node is left."""
+    while progress.open and not progress.ended:
+        step, node = progress.open.popleft()
+        match step:
+            case Step.START:
+                start(progress, node)
+            case Step.FILL:
+                fill(progress, node)
+            case Step.FOLLOW:
+                _follow(progress, node)
+    progress.complete()
+
+
+def _follow(progress: Progress, here: Node) -> None:
+    """Start or rule out what comes after a node that ended or was ruled out."""
+    for target in dict.fromkeys(edge.target for edge in here.edges):
+        if not progress.ended:
+            _settle(progress, progress.workflow.nodes[target])
+
+
+def _settle(progress: Progress, target: Node) -> None:
+    """Start or rule out a node as soon as its incoming edges allow it (dead-path elimination)."""
+    if target.id in progress.state.results or target.id in progress.state.outstanding:
+        return
+    sources = [progress.state.results.get(source) for source in target.sources]
+    taken = sum(result is not None and target.id in result.taken for result in sources)
+    undecided = sum(result is None for result in sources)
+    needed = target.needed or 1
+    if taken >= needed and (target.needed or not undecided):
+        start(progress, target)
+    elif taken + undecided < needed:
+        reason = f"no edge from {', '.join(target.sources)} leads here"
+        if needed > 1:
+            reason = f"{needed} of the edges from {', '.join(target.sources)} were needed, {taken} could be taken"
+        progress.emit(run.NodeSkipped(**progress.place(), node=target.id, reason=shortened(reason)))
+        progress.then(Step.FOLLOW, target)

@@ -1,0 +1,53 @@
+"""Time goes by: deadlines, time-outs, retries, delays, and what was held while its workflow was paused."""
+
+import msgspec
+
+from headrace import nodes
+from headrace.events.run import Attempt
+from headrace.nodes import WaitConfig
+from workflow_router.core.endings import end_badly, end_well
+from workflow_router.core.progress import Progress
+from workflow_router.core.scheduling import schedule
+
+
+def tick(progress: Progress) -> None:
+    """Do what is due."""
+    start = progress.state.start
+    if start.deadline is not None and start.deadline <= progress.now:
+        progress.fail("deadline_exceeded", f"the run did not end within {start.deadline - start.at} ms")
+        return
+    for name, attempt in list(progress.state.outstanding.items()):
+        if progress.ended:
+            return
+        if attempt.due is not None and attempt.due <= progress.now:
+            _due(progress, name, attempt)
+
+
+def _due(progress: Progress, name: str, attempt: Attempt) -> None:
+    here = progress.node(name)
+    match attempt.status, here.spec.type:
+        case "held", _:
+            if not progress.paused:
+                schedule(progress, name, attempt.attempt)
+        case "retrying", _:
+            schedule(progress, name, attempt.attempt)
+        case _, nodes.DELAY:
+            end_well(progress, name, "{}", {})
+        case _, nodes.WAIT:
+            _unsignalled(progress, name)
+        case _, nodes.WORKFLOW:
+            message = f"the workflow did not end within {here.timeout_ms} ms"
+            end_badly(progress, name, "timeout", message, retryable=True)
+        case _:
+            message = f"no outcome within {here.timeout_ms} ms; is a worker for {here.spec.type} running?"
+            end_badly(progress, name, "timeout", message, retryable=True)
+
+
+def _unsignalled(progress: Progress, name: str) -> None:
+    here = progress.node(name)
+    config = WaitConfig.model_validate(here.spec.config)
+    if "default" in config.model_fields_set:
+        end_well(progress, name, msgspec.json.encode(config.default).decode(), config.default)
+    else:
+        message = f"no signal {config.signal} within {here.timeout_ms} ms"
+        end_badly(progress, name, "signal_timeout", message)

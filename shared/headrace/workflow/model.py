@@ -1,0 +1,119 @@
+"""A workflow that has been compiled: what the engine runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import jsonschema_rs
+
+from headrace.expression import Expression
+from headrace.nodes import Reference
+from headrace.workflow.spec import NodeSpec, WorkflowSpec
+
+Bindings = tuple[tuple[str, Expression], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """An edge to `target`; without a condition it is always taken, `otherwise` when no condition beside it is true.
+
+    on_error: beside those that count when the source fails, not when it ends well.
+    """
+
+    target: str
+    when: Expression | None = None
+    otherwise: bool = False
+    on_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """What runs again when the edge from `tail` back to `head` is taken.
+
+    body: its nodes. kept: those of which a round sees what the round before has led to. most: rounds in all.
+    """
+
+    head: str
+    tail: str
+    when: Expression | None
+    most: int
+    body: tuple[str, ...]
+    kept: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node, ready to run.
+
+    sources: where its incoming edges come from, but for those that lead back. needed: how many of them must be taken;
+    None: those that can be. timeout_ms: of an attempt. over: what it is mapped over. around: tails of the loops that it
+    is in. validator: of its output.
+    """
+
+    id: str
+    spec: NodeSpec
+    input: Bindings
+    edges: tuple[Edge, ...]
+    sources: tuple[str, ...]
+    needed: int | None
+    references: tuple[Reference, ...]
+    timeout_ms: int
+    over: Expression | None = None
+    around: tuple[str, ...] = ()
+    validator: Any = field(default=None, repr=False)
+
+    def output_fault(self, value: Any) -> str:
+        """What is wrong with an output, or nothing."""
+        found = schema_faults(self.validator, value, "output", first_only=True) if self.validator else []
+        return "".join(found)
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledWorkflow:
+    """A workflow without faults; `starts` are the nodes without incoming edges. loops: by their tails."""
+
+    spec: WorkflowSpec
+    nodes: Mapping[str, Node]
+    loops: Mapping[str, Loop]
+    starts: tuple[str, ...]
+    output: Bindings
+    _input: Any = field(repr=False)
+    _output: Any = field(default=None, repr=False)
+
+    def input_faults(self, value: Any, *, first_only: bool = False) -> list[str]:
+        """What is wrong with an input, each as `place: reason`. first_only: to collect 100,000 takes a second."""
+        return schema_faults(self._input, value, "input", first_only=first_only)
+
+    def output_fault(self, value: Any) -> str:
+        """What is wrong with an output, or nothing."""
+        return "".join(schema_faults(self._output, value, "output", first_only=True)) if self._output else ""
+
+    def with_defaults(self, value: dict[str, Any]) -> dict[str, Any]:
+        """An input with the defaults of the schema's own properties filled in."""
+        properties = self.spec.input.get("properties", {})
+        defaults = {
+            name: schema["default"]
+            for name, schema in properties.items()
+            if isinstance(schema, dict) and "default" in schema  # a schema may also be true or false
+        }
+        return {**defaults, **value}
+
+
+def schema_faults(validator: Any, value: Any, place: str, *, first_only: bool = False) -> list[str]:
+    """Where and why a value does not fit a schema; the place is the value's own name, such as input."""
+    try:
+        errors = _first_error(validator, value) if first_only else validator.iter_errors(value)
+        return [
+            f"{place}{''.join(f'.{step}' for step in error.instance_path):.100}: {error.message:.300}"
+            for error in errors
+        ]
+    except ValueError as error:  # it is nested deeper than the validator goes
+        return [f"{place}: {error}"]
+
+
+def _first_error(validator: Any, value: Any) -> list[Any]:
+    try:
+        validator.validate(value)
+    except jsonschema_rs.ValidationError as error:
+        return [error]
+    return []

@@ -1,0 +1,97 @@
+"""Loops of a run: what is repeated, how often, and what a round sees of the one before."""
+
+from typing import Any
+
+from tests.unit.engine import Edge, a_run, a_running, graph, said
+
+BACK: Edge = {"from": "check", "to": "draft", "when": "!nodes.check.output.good", "max_iterations": 3}
+DRAFT: dict[str, Any] = {"input": {"advice": "has(previous.check) ? previous.check.output.advice : ''"}}
+
+
+def review(**more: Any) -> dict[str, Any]:
+    return {**graph("draft check", BACK, "check publish", draft=DRAFT), **more}
+
+
+def test_a_loop_goes_round_until_its_condition_is_false() -> None:
+    run = a_run(review())
+    assert said(run.start())[-1] == 'scheduled draft#1 {"advice":""}'
+    run.succeed("draft")
+    assert said(run.succeed("check", {"good": False, "advice": "shorter"})) == [
+        "succeeded check#1 draft",
+        "again draft, round 1",
+        'scheduled draft#1 {"advice":"shorter"}',
+    ]
+    run.succeed("draft", iteration=1)
+    assert said(run.succeed("check", {"good": True}, iteration=1)) == [
+        "succeeded check#1 publish",
+        "scheduled publish#1 {}",
+    ]
+    assert said(run.succeed("publish"))[-1] == 'completed {"done":true}'
+
+
+def test_at_its_bound_a_loop_ends_whatever_its_condition_says() -> None:
+    run = a_running(review())
+    for round_ in range(2):
+        run.succeed("draft", iteration=round_)
+        assert said(run.succeed("check", {"good": False, "advice": ""}, iteration=round_))[1].startswith("again")
+    run.succeed("draft", iteration=2)
+    assert said(run.succeed("check", {"good": False}, iteration=2))[0] == "succeeded check#1 publish"
+
+
+def test_an_outcome_of_another_round_is_late() -> None:
+    run = a_running(review())
+    run.succeed("draft")
+    run.succeed("check", {"good": False, "advice": ""})
+    assert said(run.succeed("draft")) == []
+    assert said(run.succeed("check", {"good": True})) == []
+    assert said(run.succeed("draft", iteration=1))[0] == "succeeded draft#1 check"
+
+
+def test_a_node_may_repeat_itself() -> None:
+    run = a_running(graph({"from": "a", "to": "a", "when": "nodes.a.output.more", "max_iterations": 9}, "a b"))
+    assert said(run.succeed("a", {"more": True})) == ["succeeded a#1 a", "again a, round 1", "scheduled a#1 {}"]
+    assert said(run.succeed("a", {"more": False}, iteration=1)) == ["succeeded a#1 b", "scheduled b#1 {}"]
+
+
+def test_a_loop_in_a_loop_begins_to_count_anew() -> None:
+    inner: Edge = {"from": "b", "to": "b", "max_iterations": 2}
+    outer: Edge = {"from": "c", "to": "a", "max_iterations": 2}
+    run = a_running(graph("a b", inner, "b c", outer, "c d"))
+    said_all = []
+    for name, iteration in [("a", 0), ("b", 0), ("b", 1), ("c", 0), ("a", 1), ("b", 2), ("b", 3), ("c", 1), ("d", 0)]:
+        said_all += said(run.succeed(name, iteration=iteration))
+    assert [line for line in said_all if line.startswith("again")] == [
+        "again b, round 1",
+        "again a, round 1",
+        "again b, round 1",
+    ]
+    assert said_all[-1] == 'completed {"done":true}'
+
+
+def test_branches_inside_a_loop_are_decided_anew_in_each_round() -> None:
+    edges: list[Edge] = [
+        {"from": "a", "to": "left", "when": "nodes.a.output.left"},
+        {"from": "a", "to": "right", "else": True},
+        "left join",
+        "right join",
+        {"from": "join", "to": "a", "when": "nodes.a.output.left", "max_iterations": 5},
+        "join after",
+    ]
+    run = a_running(graph(*edges))
+    assert "skipped right" in said(run.succeed("a", {"left": True}))
+    run.succeed("left")
+    assert said(run.succeed("join"))[1:] == ["again a, round 1", "scheduled a#1 {}"]
+    assert "skipped left" in said(run.succeed("a", {"left": False}, iteration=1))
+    run.succeed("right", iteration=1)
+    assert said(run.succeed("join", iteration=1)) == ["succeeded join#1 after", "scheduled after#1 {}"]
+
+
+def test_what_a_loop_led_to_is_the_same_in_memory_on_the_state_topic_and_in_the_log() -> None:
+    run = a_running(review())
+    run.succeed("draft")
+    run.succeed("check", {"good": False, "advice": "x"})
+    assert run.restored() == run.state == run.folded()
+    assert run.state.previous["check"].output is not None
+    run.succeed("draft", iteration=1)
+    run.succeed("check", {"good": False, "advice": "y"}, iteration=1)
+    assert run.restored() == run.state == run.folded()

@@ -1,0 +1,111 @@
+"""What waits: for a signal, for time to go by, for a workflow to be resumed."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from headrace.cloudevents import Attributes
+from headrace.events import run as events_of
+from headrace.machine import Received
+from tests.unit.engine import Run, a_run, a_running, graph, said
+
+SCHEMA = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
+APPROVAL: dict[str, Any] = {"type": "wait", "config": {"signal": "approval"}, "output": SCHEMA, "timeout_ms": 5_000}
+
+
+def approval(**more: Any) -> dict[str, Any]:
+    config = {"signal": "approval", **more}
+    return {**graph("ask act", ask={**APPROVAL, "config": config}), "output": {"ok": "nodes.ask.output.ok"}}
+
+
+def signal(run: Run, payload: str, name: str = "approval", mark: str = "s1") -> list[str]:
+    received = Received("run.requests-0-9", run.key.encode(), Attributes(mark), "run.requests")
+    return said(run.receive(events_of.SignalRun(signal=name, payload=payload), received))
+
+
+def test_a_signal_ends_what_waits_for_it() -> None:
+    run = a_run(approval())
+    assert said(run.start()) == ["started", "scheduled ask#1 {}"]
+    assert not run.outputs
+    assert signal(run, '{"ok":true}') == [
+        'signal approval {"ok":true}',
+        "succeeded ask#1 act",
+        "scheduled act#1 {}",
+    ]
+
+
+def test_a_signal_that_does_not_fit_is_refused_and_the_node_goes_on_waiting() -> None:
+    run = a_running(approval())
+    assert signal(run, '{"ok":"yes"}') == ['signal approval refused: payload.ok: "yes" is not of type "boolean"']
+    assert "succeeded ask#1 act" in signal(run, '{"ok":false}', mark="s2")
+
+
+def test_a_signal_that_comes_early_is_kept() -> None:
+    run = a_running(graph("first ask", "ask act", ask=APPROVAL))
+    assert signal(run, '{"ok":true}') == ['signal approval {"ok":true}']
+    assert run.restored() == run.state == run.folded()
+    assert said(run.succeed("first")) == [
+        "succeeded first#1 ask",
+        "scheduled ask#1 {}",
+        "succeeded ask#1 act",
+        "scheduled act#1 {}",
+    ]
+    assert not run.state.signals
+    assert run.restored() == run.state == run.folded()
+
+
+def test_the_same_signal_twice_counts_once() -> None:
+    run = a_running(graph("one two", one=APPROVAL, two=APPROVAL))
+    assert "scheduled two#1 {}" in signal(run, '{"ok":true}')
+    assert signal(run, '{"ok":true}') == []
+    assert signal(run, '{"ok":true}', mark="s2")[-1] == 'completed {"done":true}'
+
+
+def test_a_signal_of_another_name_is_kept_for_others() -> None:
+    run = a_running(approval())
+    assert signal(run, "1", name="other") == ["signal other 1"]
+    assert "succeeded ask#1 act" in signal(run, '{"ok":false}', mark="s2")
+
+
+def test_without_a_signal_in_time_the_default_is_taken() -> None:
+    run = a_running(approval(default={"ok": False}))
+    assert said(run.tick(5_000)) == ["succeeded ask#1 act", "scheduled act#1 {}"]
+
+
+def test_without_a_signal_and_without_a_default_the_node_fails() -> None:
+    run = a_running(approval())
+    assert said(run.tick(4_999)) == []
+    assert said(run.tick(1)) == ["failed ask#1 signal_timeout", "run failed node_failed ask"]
+
+
+def test_nobody_but_a_signal_speaks_for_a_node_that_waits() -> None:
+    run = a_running(approval())
+    assert said(run.succeed("ask", {"ok": True})) == []
+
+
+def test_more_signals_than_are_kept_are_refused() -> None:
+    run = a_running(graph("a b"))
+    lines = [signal(run, "1", mark=f"s{number}")[0] for number in range(101)]
+    assert lines[-1] == "signal approval refused: 100 signals that nothing has waited for are kept already"
+
+
+def test_a_delay_ends_when_it_is_over() -> None:
+    run = a_running(graph("a b", a={"type": "delay", "input": {"ms": "input.ms"}}), value={"ms": 1_500})
+    assert said(run.tick(1_499)) == []
+    assert said(run.tick(1)) == ["succeeded a#1 b", "scheduled b#1 {}"]
+
+
+@pytest.mark.parametrize("ms", [-1, "1", None, True, 31 * 86_400_000])
+def test_a_delay_that_is_none_fails_the_run(ms: Any) -> None:
+    run = a_run(graph(a={"type": "delay", "input": {"ms": "input.ms"}}))
+    assert said(run.start({"ms": ms})) == ["started", "run failed input_invalid a"]
+
+
+def test_a_chain_of_a_hundred_signals_that_are_there_already_is_gone_through_in_one_go() -> None:
+    names = ["first", *(f"w{number}" for number in range(100))]
+    waits = dict.fromkeys(names[1:], APPROVAL)
+    run = a_running(graph(*(f"{one} {two}" for one, two in pairwise(names)), **waits))
+    for number in range(100):
+        signal(run, '{"ok":true}', mark=f"s{number}")
+    assert said(run.succeed("first"))[-1] == 'completed {"done":true}'
