@@ -18,6 +18,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RUNNING = "running"
 NO_ATTEMPT = 0
 """Attempt of a node that was skipped."""
+Step = run.NodeScheduled | run.NodeHeld | run.MapStarted | run.NodeSucceeded | run.NodeFailed | run.NodeSkipped
 Change = (
     resource.VersionCreated
     | resource.VersionReused
@@ -43,9 +44,9 @@ def rows(event: Event, origin: Origin) -> Iterator[Row]:
             yield Row("runs", _ended(event, origin.key), RUN_KEY)
         case run.RunStarted():
             yield Row("runs", _started(event, origin.key), RUN_KEY)
-        case run.SignalReceived():
+        case run.SignalReceived() | run.SignalRefused() | run.LoopRepeated():
             yield Row("runs", Run(origin.key, event.seq, RUNNING), RUN_KEY)
-        case run.NodeScheduled() | run.NodeSucceeded() | run.NodeFailed() | run.NodeSkipped():
+        case _ if isinstance(event, Step):
             yield Row("runs", Run(origin.key, event.seq, RUNNING), RUN_KEY)
             yield Row("run_nodes", _node(event, origin.key), RUN_NODE_KEY)
         case _ if isinstance(event, Change):
@@ -81,11 +82,15 @@ def _ended(event: run.RunCompleted | run.RunFailed | run.RunCancelled, key: str)
             return Run(key, event.seq, "cancelled", **ended, message=event.reason)
 
 
-def _node(event: run.NodeScheduled | run.NodeSucceeded | run.NodeFailed | run.NodeSkipped, key: str) -> RunNode:
+def _node(event: Step, key: str) -> RunNode:
     place = (key, event.node, event.iteration)
     match event:
         case run.NodeScheduled():
             return RunNode(*place, event.attempt, "scheduled", type=event.type, scheduled_at=_time(event.at))
+        case run.NodeHeld():
+            return RunNode(*place, event.attempt, "held")
+        case run.MapStarted():
+            return RunNode(*place, 1, "mapped", scheduled_at=_time(event.at))
         case run.NodeSucceeded():
             return RunNode(
                 *place,

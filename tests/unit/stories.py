@@ -145,9 +145,8 @@ def assert_within_bounds(spec: dict[str, Any], log: list[Event]) -> None:
     for event in scheduled:
         retry = spec["nodes"][base(event.node)].get("retry", {"attempts": 1})
         assert event.attempt <= retry["attempts"]
-    for event in log:
-        if isinstance(event, events_of.LoopRepeated):
-            assert event.round < bounds[event.node]
+    repeated = [event for event in log if isinstance(event, events_of.LoopRepeated)]
+    assert all(event.round < bounds[event.node] for event in repeated)
     assert_maps_within_bounds(spec, log)
 
 

@@ -84,9 +84,9 @@ def test_what_is_no_list_or_too_long_fails_the_node(over: Any) -> None:
 
 def test_what_maps_led_to_is_the_same_in_memory_on_the_state_topic_and_in_the_log() -> None:
     run = started([1, 2, 3], max_failures=1)
-    for step in (lambda: run.succeed("each[1]", 1), lambda: run.fail("each[0]"), lambda: run.succeed("each[2]", 2)):
+    for index in (1, 0, 2):
         assert run.restored() == run.state == run.folded()
-        step()
+        assert run.succeed(f"each[{index}]", index) if index else run.fail("each[0]")
     assert run.restored() == run.state == run.folded()
     assert not [name for name in run.parts if "[" in name or "@map" in name]
 

@@ -42,5 +42,7 @@ def _settle(progress: Progress, target: Node) -> None:
         reason = f"no edge from {', '.join(target.sources)} leads here"
         if needed > 1:
             reason = f"{needed} of the edges from {', '.join(target.sources)} were needed, {taken} could be taken"
-        progress.emit(run.NodeSkipped(**progress.place(), node=target.id, reason=shortened(reason)))
+        iteration = progress.iteration(target)
+        skipped = run.NodeSkipped(**progress.place(), node=target.id, iteration=iteration, reason=shortened(reason))
+        progress.emit(skipped)
         progress.then(Step.FOLLOW, target)

@@ -76,6 +76,16 @@ def about(event: Event) -> str:
             said = reason
         case run.SignalReceived(signal=signal) | run.SignalRun(signal=signal):
             said = signal
+        case run.SignalRefused(signal=signal, reason=reason):
+            said = f"{signal}: {reason}"
+        case run.MapStarted(node=name, count=count):
+            said = f"{name}, {count} items"
+        case run.LoopRepeated():
+            said = f"{event.node} → {event.head}, round {event.round + 1}"
+        case run.NodeHeld(node=name):
+            said = f"{name}, until the workflow is resumed"
+        case run.StartChild(workflow=workflow, parent=parent):
+            said = f"{workflow} for node {parent.node} of {parent.run}"
         case run.RunCompleted(output=output):
             said = output
     return short(said)

@@ -1,4 +1,4 @@
-"""run start, run watch, run show and run list, audit show: runs, from the records on Kafka."""
+"""run start, watch, show, signal, cancel and list, audit show: runs, from the records on Kafka."""
 
 import asyncio
 import json
@@ -15,6 +15,7 @@ from headrace import audit
 from headrace.cli import hops, summary
 from headrace.cli.run_list import list_runs
 from headrace.cli.session import Json, actor, connected, plain, print_json
+from headrace.cli.steering import cancel, signal
 from headrace.cli.text import quoted
 from headrace.client import new_run_id
 from headrace.errors import HeadraceError
@@ -32,7 +33,7 @@ Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for t
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     run_app = typer.Typer(no_args_is_help=True, help="Start runs and look at them.")
-    for command in (start, watch, show):
+    for command in (start, watch, show, signal, cancel):
         run_app.command()(command)
     run_app.command("list")(list_runs)
     audit_app = typer.Typer(no_args_is_help=True, help="Read the audit record.")
