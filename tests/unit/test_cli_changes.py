@@ -1,5 +1,6 @@
 """What the commands about resources say: given an event, then words."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from headrace.changes import Changed
 from headrace.cli.history import WHAT
 from headrace.cli.hops import clock
 from headrace.cli.resources import apply_files
+from headrace.cli.session import PROPOSED
 from headrace.cli.telling import tell
 from headrace.event import Event
 from headrace.events import resource
@@ -112,7 +114,9 @@ def test_what_the_history_says(event: Event, words: str) -> None:
     ],
 )
 def test_what_a_change_led_to(event: Event, words: str, capsys: pytest.CaptureFixture[str]) -> None:
-    tell("prompt", "greet", Changed(event, 2, 12.3), as_json=False)
+    waits = isinstance(event, resource.ChangeProposed)
+    with pytest.raises(SystemExit, match=str(PROPOSED)) if waits else nullcontext():
+        tell("prompt", "greet", Changed(event, 2, 12.3), as_json=False)
     assert words in capsys.readouterr().out
 
 

@@ -1,12 +1,13 @@
 """Say what a change of a resource led to."""
 
+import sys
 from typing import Any
 
 from rich.console import Console
 
 from headrace.changes import RULED_AT_HOME, Changed
 from headrace.cli.hops import clock
-from headrace.cli.session import plain, print_json
+from headrace.cli.session import PROPOSED, plain, print_json
 from headrace.cli.text import quoted
 from headrace.event import Event
 from headrace.events.resource import (
@@ -21,14 +22,16 @@ from headrace.resource.splits import Standing
 
 
 def tell(family: str, name: str, changed: Changed, *, as_json: bool) -> None:
-    """Print what happened, or what waits and how it goes on."""
+    """Print what happened, or what waits and how it goes on; that nothing happened yet is an exit code, too."""
     if as_json:
         print_json({"name": name, **plain(changed.event), **_reach(changed)})
-        return
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(_said(family, name, changed.event))
-    if not isinstance(changed.event, RULED_AT_HOME):
-        console.print(_applied(family, changed))
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(_said(family, name, changed.event))
+        if not isinstance(changed.event, RULED_AT_HOME):
+            console.print(_applied(family, changed))
+    if isinstance(changed.event, ChangeProposed):
+        sys.exit(PROPOSED)
 
 
 def waiting(
