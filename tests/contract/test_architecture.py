@@ -27,11 +27,11 @@ LOOPS = re.compile(
 PURE = re.compile(
     r"\w+\.core(\..+)?|(model_invoke|projector|vector_search|workflow_router)\.(model|ports)"
     r"|model_invoke\.guards\.health|model_invoke\.provider\.(wire(\..+)?|redaction)"
-    r"|headrace\.(workflow|expression|prompting|templating)(\..+)?"
+    r"|headrace\.(workflow|expression|links|prompting|templating)(\..+)?"
     r"|headrace\.resource\.(aggregate|approvals|body|catalog|content|erasure|model|naming|pausing|pointers|prompt|prompt_faults)"
     r"|headrace\.resource\.(budget|exact|mending|sensitive|source|specs|splits|state|versions)"
     r"|headrace\.budgets\.(active|holds|log)|headrace\.usage(\..+)?|headrace\.machine\.model|headrace\.worker\.watermark"
-    r"|headrace\.(cloudevents|erasures|event|fault|json_schema|links|nodes|pricing|seen|shape|topics|wording)"
+    r"|headrace\.(cloudevents|erasures|event|fault|json_schema|nodes|pricing|seen|shape|topics|wording)"
 )
 """Rules, shapes and wire formats: the same arguments have the same result, everywhere and always."""
 

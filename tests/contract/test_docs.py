@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from headrace.cli.app import app
+from headrace.cli.validating import offline, told
 from headrace.codec import EVENTS, subject
 from headrace.nodes import NODE_TYPES
 from headrace.resource.files import load
@@ -24,6 +25,7 @@ from headrace.resource.specs import KINDS
 from headrace.resource.state import ERASED, ERASING, RETIRED
 from headrace.stack.home import DEFAULT_BASE, OFFSETS
 from headrace.topics import ALL, CONSUMED, DAY_MS, HOUR_MS, Topic
+from headrace.workflow.drawing import mermaid, picture_of
 from headrace.workflow.spec import EdgeSpec, NodeSpec, Retry, WorkflowSpec
 from tests.contract.pages import INLINE, LINK, PAGES, TOP, Block, anchors, blocks, code, commands, prose, table, tables
 
@@ -36,14 +38,15 @@ EVENT = re.compile(r"headrace\.(?:control|document|model|node|resource|run|usage
 BLOCKS = [block for page in PAGES for block in blocks(page)]
 RESOURCES = [block for block in BLOCKS if block.words[:1] == ("yaml",) and "faulty" not in block.words]
 FAULTY = [(one, after) for one, after in pairwise(BLOCKS) if one.words == ("yaml", "faulty")]
+LINKED = [(one, after) for one, after in pairwise(BLOCKS) if one.words == ("yaml", "faulty", "linked")]
 SHELL = [block for block in BLOCKS if block.words[:1] == ("sh",)]
 PYTHON = [block for block in BLOCKS if block.words[:1] == ("python",)]
 
 
 def test_there_is_something_to_check() -> None:
-    assert all((RESOURCES, FAULTY, SHELL, PYTHON))
+    assert all((RESOURCES, FAULTY, LINKED, SHELL, PYTHON))
     languages = {block.words[0] for block in BLOCKS if block.words}
-    assert languages <= {"yaml", "sh", "python", "text"}, "a language that no test checks"
+    assert languages <= {"yaml", "sh", "python", "text", "mermaid"}, "a language that no test checks"
 
 
 @pytest.mark.parametrize("block", RESOURCES, ids=str)
@@ -55,13 +58,23 @@ def test_yaml_examples_have_no_fault(block: Block, tmp_path: Path) -> None:
     assert [str(fault) for fault in loaded.faults] == []
 
 
-@pytest.mark.parametrize(("block", "told"), FAULTY, ids=str)
-def test_faulty_examples_have_the_faults_that_the_page_shows(block: Block, told: Block, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("block", "shown"), FAULTY, ids=str)
+def test_faulty_examples_have_the_faults_that_the_page_shows(block: Block, shown: Block, tmp_path: Path) -> None:
     file = tmp_path / "workflow.yaml"
     file.write_text(block.text, encoding="utf-8")
     found = [str(fault).removeprefix(f"{tmp_path}/") for fault in load([file]).faults]
-    assert told.words == ("text",)
-    assert "\n".join(found) == told.text.strip()
+    assert shown.words == ("text",)
+    assert "\n".join(found) == shown.text.strip()
+
+
+@pytest.mark.parametrize(("block", "shown"), LINKED, ids=str)
+def test_faults_between_resources_are_told_as_the_page_shows(block: Block, shown: Block, tmp_path: Path) -> None:
+    file = tmp_path / "workflow.yaml"
+    file.write_text(block.text, encoding="utf-8")
+    loaded = load([file])
+    found = [line.removeprefix(f"{tmp_path}/") for line in told(loaded, offline(loaded))]
+    assert shown.words == ("text",)
+    assert "\n".join(found) == shown.text.strip()
 
 
 def check_headrace(arguments: Sequence[str]) -> None:
@@ -94,6 +107,15 @@ def check_make(arguments: Sequence[str]) -> None:
 
 
 CHECKS = {"headrace": check_headrace, "python": check_python, "make": check_make}
+
+
+def test_the_picture_of_a_workflow_is_what_the_command_draws(tmp_path: Path) -> None:
+    page = TOP / "docs/workflows.md"
+    first, drawn = (next(one for one in blocks(page) if one.words == (words,)) for words in ("yaml", "mermaid"))
+    file = tmp_path / "welcome.yaml"
+    file.write_text(first.text, encoding="utf-8")
+    (workflow,) = load([file]).resources
+    assert drawn.text == mermaid(picture_of(workflow.name, WorkflowSpec.model_validate(workflow.spec)))
 
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
@@ -203,6 +225,19 @@ def test_workflows_are_described_whole() -> None:
     shapes: list[type[BaseModel]] = [WorkflowSpec, NodeSpec, EdgeSpec, Retry, *configs]
     fields = {field.alias or name for shape in shapes for name, field in shape.model_fields.items()}
     assert {*fields, *NODE_TYPES} - said == set()
+
+
+def test_every_fault_of_a_workflow_is_described() -> None:
+    library = TOP / "shared/headrace"
+    files = [*library.glob("workflow/**/*.py"), *library.glob("links/*.py"), library / "nodes.py", library / "shape.py"]
+    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
+    codes = set(re.findall(r'\b_?[Ff]ault\(\s*"(\w+)"', text))
+    rows = table(TOP / "docs/validation.md", "fault", "what is wrong", "example", "how to mend it")
+    said = [name for row in rows for name in code(row[0])]
+    assert len(codes) > 25
+    assert codes - set(said) == set()
+    assert len(said) == len(set(said))
+    assert all(len(row) == 4 and all(row) for row in rows)
 
 
 def test_every_kind_has_an_example() -> None:

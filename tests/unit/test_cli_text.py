@@ -33,6 +33,7 @@ def test_a_run_whose_words_are_hostile_is_shown_as_words() -> None:
         "started_at": 1,
         "pins": [],
         "nodes": [],
+        "path": [],
         "code": "x",
         "message": HOSTILE,
         "node": HOSTILE,

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.templating import LARGEST_TEXT, TemplateFault, check_template, render, variables_of
+from headrace.templating import (
+    LARGEST_TEXT,
+    Outline,
+    TemplateFault,
+    check_template,
+    outline,
+    render,
+    variables_of,
+)
 from headrace.templating.render import MOST_TOKENS
 from headrace.templating.sandbox import FILTERS
 
@@ -258,3 +266,18 @@ def test_no_text_does_worse_than_be_a_fault(source: str) -> None:
 def test_what_is_filled_in_is_never_read_as_a_template(name: str, others: list[str]) -> None:
     source = "{{ name }}{% for o in others %}{{ o }}{% endfor %}"
     assert render(source, {"name": name, "others": others}) == name + "".join(others)
+
+
+@pytest.mark.parametrize(
+    ("source", "outlined"),
+    [
+        ("Hello", Outline("Hello", (), whole=True)),
+        ("Hello {{ name }}, {{name}}!", Outline("Hello , !", ("name", "name"), whole=True)),
+        ("{{ name | upper }} and on", Outline(" and on", (), whole=False)),
+        ("{% for one in many %}{{ one }}, {% endfor %}done", Outline("done", (), whole=False)),
+        ("{% if name %}Hello {{ name }}{% endif %}", Outline("", (), whole=False)),
+        ("{# a remark #}{{ '{{' }}", Outline("", (), whole=False)),
+    ],
+)
+def test_an_outline_is_what_a_template_makes_of_any_values(source: str, outlined: Outline) -> None:
+    assert outline(source) == outlined

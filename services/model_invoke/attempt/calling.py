@@ -10,6 +10,7 @@ from math import inf
 
 from headrace.errors import NodeError
 from headrace.events.run import Usage
+from headrace.prompting import estimated_question
 from headrace.resource.model import Costs, price_at
 from model_invoke.attempt.pieces import Pieces
 from model_invoke.attempt.trail import Trail
@@ -17,7 +18,6 @@ from model_invoke.core import answer, outcome, usage
 from model_invoke.core.answer import Judged
 from model_invoke.core.candidates import is_streamed
 from model_invoke.core.outcome import NoAnswer
-from model_invoke.core.request import estimated_question
 from model_invoke.guards.breakers import Breakers
 from model_invoke.guards.rates import Rates
 from model_invoke.model import ChatRequest, Completion, PinnedModel, Plan

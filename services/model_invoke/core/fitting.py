@@ -4,8 +4,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from headrace.prompting import FORMULA, ChatMessage, Loaded, render_prompt
-from model_invoke.core.request import estimated_question, max_tokens
+from headrace.prompting import FORMULA, ChatMessage, Loaded, estimated_question, render_prompt
+from model_invoke.core.request import max_tokens
 from model_invoke.model import PinnedModel, Plan
 from model_invoke.ports import Rejected
 

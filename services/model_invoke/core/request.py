@@ -11,16 +11,9 @@ from pydantic import ValidationError
 from headrace.errors import NodeError
 from headrace.events.node import ExecuteNode
 from headrace.json_schema import SchemaFault, compile_schema
-from headrace.prompting import ChatMessage, estimated_input, estimated_tokens
-from headrace.resource.prompt import Parameters
+from headrace.prompting import ChatMessage
 from model_invoke.model import ChatRequest, InvokeConfig, PinnedModel, Plan, ResponseSchema
 
-MOST_AROUND = 128
-"""Tokens that a chat template puts around all messages, at the most; some have a system message of their own."""
-MOST_MESSAGE = 16
-"""Tokens around one message, at the most."""
-MOST_IMAGE = 4_096
-"""Tokens of one image, at the most: providers scale larger ones down."""
 MOST_CONFIGS = 128
 """Kept ready; a configuration holds a prompt and its models in full."""
 
@@ -62,31 +55,6 @@ def chat_request(plan: Plan, model: PinnedModel, messages: tuple[ChatMessage, ..
 def max_tokens(plan: Plan, model: PinnedModel) -> int:
     """Tokens that this model may answer with."""
     return min(plan.config.prompt.spec.parameters.max_output_tokens, model.spec.limits.max_output_tokens)
-
-
-def estimated_question(messages: tuple[ChatMessage, ...], parameters: Parameters) -> int:
-    """Tokens of everything that is sent, about: the messages, the functions and the schema of the answer."""
-    return estimated_input(messages) + _estimated_schemas(parameters)
-
-
-def most_question(messages: tuple[ChatMessage, ...], parameters: Parameters) -> int:
-    """The most tokens that everything that is sent can be: one a byte, and what templates and images may add."""
-    texts = [message.content for message in messages] + _schemas(parameters)
-    images = sum(len(message.images) for message in messages)
-    around = MOST_AROUND + MOST_MESSAGE * len(messages) + MOST_IMAGE * images
-    return sum(len(text.encode()) for text in texts) + around
-
-
-def _estimated_schemas(parameters: Parameters) -> int:
-    return sum(map(estimated_tokens, _schemas(parameters)))
-
-
-def _schemas(parameters: Parameters) -> list[str]:
-    """The functions and the schema of the answer, as JSON."""
-    schemas = [tool.model_dump_json() for tool in parameters.tools]
-    if parameters.response_schema is not None:
-        schemas.append(msgspec.json.encode(parameters.response_schema).decode())
-    return schemas
 
 
 @lru_cache(maxsize=MOST_CONFIGS)

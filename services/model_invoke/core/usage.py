@@ -6,10 +6,9 @@ from functools import reduce
 
 from headrace.events.run import Call, Usage
 from headrace.pricing import EXACT, cost_of
-from headrace.prompting import estimated_tokens
+from headrace.prompting import estimated_question, estimated_tokens, most_question
 from headrace.resource.model import Costs
 from headrace.resource.prompt import Parameters
-from model_invoke.core.request import estimated_question, most_question
 from model_invoke.model import ChatRequest, Completion, Tokens
 from model_invoke.ports import ProviderFault
 

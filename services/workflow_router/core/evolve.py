@@ -25,6 +25,7 @@ from headrace.events.run import (
     RunFailed,
     RunStarted,
     SignalReceived,
+    SignalRefused,
 )
 from workflow_router.model import ENDED, RUNNING, RunState, add_usage, base, index_of, instance
 
@@ -57,12 +58,12 @@ def _changed(state: RunState, event: Event) -> RunState:
             state = replace(state, results=state.results.insert(event.node, NodeResult(status="skipped")))
         case RunCompleted() | RunFailed() | RunCancelled():
             state = replace(state, status=ENDED)
-        case MapStarted() | LoopRepeated() | SignalReceived():
+        case MapStarted() | LoopRepeated() | SignalReceived() | SignalRefused():
             state = _special(state, event)
     return state
 
 
-def _special(state: RunState, event: MapStarted | LoopRepeated | SignalReceived) -> RunState:
+def _special(state: RunState, event: MapStarted | LoopRepeated | SignalReceived | SignalRefused) -> RunState:
     match event:
         case MapStarted():
             attempt = Attempt(status="mapped", iteration=event.iteration)
@@ -76,8 +77,13 @@ def _special(state: RunState, event: MapStarted | LoopRepeated | SignalReceived)
         case LoopRepeated():
             return _repeated(state, event)
         case SignalReceived():
-            seen = (*state.seen, event.id)[-MOST_SEEN:]
-            return replace(state, signals={**state.signals, event.seq: event}, seen=seen)
+            return replace(_seen(state, event), signals={**state.signals, event.seq: event})
+        case SignalRefused():
+            return _seen(state, event)
+
+
+def _seen(state: RunState, event: SignalReceived | SignalRefused) -> RunState:
+    return replace(state, seen=(*state.seen, event.id)[-MOST_SEEN:])
 
 
 def _under_way(

@@ -21,7 +21,7 @@ def receive(progress: Progress, signal: run.SignalRun) -> None:
     waiting = _waiting(progress, signal.signal)
     if reason := _refusal(progress, signal, waiting):
         name = shortened(signal.signal, LONGEST_NAME)
-        refused = run.SignalRefused(**progress.place(), signal=name, reason=shortened(reason), node=waiting)
+        refused = run.SignalRefused(**progress.place(), signal=name, reason=shortened(reason), node=waiting, id=mark)
         progress.emit(refused)
         return
     place = progress.state.seq

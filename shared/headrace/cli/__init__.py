@@ -9,5 +9,8 @@ runs.py       run start, run watch, run show, audit show
 demo.py       demo
 hops.py       a run's records, one line each
 summary.py    a run as a whole, from its log
+path.py       the path that a run took, and why
+graph.py      workflow graph
+upgrade.py    workflow upgrade-check
 session.py    what commands that talk to Kafka share
 """

@@ -8,11 +8,13 @@ import msgspec
 
 from headrace.cli.session import connected
 from headrace.client import Client
+from headrace.events.document import DocumentIngested
 from headrace.events.resource import ResourceHead, ResourceVersion
+from headrace.links import Collections
 from headrace.resource.catalog import Catalog, Resolved
 from headrace.resource.files import Resource
 from headrace.seen import Seen
-from headrace.topics import DOMAINS, Domain, Topic
+from headrace.topics import DOCUMENT_EVENTS, DOMAINS, Domain, Topic
 
 
 async def catalog_of(client: Client) -> Catalog:
@@ -23,11 +25,28 @@ async def catalog_of(client: Client) -> Catalog:
 async def catalog_with(client: Client, resources: Iterable[Resource], pointer: str | None) -> Catalog:
     """Everything as it would be with these resources, once this pointer of each has moved."""
     entries = {name: newest(await client.read_all(domain.state)) for name, domain in DOMAINS.items()}
+    return planned(entries, resources, pointer)
+
+
+def planned(entries: Mapping[str, dict[str, Any]], resources: Iterable[Resource], pointer: str | None) -> Catalog:
+    """The entries of each domain's state as they would be with these resources, once this pointer of each has moved."""
     for one in resources:
         _add(entries[one.domain], one, pointer)
     models = entries["model"]
     others = {kind: entries[kind.lower()] for kind in ("Prompt", "Workflow", "Budget")}
     return Catalog({"Model": models, "ModelAlias": models, **others})
+
+
+async def collections_of(client: Client) -> Collections:
+    """Every collection that has documents."""
+    characters: dict[tuple[str, str], int] = {}
+    async for seen in client.read(DOCUMENT_EVENTS):
+        if isinstance(seen.event, DocumentIngested):
+            characters[seen.event.collection, seen.event.document] = seen.event.chunk_chars
+    passages: dict[str, int] = {}
+    for (collection, _), most in characters.items():
+        passages[collection] = max(most, passages.get(collection, 0))
+    return Collections(passages, whole=True)
 
 
 async def entries_of(state: Topic) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -18,9 +19,17 @@ from headrace.event import Event
 from headrace.events import node, run
 from headrace.seen import Seen
 from headrace.ticks import ticking
-from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, RUN_EVENTS, RUN_REQUESTS, RUN_RESULTS
+from headrace.topics import (
+    NODE_OUTCOMES,
+    NODE_REQUESTS,
+    NODE_STOPS,
+    RUN_CHILDREN,
+    RUN_EVENTS,
+    RUN_REQUESTS,
+    RUN_RESULTS,
+)
 
-TOPICS = (RUN_REQUESTS, RUN_EVENTS, *NODE_REQUESTS.values(), NODE_OUTCOMES, RUN_RESULTS)
+TOPICS = (RUN_REQUESTS, RUN_CHILDREN, RUN_EVENTS, *NODE_REQUESTS.values(), NODE_OUTCOMES, NODE_STOPS, RUN_RESULTS)
 """Every topic that a run's records travel over, in the order in which a step uses them."""
 
 ENDS = (RUN_EVENTS, RUN_RESULTS)
@@ -31,7 +40,7 @@ HOLD_S = 0.5
 """How long a record is held back for what led to it."""
 TICK_S = 0.1
 """How often what is held back is looked at while nothing comes."""
-ROUTED = frozenset(topic.name for topic in (*NODE_REQUESTS.values(), RUN_RESULTS))
+ROUTED = frozenset(topic.name for topic in (*NODE_REQUESTS.values(), RUN_CHILDREN, NODE_STOPS, RUN_RESULTS))
 """Where the router writes what an entry of the log leads to, in one step with the entry."""
 Queue = deque[tuple[float, Seen]]
 """Records of one partition, each with the time until which it may be held."""
@@ -57,39 +66,48 @@ def _style(event: Event | None) -> str:
 
 def about(event: Event) -> str:
     """What a run's event says, on one line."""
-    said = ""
-    match event:
-        case run.StartRun(workflow=workflow, input=given):
-            said = f"{workflow} {given}"
-        case run.RunStarted(workflow=workflow, pins=pins):
-            said = f"{workflow}, pinned: {', '.join(f'{pin.name}@{pin.version}' for pin in pins[1:]) or 'nothing'}"
-        case run.NodeSucceeded() | node.NodeSucceeded():
-            said = f"{event.node}, {event.finished_at - event.started_at} ms{_tokens(event.usage)}"
-        case run.NodeFailed() | node.NodeFailed():
-            said = f"{event.node}, attempt {event.attempt}: {event.code}: {event.message}"
-        case run.NodeScheduled() | node.ExecuteNode():
-            said = f"{event.node}{f', attempt {event.attempt}' if event.attempt > 1 else ''}"
-        case run.NodeSkipped(node=name, reason=reason):
-            said = f"{name}: {reason}"
-        case run.RunFailed(code=code, message=message):
-            said = f"{code}: {message}"
-        case run.RunCancelled(reason=reason) | run.CancelRun(reason=reason):
-            said = reason
-        case run.SignalReceived(signal=signal) | run.SignalRun(signal=signal):
-            said = signal
-        case run.SignalRefused(signal=signal, reason=reason):
-            said = f"{signal}: {reason}"
-        case run.MapStarted(node=name, count=count):
-            said = f"{name}, {count} items"
-        case run.LoopRepeated():
-            said = f"{event.node} → {event.head}, round {event.round + 1}"
-        case run.NodeHeld(node=name):
-            said = f"{name}, until the workflow is resumed"
-        case run.StartChild(workflow=workflow, parent=parent):
-            said = f"{workflow} for node {parent.node} of {parent.run}"
-        case run.RunCompleted(output=output):
-            said = output
-    return short(said)
+    return short(_SAID[type(event)](event)) if type(event) in _SAID else ""
+
+
+def _started(event: run.RunStarted) -> str:
+    pinned = ", ".join(f"{pin.name}@{pin.version}" for pin in event.pins[1:]) or "nothing"
+    return f"{event.workflow}, pinned: {pinned}"
+
+
+def _succeeded(event: run.NodeSucceeded | node.NodeSucceeded) -> str:
+    return f"{event.node}, {event.finished_at - event.started_at} ms{_tokens(event.usage)}"
+
+
+def _failed(event: run.NodeFailed | node.NodeFailed) -> str:
+    return f"{event.node}, attempt {event.attempt}: {event.code}: {event.message}"
+
+
+def _scheduled(event: run.NodeScheduled | node.ExecuteNode) -> str:
+    return f"{event.node}{f', attempt {event.attempt}' if event.attempt > 1 else ''}"
+
+
+_SAID: Mapping[type[Event], Callable[[Any], str]] = {
+    run.StartRun: lambda event: f"{event.workflow} {event.input}",
+    run.StartChild: lambda event: f"{event.workflow} for node {event.parent.node} of {event.parent.run}",
+    run.RunStarted: _started,
+    run.NodeScheduled: _scheduled,
+    node.ExecuteNode: _scheduled,
+    run.NodeHeld: lambda event: f"{event.node}, until the workflow is resumed",
+    run.MapStarted: lambda event: f"{event.node}, {event.count} items",
+    run.NodeSucceeded: _succeeded,
+    node.NodeSucceeded: _succeeded,
+    run.NodeFailed: _failed,
+    node.NodeFailed: _failed,
+    run.NodeSkipped: lambda event: f"{event.node}: {event.reason}",
+    run.LoopRepeated: lambda event: f"{event.node} → {event.head}, round {event.round + 1}",
+    run.SignalRun: lambda event: event.signal,
+    run.SignalReceived: lambda event: event.signal,
+    run.SignalRefused: lambda event: f"{event.signal}: {event.reason}",
+    run.CancelRun: lambda event: event.reason,
+    run.RunCancelled: lambda event: event.reason,
+    run.RunFailed: lambda event: f"{event.code}: {event.message}",
+    run.RunCompleted: lambda event: event.output,
+}
 
 
 def _tokens(usage: run.Usage | None) -> str:

@@ -70,7 +70,7 @@ def apply_files(
         if not dry_run:
             loaded.refuse(asyncio.run(_known_links(loaded, pointer or None)))
         _refuse(loaded.faults)
-    resources = _sent(loaded)
+    resources = sent(loaded)
     for warning in warnings((one.kind, one.name, one.spec) for one in resources):
         sys.stderr.write(f"warning: {warning}\n")
     if dry_run:
@@ -92,7 +92,7 @@ def read(files: Iterable[Path]) -> tuple[list[Resource], list[IngestDocument]]:
     loaded, documents = _loaded(files)
     if loaded.faults:
         _refuse(loaded.faults)
-    return _sent(loaded), documents
+    return sent(loaded), documents
 
 
 def _loaded(files: Iterable[Path]) -> tuple[Files, list[IngestDocument]]:
@@ -102,7 +102,8 @@ def _loaded(files: Iterable[Path]) -> tuple[Files, list[IngestDocument]]:
     return loaded, [command for one in sets for command in one.commands]
 
 
-def _sent(loaded: Files) -> list[Resource]:
+def sent(loaded: Files) -> list[Resource]:
+    """The resources that are sent: of document sets, their documents are."""
     return [one for one in loaded.resources if one.kind != "DocumentSet"]
 
 
@@ -139,7 +140,7 @@ async def _apply(
     as_json: bool,
 ) -> int:
     """The exit code."""
-    console, resources = Console(stderr=as_json), _sent(loaded)
+    console, resources = Console(stderr=as_json), sent(loaded)
     async with connected() as client:
         missing = await _missing(client, loaded, way.pointer)
         for fault in sorted(missing, key=FileFault.position):
@@ -158,7 +159,7 @@ async def _apply(
 
 async def _missing(client: Client, loaded: Files, pointer: str | None) -> list[FileFault]:
     """What these resources refer to, and would not exist when they do."""
-    return link_faults(await catalog_with(client, _sent(loaded), pointer), loaded)
+    return link_faults(await catalog_with(client, sent(loaded), pointer), loaded)
 
 
 async def send(

@@ -8,22 +8,29 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 
 from headrace import audit
 from headrace.cli import hops, summary
+from headrace.cli.deployed import newest
 from headrace.cli.earlier import tell_earlier
+from headrace.cli.graph import Output, PictureFormat, drawn, write
 from headrace.cli.run_list import list_runs
 from headrace.cli.session import Json, actor, connected, plain, print_json
 from headrace.cli.steering import cancel, signal
-from headrace.cli.text import quoted
-from headrace.client import new_run_id
-from headrace.errors import HeadraceError
-from headrace.events.run import RunCompleted, StartRun
+from headrace.cli.text import printable, quoted
+from headrace.client import Client, new_run_id
+from headrace.errors import HeadraceError, NotFound
+from headrace.events.run import RunCompleted, RunStarted, StartRun
+from headrace.resource.catalog import Catalog
 from headrace.seen import Seen
 from headrace.starting import begun
 from headrace.ticks import after
-from headrace.topics import RUN_EVENTS
+from headrace.topics import RUN_EVENTS, WORKFLOW_STATE
+from headrace.workflow.drawing import Picture, marked, picture_of
+from headrace.workflow.explained import explain
+from headrace.workflow.spec import WorkflowSpec
 
 WAIT_S = 600.0
 RunId = Annotated[str, typer.Argument(help="The run's id.")]
@@ -74,9 +81,25 @@ def watch(run_id: RunId, *, timeout: Timeout = WAIT_S, as_json: Json = False) ->
         sys.exit(1)
 
 
-def show(run_id: RunId, *, as_json: Json = False) -> None:
-    """Show what a run did, from its log: what it is pinned to and why, nodes, models, tokens, cost, output."""
-    found = summary.summarize(asyncio.run(_log(run_id)))
+def show(
+    run_id: RunId,
+    *,
+    graph: Annotated[PictureFormat | None, typer.Option(help="Draw its path on the workflow's graph instead.")] = None,
+    output: Output = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a run did, from its log: what it is pinned to and why, nodes, models, tokens, cost, output.
+
+    Its path follows in the order of the log: what went into each node and came out, and of each edge why it was taken,
+    or why not.
+
+    Example: `headrace run show my-run --graph svg -o my-run.svg`
+    """
+    log, spec = asyncio.run(_explained(run_id))
+    if graph:
+        write(drawn(_picture(log, spec), graph), output)
+        return
+    found = summary.summarize(log, spec)
     if as_json:
         print_json(found)
         return
@@ -160,7 +183,35 @@ def _print_record(seen: Seen) -> None:
 async def _log(run_id: str) -> list[Seen]:
     """A run's records of run.events. Raises HeadraceError when there are none."""
     async with connected() as client:
-        log = await client.read_all(RUN_EVENTS, key=run_id)
+        return await _read(client, run_id)
+
+
+async def _explained(run_id: str) -> tuple[list[Seen], WorkflowSpec | None]:
+    """A run's log, and the spec of its workflow unless that is not known here. Raises HeadraceError without a log."""
+    async with connected() as client:
+        log = await _read(client, run_id)
+        started = next((seen.event for seen in log if isinstance(seen.event, RunStarted)), None)
+        if started is None:
+            return log, None
+        catalog = Catalog({"Workflow": newest(await client.read_all(WORKFLOW_STATE))})
+    try:
+        return log, WorkflowSpec.model_validate(catalog.find(("Workflow",), started.workflow).spec)
+    except (NotFound, ValidationError):
+        sys.stderr.write(
+            f"warning: {printable(started.workflow)} can't be read here, so nothing is said of its edges\n"
+        )
+        return log, None
+
+
+def _picture(log: list[Seen], spec: WorkflowSpec | None) -> Picture:
+    if spec is None:
+        raise HeadraceError(f"run {log[0].key} has no workflow that could be drawn; `headrace run show` says why")
+    path = explain(log[0].key, [seen.event for seen in log if seen.event], spec)
+    return marked(picture_of(f"run {log[0].key}", spec), path)
+
+
+async def _read(client: Client, run_id: str) -> list[Seen]:
+    log = await client.read_all(RUN_EVENTS, key=run_id)
     if not log:
         raise HeadraceError(
             f"no run {run_id!r:.210} in {RUN_EVENTS.name}; was it started here? `headrace env` says where"

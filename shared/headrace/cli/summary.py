@@ -10,16 +10,22 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from headrace.cli.hops import clock, money, short
+from headrace.cli.path import path_of, show_path
 from headrace.cli.pinned import pins_of, pins_table
 from headrace.cli.text import print_value, printable, quoted
 from headrace.event import Event
 from headrace.events import run
 from headrace.seen import Seen
 from headrace.topics import TERMINAL
+from headrace.workflow.explained import explain
+from headrace.workflow.spec import WorkflowSpec
 
 
-def summarize(log: Sequence[Seen]) -> dict[str, Any]:
-    """What a run's log says of it: state, times (epoch milliseconds), nodes, usage, output or reason."""
+def summarize(log: Sequence[Seen], spec: WorkflowSpec | None = None) -> dict[str, Any]:
+    """What a run's log says of it: state, times (epoch milliseconds), nodes, its path, usage, output or reason.
+
+    spec: of its workflow's version; without it nothing is said of edges.
+    """
     events = [seen.event for seen in log if seen.event]
     started = next((event for event in events if isinstance(event, run.RunStarted)), None)
     end = next((event for event in events if isinstance(event, TERMINAL)), None)
@@ -32,6 +38,7 @@ def summarize(log: Sequence[Seen]) -> dict[str, Any]:
         "actor": started.actor if started else None,
         "input": json.loads(started.input) if started else None,
         "nodes": [_node(event) for event in events if isinstance(event, run.NodeSucceeded | run.NodeFailed)],
+        "path": path_of(explain(log[0].key, events, spec), spec, started.pins if started else ()),
     }
     if isinstance(end, TERMINAL):
         found |= _end(end)
@@ -108,6 +115,7 @@ def show(console: Console, found: dict[str, Any]) -> None:
         console.print(pins_table(found["pins"]))
     if found["nodes"]:
         console.print(_table(found["nodes"]))
+    show_path(console, found["path"])
     for name in ("code", "message", "node", "reason"):
         if found.get(name):
             console.print(f"{name}  {printable(found[name])}", highlight=False, markup=False)

@@ -19,6 +19,7 @@ from headrace.cli.approvals import approve_of, protect_of, unprotect_of
 from headrace.cli.deployed import resolve
 from headrace.cli.erasure import erase
 from headrace.cli.families import FAMILIES, WAIT_S, Family, Name, Version
+from headrace.cli.graph import graph
 from headrace.cli.health import health
 from headrace.cli.history import history_of
 from headrace.cli.pointers import move_of, rollback_of, split_of
@@ -27,6 +28,8 @@ from headrace.cli.session import Json, actor, connected
 from headrace.cli.telling import tell
 from headrace.cli.text import printable
 from headrace.cli.trying import try_out
+from headrace.cli.upgrade import upgrade_check
+from headrace.cli.validating import validate
 from headrace.events.resource import RetireVersion
 from headrace.resource.catalog import Resolved
 
@@ -49,6 +52,9 @@ def register(app: typer.Typer) -> None:
             group.command()(health)
         if name == "workflow":
             pausing.register(group)
+            group.command()(validate)
+            group.command()(graph)
+            group.command("upgrade-check")(upgrade_check)
         if name == "budget":
             budgets.register(group)
         app.add_typer(group, name=name)

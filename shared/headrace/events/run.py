@@ -538,11 +538,11 @@ class SignalReceived(Event, frozen=True, gc=False, kw_only=True):
     at: When the service decided it.
     signal: The signal's name.
     payload: JSON.
-    id: The signal's ce_id, or its place: the same signal again is passed over.
+    id: Digest of the signal's ce_id, or of its place: the same signal again is passed over.
     """
 
     NAME: ClassVar[str] = "headrace.run.SignalReceived"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "SignalReceived", "namespace": "headrace.run", "doc": "A signal for the run arrived.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "signal", "type": "string", "doc": "The signal\'s name."}, {"name": "payload", "type": "string", "doc": "JSON."}, {"name": "id", "type": "string", "doc": "The signal\'s ce_id, or its place: the same signal again is passed over.", "default": ""}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "SignalReceived", "namespace": "headrace.run", "doc": "A signal for the run arrived.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "signal", "type": "string", "doc": "The signal\'s name."}, {"name": "payload", "type": "string", "doc": "JSON."}, {"name": "id", "type": "string", "doc": "Digest of the signal\'s ce_id, or of its place: the same signal again is passed over.", "default": ""}]}'
 
     seq: int
     prev: bytes
@@ -561,10 +561,11 @@ class SignalRefused(Event, frozen=True, gc=False, kw_only=True):
     signal: The signal's name.
     reason: What was wrong with it.
     node: The node that goes on waiting.
+    id: Digest of the signal's ce_id, or of its place: the same signal again is passed over.
     """
 
     NAME: ClassVar[str] = "headrace.run.SignalRefused"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "SignalRefused", "namespace": "headrace.run", "doc": "A signal for the run does not fit what waits for it.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "signal", "type": "string", "doc": "The signal\'s name."}, {"name": "reason", "type": "string", "doc": "What was wrong with it."}, {"name": "node", "type": ["null", "string"], "doc": "The node that goes on waiting.", "default": null}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "SignalRefused", "namespace": "headrace.run", "doc": "A signal for the run does not fit what waits for it.", "fields": [{"name": "seq", "type": "long", "doc": "Place in the run\'s log, from 0, without gaps."}, {"name": "prev", "type": "bytes", "doc": "SHA-256 of the run\'s previous record\'s value as it stands on the topic; 32 zero bytes in the first."}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "signal", "type": "string", "doc": "The signal\'s name."}, {"name": "reason", "type": "string", "doc": "What was wrong with it."}, {"name": "node", "type": ["null", "string"], "doc": "The node that goes on waiting.", "default": null}, {"name": "id", "type": "string", "doc": "Digest of the signal\'s ce_id, or of its place: the same signal again is passed over.", "default": ""}]}'
 
     seq: int
     prev: bytes
@@ -572,6 +573,7 @@ class SignalRefused(Event, frozen=True, gc=False, kw_only=True):
     signal: str
     reason: str
     node: str | None = None
+    id: str = ''
 
 
 class SignalRun(Event, frozen=True, gc=False, kw_only=True):

@@ -6,16 +6,19 @@ variables.py  what is given against what is declared: missing, unknown, mistyped
 images.py     variables to the images that a message shows
 rendering.py  templates to messages
 messages.py   messages, and about how many tokens they are
+questions.py  the same of everything that is sent with them
 """
 
 from headrace.prompting.images import MOST_IMAGES
 from headrace.prompting.loaded import Loaded, PinnedPrompt, assemble
-from headrace.prompting.messages import FORMULA, ChatMessage, estimated_input, estimated_tokens
+from headrace.prompting.messages import BYTES_PER_TOKEN, FORMULA, ChatMessage, estimated_input, estimated_tokens
+from headrace.prompting.questions import estimated_question, most_question
 from headrace.prompting.rendering import render_prompt
 from headrace.prompting.uses import misused
 from headrace.prompting.variables import MOST_FAULTS, Variables, compile_variables, why_not
 
 __all__ = [
+    "BYTES_PER_TOKEN",
     "FORMULA",
     "MOST_FAULTS",
     "MOST_IMAGES",
@@ -26,8 +29,10 @@ __all__ = [
     "assemble",
     "compile_variables",
     "estimated_input",
+    "estimated_question",
     "estimated_tokens",
     "misused",
+    "most_question",
     "render_prompt",
     "why_not",
 ]

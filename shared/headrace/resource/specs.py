@@ -97,13 +97,15 @@ def references(kind: str, spec: Mapping[str, Any]) -> list[Named]:
     if kind == "Budget":
         return list(_of_budget(spec))
     if kind == "Workflow":
-        nodes = compile_workflow(spec).nodes
-        return [
-            Named(reference.kinds, reference.ref, ("nodes", name, "config", reference.field))
-            for name, node in nodes.items()
-            for reference in node.references
-        ]
+        return list(_of_workflow(WorkflowSpec.model_validate(spec)))
     return []
+
+
+def _of_workflow(spec: WorkflowSpec) -> Iterable[Named]:
+    for name, node in spec.nodes.items():
+        node_type = NODE_TYPES[node.type]
+        for reference in node_type.references(node_type.config.model_validate(node.config)):
+            yield Named(reference.kinds, reference.ref, ("nodes", name, "config", reference.field))
 
 
 def _of_budget(spec: Mapping[str, Any]) -> Iterable[Named]:

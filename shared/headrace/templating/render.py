@@ -5,7 +5,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from jinja2 import Template, TemplateError, TemplateSyntaxError
+from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
 from headrace.errors import HeadraceError
@@ -60,8 +60,13 @@ def check_template(source: str) -> str:
 
 def variables_of(source: str) -> set[str]:
     """The variables that a template uses and does not set itself. Raises TemplateFault when it does not compile."""
+    return find_undeclared_variables(parsed(source)) - _ENVIRONMENT.globals.keys()
+
+
+def parsed(source: str) -> nodes.Template:
+    """A template's syntax tree. Raises TemplateFault when it does not compile."""
     _compiled(source)
-    return find_undeclared_variables(_ENVIRONMENT.parse(source)) - _ENVIRONMENT.globals.keys()
+    return _ENVIRONMENT.parse(source)
 
 
 @lru_cache(maxsize=MOST_TEMPLATES)

@@ -5,6 +5,10 @@ model.py    what the engine runs
 compiler.py from a spec to a CompiledWorkflow, or to all its faults at once
 loops.py    what edges that lead back repeat
 graph.py    questions about nodes and edges
+explained.py what a run did
+reasons.py  why it took an edge or not
+upgrade.py  what keeps a run from going on with another version
+drawing/    pictures
 """
 
 from headrace.workflow.compiler import InvalidWorkflow, compile_workflow
