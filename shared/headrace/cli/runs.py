@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 
 from headrace import audit
-from headrace.cli import hops, summary
+from headrace.cli import claimed, hops, summary
 from headrace.cli.deployed import newest
 from headrace.cli.earlier import tell_earlier
 from headrace.cli.graph import Output, PictureFormat, drawn, write
@@ -99,7 +100,7 @@ def show(
     if graph:
         write(drawn(_picture(log, spec), graph), output)
         return
-    found = summary.summarize(log, spec)
+    found = asyncio.run(_with_whole_output(summary.summarize(log, spec)))
     if as_json:
         print_json(found)
         return
@@ -142,8 +143,16 @@ def _input(given: str) -> str:
     return text
 
 
+async def _with_whole_output(found: dict[str, Any]) -> dict[str, Any]:
+    """A summary with all of the run's output."""
+    if "output" not in found:
+        return found
+    return {**found, "output": json.loads(await claimed.whole(json.dumps(found["output"])))}
+
+
 async def _start(request: StartRun, given: str | None, timeout_s: float | None, *, as_json: bool) -> bool:
     run_id = given or new_run_id()
+    request = await claimed.sent(request)
     async with connected() as client:
         if timeout_s is None:
             await client.start_run(request, run_id)
@@ -172,6 +181,8 @@ async def _to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, *
     show_one = _print_record if as_json else hops.printer(console)
     end = await hops.to_end(run_id, records, timeout_s, show_one)
     if not as_json:
+        if isinstance(end, RunCompleted):
+            end = msgspec.structs.replace(end, output=await claimed.whole(end.output))
         hops.tell(console, run_id, end)
     return isinstance(end, RunCompleted)
 
