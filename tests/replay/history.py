@@ -15,7 +15,8 @@ import msgspec
 from headrace.codec import EVENTS
 from headrace.event import Event
 from headrace.machine import Tick, Unreadable
-from tests.unit.engine import Run, Shelf, a_run
+from headrace.topics import RUN_REQUESTS
+from tests.unit.engine import NOW, Run, Shelf, a_run, at
 
 FOLDER = Path(__file__).parent / "histories"
 
@@ -24,10 +25,11 @@ Message = Event | Tick | Unreadable
 
 @dataclass(frozen=True)
 class Step:
-    """A message, and when it came: milliseconds after the start."""
+    """A message, when it came (milliseconds after the start), and on which topic."""
 
     after_ms: int
     message: Mapping[str, Any]
+    topic: str = RUN_REQUESTS.name
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,14 @@ class History:
     def replayed(self) -> Run:
         """The run as today's rules make it."""
         run = self.run()
-        start = run.now
-        for step in self.steps:
-            run.now = start + step.after_ms
-            run.receive(read(step.message, run.now))
+        self.tell(run)
         return run
+
+    def tell(self, run: Run, which: slice = slice(None)) -> None:
+        """Let a run hear some of the messages, each from a place of its own."""
+        for number, step in list(enumerate(self.steps))[which]:
+            run.now = NOW + step.after_ms
+            run.receive(read(step.message, run.now), at(run.key.encode(), f"{step.topic}-0-{number}"))
 
     def text(self) -> str:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
