@@ -1,6 +1,6 @@
 """Worker of model_invoke nodes: a prompt, rendered with the node's input, answered by a language model.
 
-in     node.model_invoke.requests; model.health, model.state and budget.state as tables
+in     node.model_invoke.requests, node.stops; model.health, model.state and budget.state as tables
 out    node.outcomes; model.calls, model.health, run.tokens, prompt.findings
 state  the call journal and the ledger of budgets in Postgres
 rule   a call that has been answered is never made again; one that may have been made follows the node's `on_ambiguous`

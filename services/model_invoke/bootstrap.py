@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from functools import partial
 
-from headrace.bodies import Bodies, BodyStore, StoreSettings
+from headrace.bodies import Bodies, BodyStore
+from headrace.claims import Claims
 from headrace.journal import Journal
+from headrace.object_store.settings import StoreSettings
 from headrace.resource.catalog import Catalog
 from headrace.service import Service, once_read, open_announcer, open_codec, open_table
 from headrace.topics import (
@@ -15,11 +17,12 @@ from headrace.topics import (
     MODEL_STATE,
     NODE_OUTCOMES,
     NODE_REQUESTS,
+    NODE_STOPS,
     PROMPT_FINDINGS,
     RUN_TOKENS,
     Topic,
 )
-from headrace.worker import Worker, run_worker
+from headrace.worker import Stops, Worker, run_worker
 from model_invoke.attempt.calling import Providers
 from model_invoke.guards.breakers import Breakers
 from model_invoke.guards.rates import Rates
@@ -45,7 +48,7 @@ async def start(
 
     It works once the tables are whole: a breaker that others have opened is open from the first call on.
     """
-    codec = await open_codec(service, settings, (requests, outcomes, *TOLD, CONTROL_POSITIONS))
+    codec = await open_codec(service, settings, (requests, outcomes, *TOLD, NODE_STOPS, CONTROL_POSITIONS))
     journal = _journal(service, settings)
     chat = _chat(service, settings, environment)
     announcer = await open_announcer(service, settings, codec, TOLD)
@@ -54,10 +57,12 @@ async def start(
     models = open_table(service, settings, codec, MODEL_STATE)
     budgets = open_table(service, settings, codec, BUDGET_STATE, active.follow)
     health = open_table(service, settings, codec, MODEL_HEALTH, breakers.follow)
-    providers = Providers(chat, breakers, Rates(), _paying(service, settings, active), announcer)
+    stops = Stops(NODE_STOPS)
+    providers = Providers(chat, breakers, Rates(), _paying(service, settings, active), announcer, stops.has_ended)
     catalog = Catalog({"Model": models.entries, "ModelAlias": models.entries})
-    job = ModelInvokeJob(providers, Bodies(BodyStore(StoreSettings())), catalog)
-    worker = Worker(service.name, requests, outcomes, job, settings.concurrency, journal)
+    objects = StoreSettings()
+    job = ModelInvokeJob(providers, Bodies(BodyStore(objects)), catalog)
+    worker = Worker(service.name, requests, outcomes, job, settings.concurrency, journal, stops, Claims(objects))
     work = partial(run_worker, worker, codec, settings.kafka, service)
     service.spawn(once_read(service, (models, budgets, health), work))
 

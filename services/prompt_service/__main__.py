@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from headrace.bodies import StoreSettings
+from headrace.object_store.settings import StoreSettings
 from headrace.service import run
 from headrace.settings import ServiceSettings
 from prompt_service.bootstrap import start

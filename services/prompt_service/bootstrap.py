@@ -1,7 +1,8 @@
 """Where the parts meet."""
 
-from headrace.bodies import BodyStore, StoreSettings
+from headrace.bodies import BodyStore
 from headrace.machine import run_machine
+from headrace.object_store.settings import StoreSettings
 from headrace.service import Service, open_codec
 from headrace.settings import ServiceSettings
 from headrace.topics import DOMAINS, PROMPT_FINDINGS

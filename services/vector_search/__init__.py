@@ -1,6 +1,6 @@
 """Passages of documents by meaning: a worker of vector_search nodes, and the ingest that gives it something to find.
 
-in     node.vector_search.requests, document.commands
+in     node.vector_search.requests, node.stops, document.commands
 out    node.outcomes, document.events
 state  vectors in Qdrant; made again from document.events when they are lost
 rule   only its own faults refuse a document: what is away is waited for, and what was accepted is never lost

@@ -3,10 +3,12 @@
 import asyncio
 from functools import partial
 
+from headrace.claims import Claims
 from headrace.client import Client
+from headrace.object_store.settings import StoreSettings
 from headrace.service import Service, open_codec
-from headrace.topics import DOCUMENT_COMMANDS, DOCUMENT_EVENTS, NODE_OUTCOMES, NODE_REQUESTS
-from headrace.worker import Worker, run_worker
+from headrace.topics import DOCUMENT_COMMANDS, DOCUMENT_EVENTS, NODE_OUTCOMES, NODE_REQUESTS, NODE_STOPS
+from headrace.worker import Stops, Worker, run_worker
 from vector_search.adapters.embedder import HttpEmbedder
 from vector_search.adapters.qdrant import QdrantStore
 from vector_search.indexing import Indexer, Patience
@@ -16,7 +18,7 @@ from vector_search.search import SearchJob
 from vector_search.settings import Settings
 
 REQUESTS = NODE_REQUESTS["vector_search"]
-TOPICS = (REQUESTS, NODE_OUTCOMES, DOCUMENT_COMMANDS, DOCUMENT_EVENTS)
+TOPICS = (REQUESTS, NODE_OUTCOMES, NODE_STOPS, DOCUMENT_COMMANDS, DOCUMENT_EVENTS)
 
 
 async def start(service: Service, settings: Settings) -> None:
@@ -33,7 +35,8 @@ async def start(service: Service, settings: Settings) -> None:
     service.ready_when("embedding and storing", lambda: patience.away is None)
     indexer = Indexer(embedder, store, patience, settings.embedding_batch)
     log = partial(Client(settings.kafka, codec).read, DOCUMENT_EVENTS)
-    search = Worker("vector_search", REQUESTS, NODE_OUTCOMES, SearchJob(embedder, store))
+    job, stops, claims = SearchJob(embedder, store), Stops(NODE_STOPS), Claims(StoreSettings())
+    search = Worker("vector_search", REQUESTS, NODE_OUTCOMES, job, stops=stops, claims=claims)
     ingest = Worker("vector_search.ingest", DOCUMENT_COMMANDS, DOCUMENT_EVENTS, IngestJob(indexer), concurrency=1)
     whole = asyncio.Event()
     service.ready_when("collections", whole.is_set)

@@ -5,8 +5,8 @@
     ├── RegistryUnavailable   the schema registry does not answer; try again, never poison
     ├── RegistryRefused       the schema registry refuses a schema, such as a breaking change
     ├── DatabaseUnavailable   Postgres, or a table that a service makes there, is away; try again
-    ├── BodyFault             a stored body is missing, was tampered with, or is refused
-    │   └── StoreUnavailable  the object store, which holds bodies of prompts, does not answer; try again
+    ├── BodyFault             what is stored as an object is missing, was tampered with, or is refused
+    │   └── StoreUnavailable  the object store, which holds bodies of prompts and claims, does not answer; try again
     ├── KafkaUnavailable      the broker does not answer, or does not take a record; try again
     ├── Unanswered            nothing came within the time that the caller gave
     ├── Refused               a service refused a command; nothing changed
@@ -50,9 +50,10 @@ class DatabaseUnavailable(HeadraceError):
 
 
 class BodyFault(HeadraceError):
-    """A stored body can't be used. The message names bucket, key and version, and nothing of the body.
+    """A stored object can't be used. The message names bucket, key and version, and nothing of what it holds.
 
-    code: body_missing, body_tampered, body_refused when access or the key is, or store_unavailable.
+    code: body_missing, body_tampered, body_refused when access or the key is, or store_unavailable; of a payload that
+    travels by reference claim_missing and so on.
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -61,7 +62,7 @@ class BodyFault(HeadraceError):
 
 
 class StoreUnavailable(BodyFault):
-    """The object store does not answer, or fails; nothing is known of the body."""
+    """The object store does not answer, or fails; nothing is known of the object."""
 
     def __init__(self, message: str) -> None:
         super().__init__("store_unavailable", message)

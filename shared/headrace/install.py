@@ -13,10 +13,10 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field
 
-from headrace.bodies import BUCKET, KMS_ALIAS, LOCAL_SECRET
 from headrace.contracts import publish
 from headrace.errors import HeadraceError, StackError
 from headrace.kafka import create_topics
+from headrace.object_store.settings import BUCKET, KMS_ALIAS, LOCAL_SECRET
 from headrace.settings import ServiceSettings
 from headrace.topics import ALL
 

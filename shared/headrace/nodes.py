@@ -5,7 +5,7 @@ Jinja2 are imported where they check something: a worker that only reads is 8 MB
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -84,7 +84,8 @@ class NodeType:
     """One type of node.
 
     routed: the router itself does what there is to do. needs: names that a node's input must bind. faults: what is
-    wrong with a configuration, given the names that the node's input binds.
+    wrong with a configuration, given the names that the node's input binds. output: the JSON Schema of what it puts
+    out, as far as that is the same for all.
     """
 
     config: type[Config]
@@ -92,6 +93,7 @@ class NodeType:
     needs: tuple[str, ...] = ()
     routed: bool = False
     faults: Callable[[Config, Collection[str]], Iterable[Fault]] = lambda *_: ()
+    output: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _model_invoke(config: Config) -> tuple[Reference, ...]:
@@ -142,11 +144,46 @@ def _text_faults(path: tuple[str | int, ...], source: str, bound: Collection[str
         yield Fault("undeclared_variable", path, f"the variable {name} is not in the node's input", hint)
 
 
+def _record(required: Iterable[str], **properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of an object with these fields and no others."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": sorted(required),
+        "additionalProperties": False,
+    }
+
+
+_TEXT: Mapping[str, Any] = {"type": "string"}
+_CALL = _record(("id", "name", "arguments"), id=_TEXT, name=_TEXT, arguments={})
+_ANSWER = _record(
+    ("text", "finish_reason"),
+    text=_TEXT,
+    finish_reason={"type": ["string", "null"]},
+    json={},
+    tool_calls={"type": "array", "items": _CALL},
+    usage_estimated={"type": "boolean"},
+    dropped={"type": "object"},
+    warnings={"type": "array", "items": _TEXT},
+)
+_PASSAGE = _record(
+    ("document", "title", "chunk", "text", "score"),
+    document=_TEXT,
+    title=_TEXT,
+    chunk={"type": "integer"},
+    text=_TEXT,
+    score={"type": "number", "format": "double"},
+)
+
 NODE_TYPES: Mapping[str, NodeType] = {
     "template": NodeType(TemplateConfig, faults=_template_faults),
-    "vector_search": NodeType(VectorSearchConfig, needs=("query",)),
-    "model_invoke": NodeType(ModelInvokeConfig, _model_invoke),
+    "vector_search": NodeType(
+        VectorSearchConfig,
+        needs=("query",),
+        output=_record(("passages",), passages={"type": "array", "items": _PASSAGE}),
+    ),
+    "model_invoke": NodeType(ModelInvokeConfig, _model_invoke, output=_ANSWER),
     WAIT: NodeType(WaitConfig, routed=True),
-    DELAY: NodeType(DelayConfig, needs=("ms",), routed=True),
+    DELAY: NodeType(DelayConfig, needs=("ms",), routed=True, output=_record(())),
     WORKFLOW: NodeType(WorkflowConfig, _workflow, routed=True),
 }

@@ -30,7 +30,8 @@ PURE = re.compile(
     r"|headrace\.(workflow|expression|links|prompting|templating)(\..+)?"
     r"|headrace\.resource\.(aggregate|approvals|body|catalog|content|erasure|model|naming|pointers|prompt|prompt_faults)"
     r"|headrace\.resource\.(budget|exact|mending|sensitive|source|specs|splits|state|versions)"
-    r"|headrace\.budgets\.(active|holds|log)|headrace\.usage(\..+)?|headrace\.machine\.model|headrace\.worker\.watermark"
+    r"|headrace\.budgets\.(active|holds|log)|headrace\.claims\.claim|headrace\.usage(\..+)?|headrace\.machine\.model"
+    r"|headrace\.worker\.(ended|watermark)"
     r"|headrace\.(cloudevents|erasures|event|fault|json_schema|nodes|pricing|seen|shape|topics|wording)"
 )
 """Rules, shapes and wire formats: the same arguments have the same result, everywhere and always."""

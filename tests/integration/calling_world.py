@@ -13,9 +13,9 @@ from aiokafka import AIOKafkaProducer
 from headrace.codec import Codec
 from headrace.event import Event
 from headrace.events.model import ModelCalled, ModelHealthChanged
-from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded
+from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded, StopRun
 from headrace.events.run import TokensStreamed
-from headrace.topics import CONTROL_POSITIONS, MODEL_CALLS, MODEL_HEALTH, RUN_TOKENS
+from headrace.topics import CONTROL_POSITIONS, MODEL_CALLS, MODEL_HEALTH, NODE_STOPS, RUN_TOKENS
 from tests.conftest import Stack
 from tests.integration.processes import Processes, Started, processes
 from tests.integration.processes import caller as process
@@ -80,6 +80,11 @@ class World:
         await self.router.send_and_wait(requests.name, value, key, partition=partition)
         return event.run
 
+    async def stop(self, run: str, partition: int = 0) -> None:
+        """What the router says when a run ends while workers are busy with it."""
+        value = self.codec.encode(NODE_STOPS, StopRun(reason="cancelled"))
+        await self.router.send_and_wait(NODE_STOPS.name, value, run.encode(), partition=partition)
+
     async def outcomes(self, runs: Sequence[str]) -> Mapping[str, Outcome]:
         """What became of these runs' nodes, as soon as all have ended."""
 
@@ -132,7 +137,7 @@ def output(outcome: Event) -> Any:
 async def calling_world(stack: Stack, folder: Path) -> AsyncIterator[World]:
     """For the length of a test."""
     suffix = names.suffix()
-    told = (MODEL_CALLS, MODEL_HEALTH, RUN_TOKENS, CONTROL_POSITIONS)
+    told = (MODEL_CALLS, MODEL_HEALTH, RUN_TOKENS, NODE_STOPS, CONTROL_POSITIONS)
     async with (
         topics.own(stack, process.topics(suffix), *told) as codec,
         topics.producer(stack.kafka) as router,

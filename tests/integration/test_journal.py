@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from headrace.claims import Claims
 from headrace.errors import DatabaseUnavailable
 from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded
 from headrace.journal import Entry, Journal
@@ -188,7 +189,7 @@ async def test_a_request_that_comes_again_after_its_deadline_has_the_answer_that
         if made:
             await calls.begin(job.journal_key(asked))
             await calls.done(job.journal_key(asked), "Because.")
-        outcome = await Attempt(job, calls).outcome(asked)
+        outcome = await Attempt(job, calls, Claims()).outcome(asked)
         if made:
             assert isinstance(outcome, NodeSucceeded)
             assert json.loads(outcome.output) == "Because."

@@ -10,12 +10,15 @@ import httpx
 import msgspec
 import pytest
 
-from headrace.bodies import Bodies, BodyStore, StoreSettings
+from headrace.bodies import Bodies, BodyStore
+from headrace.claims import Claims
 from headrace.event import Event
 from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded
 from headrace.events.run import Usage
 from headrace.journal import Journal
+from headrace.object_store.settings import StoreSettings
 from headrace.resource.catalog import Catalog
+from headrace.worker import Stops
 from headrace.worker.attempt import Attempt
 from model_invoke.attempt.calling import Providers
 from model_invoke.core.window import Threshold
@@ -81,9 +84,9 @@ class Process:
         self.journal = Journal(dsn)
         told = Told()
         breakers = Breakers(Threshold(), "one", told.tell)
-        providers = Providers(HttpChat(http, {}), breakers, Rates(), Patient(Purse()), told)
+        providers = Providers(HttpChat(http, {}), breakers, Rates(), Patient(Purse()), told, Stops().has_ended)
         job = ModelInvokeJob(providers, Bodies(BodyStore(StoreSettings())), Catalog({}))
-        self._attempt = Attempt(job, self.journal)
+        self._attempt = Attempt(job, self.journal, Claims())
 
     async def outcome(self, request: ExecuteNode) -> Event:
         async with asyncio.timeout(DEADLINE_S):

@@ -6,7 +6,8 @@ from typing import Any
 
 import boto3
 
-from headrace.bodies import LOCAL_SECRET, BodyStore, StoreSettings
+from headrace.bodies import BodyStore
+from headrace.object_store.settings import LOCAL_SECRET, StoreSettings
 from tests.conftest import Stack
 
 

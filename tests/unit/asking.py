@@ -10,15 +10,18 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from headrace.bodies import Bodies, BodyStore, StoreSettings
+from headrace.bodies import Bodies, BodyStore
 from headrace.errors import NodeError
 from headrace.event import Event
 from headrace.events.model import ModelCalled
 from headrace.events.node import ExecuteNode
 from headrace.events.run import Charge, Usage
+from headrace.json_schema import compile_schema
+from headrace.nodes import NODE_TYPES
+from headrace.object_store.settings import StoreSettings
 from headrace.prompting import Loaded, assemble, render_prompt
 from headrace.resource.catalog import Catalog
-from headrace.worker import Done
+from headrace.worker import Done, Stops
 from model_invoke.attempt.calling import Providers
 from model_invoke.core import candidates, fitting, request
 from model_invoke.core.window import Threshold
@@ -31,6 +34,7 @@ from model_invoke.ports import Budgets, Facts, Heard, OverBudget, ProviderFault,
 
 E = TypeVar("E", bound=Event)
 
+OUTPUT = compile_schema(NODE_TYPES["model_invoke"].output)
 PROMPT: dict[str, Any] = {"messages": [{"role": "user", "template": "Why?"}]}
 MODEL: dict[str, Any] = {
     "provider": "openai",
@@ -184,16 +188,20 @@ class World:
     def __post_init__(self) -> None:
         self.breakers = Breakers(self.threshold, self.instance, self.told.tell)
         self.patient = Patient(self.budgets)
-        self.providers = Providers(self.models, self.breakers, Rates(), self.patient, self.told)
+        self.stops = Stops()
+        guards = (self.breakers, Rates(), self.patient, self.told)
+        self.providers = Providers(self.models, *guards, self.stops.has_ended)
         entries = defaultdict(dict, {"Model": self.catalog, "ModelAlias": self.catalog})
         self.resolver = Catalog(entries)
         self.job = ModelInvokeJob(self.providers, Bodies(BodyStore(StoreSettings())), self.resolver)
 
     async def done(self, asked: ExecuteNode) -> Done:
-        """How an attempt ends. Raises NodeError."""
+        """How an attempt ends, with an output that is what workflows are checked against. Raises NodeError."""
         plan = self.job.plan(asked)
         answer = await self.job.perform(plan)
-        return self.job.interpret(plan, msgspec.json.decode(msgspec.json.encode(answer)))
+        done = self.job.interpret(plan, msgspec.json.decode(msgspec.json.encode(answer)))
+        OUTPUT.validate(done.output)
+        return done
 
     async def fails(self, asked: ExecuteNode) -> NodeError:
         """How an attempt ends that must not end well."""

@@ -39,12 +39,12 @@ async def codec() -> Codec:
     return made
 
 
+async def no_journal(error: DatabaseUnavailable) -> None:
+    raise AssertionError from error
+
+
 async def answers(codec: Codec, *tokens: int) -> list[Event]:
     """Outcomes as they are read from the outbox."""
-
-    async def no_journal(error: DatabaseUnavailable) -> None:
-        raise AssertionError from error
-
     answering = Answering(Worker("counting", REQUESTS, NODE_OUTCOMES, Counting()), codec, no_journal)
     outbox = Outbox()
     made = [await answering.answer(record(codec, number, given), outbox) for number, given in enumerate(tokens)]
@@ -68,3 +68,20 @@ async def test_an_outcome_that_can_not_be_written_fails_its_own_request_and_no_o
     assert (broken.node, broken.attempt, broken.code, broken.message) == ("a", 1, "internal_error", UNENCODABLE)
     counted = [one.usage.input_tokens for one in (before, after) if isinstance(one, node.NodeSucceeded) and one.usage]
     assert counted == [1, 2]
+
+
+class AtOnce(Counting):
+    """Never waits."""
+
+    inline = True
+
+
+@pytest.mark.parametrize("job", [Counting(), AtOnce()])
+async def test_a_request_whose_run_has_ended_has_no_answer(codec: Codec, job: Counting) -> None:
+    worker, outbox = Worker("counting", REQUESTS, NODE_OUTCOMES, job), Outbox()
+    answering = Answering(worker, codec, no_journal)
+    assert await answering.answer(record(codec, 0, 1), outbox)
+    worker.stops.stop("r1")
+    assert await answering.answer(record(codec, 1, 1), outbox) is None
+    answering.forget()
+    assert outbox.size == 0

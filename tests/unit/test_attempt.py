@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from headrace.claims import Claims
 from headrace.errors import DatabaseUnavailable, NodeError
 from headrace.event import Event
 from headrace.events import node
@@ -43,7 +44,7 @@ def request(given: str = "21", deadline: int | None = None, config: str = "{}") 
 
 
 async def outcome(job: NodeJob[Any], asked: node.ExecuteNode | None = None) -> Event:
-    return await Attempt(job, None).outcome(asked or request())
+    return await Attempt(job, None, Claims()).outcome(asked or request())
 
 
 async def failure(job: NodeJob[Any], asked: node.ExecuteNode | None = None) -> node.NodeFailed:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.claims import Claims
 from headrace.errors import NodeError
 from headrace.events.node import ExecuteNode, NodeFailed, NodeSucceeded
 from headrace.events.run import Call, Usage
@@ -17,6 +18,7 @@ from headrace.limits import LARGEST_PAYLOAD
 from headrace.resource.model import Costs
 from headrace.resource.prompt import Parameters
 from headrace.worker import Done
+from headrace.worker.attempt import Attempt
 from model_invoke.core import answer, request, usage
 from model_invoke.core.answer import Judged
 from model_invoke.model import Completion, Plan, Tokens
@@ -223,12 +225,11 @@ class TestJournal:
 
     async def test_an_output_too_large_to_travel_is_paid_all_the_same(self) -> None:
         world, node = answering({"m": Completion("é" * (LARGEST_PAYLOAD // 2), "stop", COUNTED)}), asked()
-        call = world.job.plan(node)
 
-        with pytest.raises(NodeError) as caught:
-            world.job.succeeded(node, call, await world.job.perform(call), 0, 1)
+        outcome = await Attempt(world.job, None, Claims()).outcome(node)
 
-        assert (caught.value.code, caught.value.usage) == ("output_too_large", PAID)
+        assert isinstance(outcome, NodeFailed)
+        assert (outcome.code, outcome.usage) == ("output_too_large", PAID)
 
     async def test_both_outcomes_can_travel(self) -> None:
         world, node = answering({"m": [Completion("yes", "stop", COUNTED), down(worked=True)]}), asked()

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from headrace.bodies import Bodies, BodyStore, StoreSettings
+from headrace.bodies import Bodies, BodyStore
 from headrace.errors import NodeError
+from headrace.object_store.settings import StoreSettings
 from headrace.prompting import MOST_IMAGES, ChatMessage, PinnedPrompt, render_prompt
 
 PICTURE = "https://pictures.example/cat.png"

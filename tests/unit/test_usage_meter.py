@@ -85,6 +85,11 @@ def test_a_window_is_the_sum_of_its_calls_and_counts_a_repeated_one_once() -> No
     assert (published.latency_ms, published.slowest_ms) == (97, 90)
 
 
+def test_a_call_that_was_cut_off_because_its_run_ended_is_no_error_of_its_model() -> None:
+    window = core.with_call(core.Window(), called(outcome="run_stopped"))
+    assert (window.calls, window.errors) == (1, 0)
+
+
 def test_small_amounts_are_written_without_an_exponent() -> None:
     tiny = Usage(input_tokens=1, output_tokens=0, cost="0.0000005", currency="USD")
     call = called(usage=tiny, charges=charge("0.0000005"))

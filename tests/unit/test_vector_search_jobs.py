@@ -16,6 +16,8 @@ from headrace.event import Event
 from headrace.events.document import DocumentIngested, DocumentRefused, IngestDocument
 from headrace.events.node import ExecuteNode, NodeSucceeded
 from headrace.events.run import Call, Usage
+from headrace.json_schema import compile_schema
+from headrace.nodes import NODE_TYPES
 from headrace.seen import Seen
 from tests.providers.embeddings import EmbeddingServer, embedding_server
 from tests.support.waiting import until
@@ -205,8 +207,8 @@ class TestSearchJob:
         outcome = await searched(room, "docs", "what runs on Kafka?")
 
         # then
+        compile_schema(NODE_TYPES["vector_search"].output).validate(json.loads(outcome.output))
         first, second = json.loads(outcome.output)["passages"]
-        assert first.keys() == {"document", "title", "chunk", "text", "score"}
         assert (first["document"], first["text"]) == ("kafka", "A title\nHeadrace runs on Kafka.")
         assert first["score"] > second["score"]
         usage = Usage(input_tokens=4, output_tokens=0, cost="0", currency="USD")

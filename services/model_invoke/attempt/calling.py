@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,6 +15,7 @@ from headrace.prompting import estimated_question
 from headrace.resource.model import Costs, price_at
 from model_invoke.attempt.pieces import Pieces
 from model_invoke.attempt.trail import Trail
+from model_invoke.attempt.unbroken import unbroken
 from model_invoke.core import answer, outcome, usage
 from model_invoke.core.answer import Judged
 from model_invoke.core.candidates import is_streamed
@@ -30,13 +32,17 @@ PATIENCE = 0.5
 
 @dataclass(frozen=True)
 class Providers:
-    """What stands between an attempt and the providers, the same for all attempts of this process."""
+    """What stands between an attempt and the providers, the same for all attempts of this process.
+
+    has_ended: whether a run has, by its id: a call that is cancelled then is told of and paid, at a shutdown repeated.
+    """
 
     chat: Chat
     breakers: Breakers
     rates: Rates
     budgets: Patient
     announcer: Announcer
+    has_ended: Callable[[str], bool]
 
 
 class Caller:
@@ -89,19 +95,28 @@ class Caller:
             self._providers.budgets.give_back(facts.id)
             message = "the ledger of budgets did not answer until the deadline; the call was not made"
             raise self._trail.failed("timeout", message, retryable=True) from error
+        except asyncio.CancelledError:
+            if self._has_ended():
+                self._providers.budgets.give_back(facts.id)
+            raise
         self.warnings += [warning for warning in reservation.warnings if warning not in self.warnings]
         return reservation
 
     async def _made(
         self, model: PinnedModel, request: ChatRequest, costs: Costs, reservation: Reservation, number: int
     ) -> tuple[Completion, Judged]:
-        began, heard = time.perf_counter(), None
+        began, heard, pieces = time.perf_counter(), None, self._pieces(model)
         try:
-            heard = completion = await self._heard(model, request)
+            heard = completion = await self._heard(model, request, pieces)
             judged = answer.judged(self._plan, completion)
             spent = usage.answered(request, self._parameters, completion, costs)
+        except asyncio.CancelledError:
+            if self._has_ended():
+                spent = usage.cut_off(request, self._parameters, pieces.said if pieces else "", costs)
+                await self._note(model, number, time.perf_counter() - began, spent, reservation, outcome.STOPPED)
+            raise
         except (Rejected, NodeError) as error:
-            await self._providers.budgets.settle(reservation, Decimal(0))
+            await unbroken(self._providers.budgets.settle(reservation, Decimal(0)))
             if error.code == "provider_unconfigured":
                 raise Rejected(error.code, str(error)) from error
             raise
@@ -116,11 +131,10 @@ class Caller:
         await self._note(model, number, time.perf_counter() - began, spent, reservation, self._invalid(judged))
         return completion, judged
 
-    async def _heard(self, model: PinnedModel, request: ChatRequest) -> Completion:
+    async def _heard(self, model: PinnedModel, request: ChatRequest, pieces: Pieces | None) -> Completion:
         """The provider's answer, streamed if it is to be."""
         model_s, left_s = model.spec.limits.timeout_ms / 1000, self._left_s()
         timeout_s = min(model_s, left_s)
-        pieces = self._pieces(model)
         heard = pieces.heard if pieces else None
         made = partial(self._providers.chat.complete, request, timeout_s, heard)
         try:
@@ -150,8 +164,16 @@ class Caller:
         reservation: Reservation,
         no_answer: NoAnswer | None,
     ) -> None:
-        charges = await self._providers.budgets.settle(reservation, Decimal(spent.cost if spent else 0))
-        self._trail.called(model, number, seconds=seconds, usage=spent, charges=charges, no_answer=no_answer)
+        """Charge a call and tell of it, whoever wants to stop meanwhile: it was made."""
+
+        async def note() -> None:
+            charges = await self._providers.budgets.settle(reservation, Decimal(spent.cost if spent else 0))
+            self._trail.called(model, number, seconds=seconds, usage=spent, charges=charges, no_answer=no_answer)
+
+        await unbroken(note())
+
+    def _has_ended(self) -> bool:
+        return self._providers.has_ended(self._plan.work.run)
 
     def _left_s(self) -> float:
         """Seconds that are left for the attempt. Raises NodeError timeout when none are."""

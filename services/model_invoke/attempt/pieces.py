@@ -24,11 +24,18 @@ class Pieces:
         self._restart = restart
         self._seq = 0
         self._text = ""
+        self._said: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def said(self) -> str:
+        """All of the answer so far."""
+        return "".join(self._said)
 
     def heard(self, text: str) -> None:
         """Take a piece."""
         self._text += text
+        self._said.append(text)
         if len(self._text) >= LARGEST:
             self.send()
         elif self._text and self._timer is None:

@@ -27,6 +27,12 @@ class NoAnswer(NamedTuple):
     called: bool
 
 
+STOPPED = NoAnswer(
+    "run_stopped", f"cut off, for its run has ended (it may be charged; tokens are estimated: {FORMULA})", False, True
+)
+"""Of a call that nobody waits for any more."""
+
+
 def interpret(answered: Answered) -> Done:
     """The output, and what all calls of the attempt cost together."""
     return Done(answered.output, total(answered.calls), answered.calls)

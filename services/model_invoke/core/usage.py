@@ -32,6 +32,12 @@ def failed(request: ChatRequest, parameters: Parameters, fault: ProviderFault, c
     return priced(Tokens(estimated_question(request.messages, parameters), 0), costs, estimated=True)
 
 
+def cut_off(request: ChatRequest, parameters: Parameters, said: str, costs: Costs) -> Usage:
+    """What a call that was cut off cost, estimated: what was sent, and what had been said."""
+    tokens = Tokens(estimated_question(request.messages, parameters), estimated_tokens(said))
+    return priced(tokens, costs, estimated=True)
+
+
 def priced(tokens: Tokens, costs: Costs, *, estimated: bool = False) -> Usage:
     """Tokens with their price: tokens / 1000 * price, exact, in text without exponent or idle zeros."""
     return Usage(

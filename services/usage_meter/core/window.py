@@ -14,6 +14,9 @@ FAILING = Decimal("0.5")
 FEWEST = 10
 """Calls in a window before its share of errors says anything."""
 
+NO_ERRORS = {"ok", "run_stopped"}
+"""Outcomes that say nothing against a model: a call that is cut off because its run has ended is not its fault."""
+
 
 class Window(msgspec.Struct, frozen=True):
     """What calls took. costs: decimal text by currency. recent: marks of the last calls. told: of errors."""
@@ -42,7 +45,7 @@ def with_call(window: Window, call: ModelCalled) -> Window:
     usage = call.usage
     return Window(
         calls=window.calls + 1,
-        errors=window.errors + (call.outcome != "ok"),
+        errors=window.errors + (call.outcome not in NO_ERRORS),
         input_tokens=window.input_tokens + (usage.input_tokens if usage else 0),
         output_tokens=window.output_tokens + (usage.output_tokens if usage else 0),
         cached_tokens=window.cached_tokens + (usage.cached_tokens if usage else 0),

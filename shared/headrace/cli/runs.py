@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 
 from headrace import audit
-from headrace.cli import hops, summary
+from headrace.cli import claimed, hops, summary
 from headrace.cli.deployed import newest
 from headrace.cli.graph import Output, PictureFormat, drawn, write
 from headrace.cli.run_list import list_runs
@@ -97,7 +98,7 @@ def show(
     if graph:
         write(drawn(_picture(log, spec), graph), output)
         return
-    found = summary.summarize(log, spec)
+    found = asyncio.run(_with_whole_output(summary.summarize(log, spec)))
     if as_json:
         print_json(found)
         return
@@ -140,8 +141,16 @@ def _input(given: str) -> str:
     return text
 
 
+async def _with_whole_output(found: dict[str, Any]) -> dict[str, Any]:
+    """A summary with all of the run's output."""
+    if "output" not in found:
+        return found
+    return {**found, "output": json.loads(await claimed.whole(json.dumps(found["output"])))}
+
+
 async def _start(request: StartRun, given: str | None, timeout_s: float | None, *, as_json: bool) -> bool:
     run_id = given or new_run_id()
+    request = await claimed.sent(request)
     async with connected() as client:
         if timeout_s is None:
             await client.start_run(request, run_id)
@@ -171,6 +180,8 @@ async def _to_end(
     if end.started_at < since - CLOCKS_MS:
         sys.stderr.write(f"headrace: run {run_id} exists since {hops.clock(end.started_at)}; nothing was started now\n")
     if not as_json:
+        if isinstance(end, RunCompleted):
+            end = msgspec.structs.replace(end, output=await claimed.whole(end.output))
         hops.tell(console, run_id, end)
     return isinstance(end, RunCompleted)
 

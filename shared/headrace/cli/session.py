@@ -14,11 +14,13 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from headrace.bodies import LOCAL_SECRET, BodyStore, StoreSettings
+from headrace.bodies import BodyStore
+from headrace.claims import Claims
 from headrace.client import Client
 from headrace.errors import KafkaUnavailable, RegistryUnavailable, StackError
 from headrace.event import Event
 from headrace.kafka import KafkaSettings
+from headrace.object_store.settings import LOCAL_SECRET, StoreSettings
 from headrace.settings import ServiceSettings
 from headrace.stack.home import Home
 
@@ -70,7 +72,17 @@ def _named(variable: str) -> str:
 
 
 def body_store() -> BodyStore:
-    """Bodies of prompts, where the environment says, or the stack; with the caller's own credentials there.
+    """Bodies of prompts, with the caller's own credentials there."""
+    return BodyStore(_store_settings())
+
+
+def claims() -> Claims:
+    """Values that are too large to travel, with the caller's own credentials there."""
+    return Claims(_store_settings())
+
+
+def _store_settings() -> StoreSettings:
+    """The object store that the environment names, or the stack.
 
     The local stack's store takes any: who has none is lent some.
     """
@@ -80,7 +92,7 @@ def body_store() -> BodyStore:
     ours = running is not None and "s3" in running.parts and found.endpoint_url == running.env["S3_ENDPOINT_URL"]
     if ours and not os.environ.get("AWS_ACCESS_KEY_ID"):
         found = found.model_copy(update={"access_key_id": LOCAL_SECRET, "secret_access_key": LOCAL_SECRET})
-    return BodyStore(found)
+    return found
 
 
 def program() -> str:

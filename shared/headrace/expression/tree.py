@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A literal; `size` in bytes, `text` if it is one."""
+    """A literal; `size` in bytes, `text` if it is one, `kind` as CEL names it."""
 
     size: int
     text: str | None = None
+    kind: str = "string"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,10 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A list, or a map with its keys and values in turn."""
+    """A list, or when `keyed` a map with its keys and values in turn."""
 
     items: tuple["Tree", ...]
+    keyed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ _Fields = dict[int, list[bytes]]
 _ANY_VALUE, _CHECKED_EXPR = 2, 4
 _CONSTANT, _NAME, _MEMBER, _CALL, _LIST, _STRUCT, _LOOP = 3, 4, 5, 6, 7, 8, 9
 _STRING, _BYTES = 6, 7
+_KINDS = {1: "null", 2: "bool", 3: "int", 4: "uint", 5: "double", _STRING: "string", _BYTES: "bytes"}
 _VARINT, _FIXED64, _SIZED, _FIXED32 = 0, 1, 2, 5
 
 
@@ -120,7 +123,8 @@ def _tree(data: bytes) -> Tree:
 
 def _constant(fields: _Fields) -> Tree:
     data = b"".join(fields.get(_STRING, fields.get(_BYTES, [])))
-    return Constant(len(data), data.decode() if _STRING in fields else None)
+    kind = next((name for number, name in _KINDS.items() if number in fields), "")
+    return Constant(len(data), data.decode() if _STRING in fields else None, kind)
 
 
 def _member(fields: _Fields) -> Tree:
@@ -133,7 +137,7 @@ def _call(fields: _Fields) -> Tree:
 
 def _struct(fields: _Fields) -> Tree:
     entries = map(_fields, fields.get(2, ()))
-    return Collection(tuple(_tree(part) for entry in entries for key in (3, 4) for part in entry.get(key, ())))
+    return Collection(tuple(_tree(part) for entry in entries for key in (3, 4) for part in entry.get(key, ())), True)
 
 
 def _loop(fields: _Fields) -> Tree:

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 import asyncpg
 import httpx
 
-from headrace.bodies import BUCKET, KMS_ALIAS, LOCAL_SECRET
 from headrace.contracts import publish
 from headrace.errors import KafkaUnavailable, RegistryUnavailable, StackError
 from headrace.install import prepare_s3
 from headrace.kafka import KafkaSettings, create_topics
+from headrace.object_store.settings import BUCKET, KMS_ALIAS, LOCAL_SECRET
 from headrace.stack import downloads
 from headrace.stack.home import OFFSETS, Home, is_open
 from headrace.stack.registration import register

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import structlog
@@ -42,13 +43,15 @@ class Answering:
     ) -> None:
         self._worker = worker
         self._codec = codec
-        self._attempt = Attempt(worker.job, worker.journal)
+        self._attempt = Attempt(worker.job, worker.journal, worker.claims)
         self._journal_away = journal_away
         self._source = f"/headrace/{worker.name}".encode()
         self._known = ("run_id" if worker.requests.key == "run id" else "key", "event_id", "trace_id")
 
     async def answer(self, record: ConsumerRecord, outbox: Outbox) -> Answer | None:
         """What answers a request. One that can't be read goes to the dead letters, and may have no answer.
+
+        One whose run has ended, or ends meanwhile, has none.
 
         What is logged from here on names the request, until the task ends, another is bound, or `forget` is called.
         """
@@ -60,7 +63,10 @@ class Answering:
             request = self._codec.decode(self._worker.requests, record.value)
         except Undecodable as error:
             return self._unreadable(record, cause, key, error, outbox)
-        outcome = await self._outcome(request)
+        outcome = await self._unless_ended(key, request)
+        if outcome is None:
+            await self._stopped(request)
+            return None
         _log.debug("answered", outcome=outcome.NAME)
         return Answer(record, cause, *self._encoded(request, outcome))
 
@@ -76,12 +82,23 @@ class Answering:
             outbox.add(self._worker.outcomes.name, answer.record.partition, record)
         metrics.count(self._worker.name, (answer.outcome for answer in answers))
 
+    async def _unless_ended(self, run: str, request: Event) -> Event | None:
+        stops = self._worker.stops
+        if self._worker.job.inline:  # it never waits, so there is nothing to cut off
+            return None if stops.has_ended(run) else await self._outcome(request)
+        return await stops.unless_ended(run, partial(self._outcome, request))
+
     async def _outcome(self, request: Event) -> Event:
         while True:
             try:
                 return await self._attempt.outcome(request)
             except DatabaseUnavailable as error:
                 await self._journal_away(error)
+
+    async def _stopped(self, request: Event) -> None:
+        metrics.STOPPED.labels(self._worker.name).inc()
+        _log.info("stopped, for its run has ended")
+        await self._attempt.give_up(request)
 
     def _encoded(self, request: Event, outcome: Event) -> tuple[Event, bytes]:
         """An outcome and its bytes. One that can't be written fails its request, not the worker and all its others."""

@@ -4,14 +4,19 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
+from headrace.claims import Claims
 from headrace.errors import DatabaseUnavailable, NodeError
 from headrace.event import Event
+from headrace.events.node import ExecuteNode, NodeSucceeded
 from headrace.worker.job import Job
 
 if TYPE_CHECKING:  # a worker without a journal is 3 MB smaller without asyncpg
     from headrace.journal import Entry, Journal
+
+RUN_STOPPED = NodeError("run_stopped", "the run ended before this attempt; what it called is told of, and counted")
 
 _log = structlog.get_logger(__name__)
 
@@ -19,21 +24,43 @@ _log = structlog.get_logger(__name__)
 class Attempt:
     """Turns requests into outcomes."""
 
-    def __init__(self, job: Job[Any, Any], journal: "Journal | None") -> None:
+    def __init__(self, job: Job[Any, Any], journal: "Journal | None", claims: Claims) -> None:
         self._job = job
         self._journal = journal
+        self._claims = claims
 
     async def outcome(self, request: Event) -> Event:
         """The outcome, good or bad. Raises only what must be repeated, such as a journal that is away."""
         began = _now()
         try:
-            call = self._job.plan(request)
+            call = self._job.plan(await self._whole(request))
             answer = await self._answer(request, call)
-            return self._job.succeeded(request, call, answer, began, _now())
+            return await self._short(self._job.succeeded(request, call, answer, began, _now()))
         except DatabaseUnavailable:
             raise
         except Exception as error:
             return self._job.failed(request, _fault(error), began, _now())
+
+    async def _whole(self, request: Event) -> Event:
+        """The request with all of its input, of which the large values came by reference."""
+        if not isinstance(request, ExecuteNode):
+            return request
+        return msgspec.structs.replace(request, input=await self._claims.whole(request.input))
+
+    async def _short(self, outcome: Event) -> Event:
+        """The outcome as it travels. Raises NodeError, which tells what it cost all the same."""
+        if not isinstance(outcome, NodeSucceeded):
+            return outcome
+        try:
+            return msgspec.structs.replace(outcome, output=await self._claims.short(outcome.output))
+        except NodeError as error:
+            usage, calls = outcome.usage, outcome.calls
+            raise NodeError(error.code, str(error), retryable=error.retryable, usage=usage, calls=calls) from error
+
+    async def give_up(self, request: Event) -> None:
+        """Note that a request's run has ended: a call that the journal has as under way came to no answer."""
+        if self._journal is not None:
+            await self._journal.failed(self._job.journal_key(request), RUN_STOPPED)
 
     async def _answer(self, request: Event, call: Any) -> Any:
         deadline = self._job.deadline(request)

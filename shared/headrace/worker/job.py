@@ -1,17 +1,19 @@
 """What a service supplies to the worker loop."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from headrace.claims import Claims
 from headrace.errors import NodeError
 from headrace.event import Event
 from headrace.events import node
 from headrace.events.run import Call, Usage
-from headrace.limits import LARGEST_PAYLOAD
+from headrace.limits import LARGEST_CLAIM
 from headrace.topics import Topic
+from headrace.worker.stops import Stops
 
 if TYPE_CHECKING:  # a worker without a journal is 3 MB smaller without asyncpg
     from headrace.journal import Journal
@@ -56,7 +58,10 @@ class Job(Protocol[Request_contra, C]):
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker: where requests come from, where outcomes go, what it does, and how many at once."""
+    """A worker: where requests come from, where outcomes go, what it does, and how many at once.
+
+    stops: hears of runs that end. claims: the store of values that are too large to travel.
+    """
 
     name: str
     requests: Topic
@@ -64,6 +69,8 @@ class Worker:
     job: Job[Any, Any]
     concurrency: int = 8
     journal: "Journal | None" = None
+    stops: Stops = field(default_factory=Stops)
+    claims: Claims = field(default_factory=Claims)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +100,13 @@ class NodeJob(ABC, Generic[C]):
         """What the answer means."""
 
     def succeeded(self, request: node.ExecuteNode, call: C, answer: Any, began: int, ended: int) -> Event:
-        """NodeSucceeded. Raises NodeError for an output that is too large to travel."""
+        """NodeSucceeded, with all of the output. Raises NodeError for one that is too large for any store."""
         done = self.interpret(call, answer)
         output = msgspec.json.encode(done.output)
-        if len(output) > LARGEST_PAYLOAD:
+        if len(output) > LARGEST_CLAIM:
             raise NodeError(
                 "output_too_large",
-                f"the output has {len(output)} bytes, at most {LARGEST_PAYLOAD} can travel",
+                f"the output has {len(output)} bytes, at most {LARGEST_CLAIM} can be stored",
                 usage=done.usage,
                 calls=done.calls,
             )

@@ -3,7 +3,8 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 
 import structlog
@@ -12,6 +13,7 @@ from aiokafka.errors import KafkaError
 
 from headrace.codec import Codec
 from headrace.delivery import Delivery
+from headrace.errors import KafkaUnavailable, RegistryUnavailable
 from headrace.group import Member, Records
 from headrace.kafka import KafkaSettings
 from headrace.outbox import Outbox
@@ -31,6 +33,11 @@ COMMITTING_S = 1.0
 """Seconds that a commit may take: while the group's coordinator is away, aiokafka tries for ever."""
 GRACE_S = 6.0
 """Seconds of the ten for a stop that calls under way have; those left are repeated by the next owner."""
+CATCH_UP_S = 5.0
+"""Seconds for hearing which runs have ended, before work begins: it may be done for nobody, that is all."""
+STOPS = "ends of runs"
+"""What is away while nobody tells of them."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -45,6 +52,7 @@ class Loop:
     ) -> None:
         self._worker = worker
         self._codec = codec
+        self._kafka = kafka
         self._answering = Answering(worker, codec, partial(self._wait_for, "journal"))
         self._stopping = service.stopping
         self._probe = probe
@@ -62,11 +70,12 @@ class Loop:
         await self._delivery.start()
         await self._member.start([self._worker.requests.name])
         try:
-            while not self._stopping.is_set():
-                await self._poll()
-            if self._running:
-                _log.info("ending calls under way", worker=self._worker.name, calls=len(self._running))
-                await asyncio.wait(self._running, timeout=GRACE_S)
+            async with self._following_stops():
+                while not self._stopping.is_set():
+                    await self._poll()
+                if self._running:
+                    _log.info("ending calls under way", worker=self._worker.name, calls=len(self._running))
+                    await asyncio.wait(self._running, timeout=GRACE_S)
             await self._commit()
         finally:
             for task in self._running:
@@ -87,6 +96,28 @@ class Loop:
         _log.info(
             "partitions assigned", worker=self._worker.name, partitions=sorted(place.partition for place in places)
         )
+
+    @asynccontextmanager
+    async def _following_stops(self) -> AsyncIterator[None]:
+        """Hear of runs that end, to the last call; first of those that have."""
+        try:
+            async with asyncio.timeout(CATCH_UP_S):
+                await self._worker.stops.catch_up(self._codec, self._kafka)
+        except (KafkaUnavailable, RegistryUnavailable, TimeoutError) as error:
+            self._is_away(STOPS, error)
+        back = partial(self.away.discard, STOPS)
+        stops = self._worker.stops.follow(self._codec, self._kafka, partial(self._wait_for, STOPS), back)
+        following = asyncio.create_task(stops)
+        following.add_done_callback(self._not_following)
+        try:
+            yield
+        finally:
+            following.cancel()
+            await asyncio.wait({following})
+
+    def _not_following(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            self._failure = task.exception() or self._failure
 
     async def _poll(self) -> None:
         if self._failure is not None:

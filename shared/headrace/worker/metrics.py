@@ -8,6 +8,7 @@ from prometheus_client import Counter, Histogram
 from headrace.event import Event
 
 REQUESTS = Counter("headrace_worker_requests_total", "Requests answered.", ("worker", "outcome"))
+STOPPED = Counter("headrace_worker_stopped_total", "Requests given up because their run has ended.", ("worker",))
 DEAD_LETTERS = Counter("headrace_worker_dead_letters_total", "Records that could not be read.", ("worker",))
 SECONDS = Histogram(
     "headrace_worker_seconds",

@@ -9,6 +9,7 @@ explained.py what a run did
 reasons.py  why it took an edge or not
 upgrade.py  what keeps a run from going on with another version
 drawing/    pictures
+typing/     the types of expressions, and what can't go well with them
 """
 
 from headrace.workflow.compiler import InvalidWorkflow, compile_workflow

@@ -2,8 +2,9 @@
 
 import sys
 
-from headrace.bodies import LOCAL_SECRET, BodyStore, StoreSettings
+from headrace.bodies import BodyStore
 from headrace.machine import run_machine
+from headrace.object_store.settings import LOCAL_SECRET, StoreSettings
 from headrace.service import Service, open_codec, run
 from headrace.topics import PROMPT_COMMANDS, PROMPT_EVENTS, PROMPT_FINDINGS, PROMPT_STATE, Domain, Topic
 from prompt_service.machine import PromptMachine

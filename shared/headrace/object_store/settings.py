@@ -17,6 +17,11 @@ class StoreSettings(BaseSettings):
     """Of S3 and KMS; None for those of AWS."""
     bucket: str = Field(default=BUCKET, validation_alias="S3_BUCKET")
     kms_key_id: str = Field(default=KMS_ALIAS, validation_alias="KMS_KEY_ID")
-    """The key that bodies are encrypted with: its id, ARN or alias."""
+    """The key that objects are encrypted with: its id, ARN or alias."""
     access_key_id: str | None = None
     secret_access_key: str | None = Field(default=None, repr=False)
+
+    @property
+    def configured(self) -> bool:
+        """Whether somebody has said where the store is."""
+        return self.endpoint_url is not None or "bucket" in self.model_fields_set
