@@ -14,6 +14,7 @@ import msgspec
 
 from headrace.codec import EVENTS
 from headrace.event import Event
+from headrace.events.resource import PauseWorkflow, ResumeWorkflow
 from headrace.machine import Tick, Unreadable
 from headrace.topics import RUN_REQUESTS
 from tests.unit.engine import NOW, Run, Shelf, a_run, at
@@ -47,24 +48,38 @@ class History:
             shelf.put(resource["kind"], resource["name"], resource["spec"], resource["pointer"])
         return shelf
 
-    def run(self) -> Run:
+    def begun(self) -> "Telling":
         """A run that can begin."""
-        return a_run(shelf=self.shelf())
+        shelf = self.shelf()
+        return Telling(self, shelf, a_run(shelf=shelf))
 
     def replayed(self) -> Run:
         """The run as today's rules make it."""
-        run = self.run()
-        self.tell(run)
-        return run
-
-    def tell(self, run: Run, which: slice = slice(None)) -> None:
-        """Let a run hear some of the messages, each from a place of its own."""
-        for number, step in list(enumerate(self.steps))[which]:
-            run.now = NOW + step.after_ms
-            run.receive(read(step.message, run.now), at(run.key.encode(), f"{step.topic}-0-{number}"))
+        telling = self.begun()
+        telling.tell()
+        return telling.run
 
     def text(self) -> str:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A history, as far as a run has heard it."""
+
+    history: History
+    shelf: Shelf
+    run: Run
+
+    def tell(self, which: slice = slice(None)) -> None:
+        """Let the run hear some of the messages, each from a place of its own; commands are for its workflow."""
+        for number, step in list(enumerate(self.history.steps))[which]:
+            self.run.now = NOW + step.after_ms
+            message = read(step.message, self.run.now)
+            if isinstance(message, PauseWorkflow | ResumeWorkflow):
+                self.shelf.change("w", message)
+            else:
+                self.run.receive(message, at(self.run.key.encode(), f"{step.topic}-0-{number}"))
 
 
 def load(path: Path) -> History:

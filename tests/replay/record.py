@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from headrace.events import run as events_of
+from headrace.events.resource import PauseWorkflow, ResumeWorkflow
 from headrace.machine import Tick, Unreadable
 from headrace.topics import RUN_CHILDREN, RUN_REQUESTS
 from tests.replay.history import FOLDER, History, Message, Step, write
@@ -246,6 +247,19 @@ STORIES: Mapping[str, Callable[[], Story]] = {
             (400, succeeded("child", {"done": True}), RUN_CHILDREN.name),
             (430, succeeded("two")),
             (440, events_of.CancelRun(reason="nobody is there")),
+        ],
+    ),
+    "held": lambda: (
+        "The workflow is paused while a node is under way; what comes after it is held until the workflow is resumed.",
+        ASKING,
+        [
+            (0, start()),
+            (10, PauseWorkflow(actor="ada", reason="the model is down")),
+            (30, succeeded("search", {"passages": [{"text": "because"}]})),
+            (1_030, Tick(0)),
+            (1_500, ResumeWorkflow(actor="ada", reason="it is back")),
+            (2_030, Tick(0)),
+            (3_000, succeeded("answer", {"text": "Because."})),
         ],
     ),
     "nonsense": lambda: (
