@@ -33,7 +33,7 @@ ANSWER: dict[str, Any] = {"type": "model_invoke", "config": {"prompt": "p@7", "m
 WORKFLOW: dict[str, Any] = {
     "nodes": {"a": ANSWER, "b": {"type": "template", "config": {"templates": {"t": "x"}}, "join": "any"}},
     "edges": [{"from": "a", "to": "b", "when": "true"}],
-    "output": {"x": "1"},
+    "output": {"x": "has(nodes.b)"},
 }
 DOCUMENTS: dict[str, Any] = {"collection": "c", "paths": ["*.md"]}
 

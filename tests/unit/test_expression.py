@@ -207,7 +207,10 @@ def test_a_tree_has_the_parts_of_its_text() -> None:
     )
     assert tree_of("has(run.a)") == Member(Name("run"), "a", test=True)
     assert tree_of("[1, {'k': 2.5}]") == Collection(
-        (Constant(0, kind="int"), Collection((Constant(1, "k"), Constant(0, kind="double")), keyed=True))
+        (
+            Constant(0, kind="int", number=1),
+            Collection((Constant(1, "k"), Constant(0, kind="double", number=2.5)), keyed=True),
+        )
     )
     (loop,) = [part for part in walk(tree_of("input.map(x, x)")) if isinstance(part, Loop)]
     assert (loop.variables, loop.range) == (("x",), Name("input"))

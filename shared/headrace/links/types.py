@@ -5,6 +5,7 @@ from typing import Any
 
 from headrace.fault import Fault
 from headrace.links.known import Known
+from headrace.workflow.spec import WorkflowSpec
 from headrace.workflow.typing import TypedWorkflow
 
 
@@ -28,4 +29,12 @@ def _outputs(known: Known) -> Mapping[str, Mapping[str, Any]]:
         for question in known.questions
         if question.prompt and question.prompt.spec.parameters.response_schema
     }
-    return {**asked, **{child.node: child.workflow.output_schema for child in known.children}}
+    return {**asked, **{child.node: _promised(child.workflow) for child in known.children}}
+
+
+def _promised(workflow: WorkflowSpec) -> Mapping[str, Any]:
+    """What a workflow says of its output; else its names, and that there are no others."""
+    if workflow.output_schema:
+        return workflow.output_schema
+    names: dict[str, Any] = {name: {} for name in workflow.output}
+    return {"type": "object", "properties": names, "required": [*names], "additionalProperties": False}

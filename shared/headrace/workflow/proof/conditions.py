@@ -1,8 +1,8 @@
 """Conditions as formulas: what is the same in two of them is the same variable, and what they compare is in order."""
 
 from collections import defaultdict
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from headrace.expression import Expression
 from headrace.expression.tree import Call, Constant, Member, Name, Tree
@@ -22,10 +22,14 @@ class Limit(NamedTuple):
 
 
 class Conditions:
-    """Formulas of conditions. `facts`: what each variable says, in CEL, for people."""
+    """Formulas of conditions. `facts`: what each variable says, in CEL, for people.
 
-    def __init__(self, formulas: Formulas) -> None:
+    given: the JSON Schema of the input, which knows of some values what else they can be.
+    """
+
+    def __init__(self, formulas: Formulas, given: Mapping[str, Any]) -> None:
         self._formulas = formulas
+        self._given = given
         self._variables: dict[str, int] = {}
         self._limits: dict[str, dict[str | float, Limit]] = defaultdict(dict)
         self.facts: dict[int, str] = {}
@@ -62,7 +66,7 @@ class Conditions:
         if isinstance(left, Constant) and not isinstance(right, Constant):
             return self._comparison(_OPPOSITES[function], right, left)
         if not isinstance(right, Constant) or right.value is None:
-            return self._variable(Call(function, (left, right)))
+            return self._opposed(function, left, right)
         if isinstance(right.value, bool):
             same = self._variable(left) if right.value else -self._variable(left)
             return {"_==_": same, "_!=_": -same}.get(function, self._variable(Call(function, (left, right))))
@@ -76,6 +80,19 @@ class Conditions:
             "_<=_": below_or_same,
             "_>_": -below_or_same,
         }[function]
+
+    def _opposed(self, function: str, left: Tree, right: Tree) -> int:
+        """A comparison of two values, as the opposite of another one where it is."""
+        match function:
+            case "_!=_":
+                return -self._variable(Call("_==_", (left, right)))
+            case "_>=_":
+                return -self._variable(Call("_<_", (left, right)))
+            case "_>_":
+                return self._variable(Call("_<_", (right, left)))
+            case "_<=_":
+                return -self._variable(Call("_<_", (right, left)))
+        return self._variable(Call(function, (left, right)))
 
     def _limit(self, value: Tree, constant: Constant) -> Limit:
         """What it means that a value is below a constant, or the same, beside others that it is compared with."""
@@ -96,7 +113,29 @@ class Conditions:
             else:
                 self._formulas.claim(-limit.equal, -beside.equal)
         known[here] = limit
+        self._confine(value, known, here)
         return limit
+
+    def _confine(self, value: Tree, known: Mapping[str | float, Limit], here: str | float) -> None:
+        """What else is known of a value: no size is below 0, whole numbers have no gaps, and an enum is one of it."""
+        schema = self._schema(value)
+        sized = isinstance(value, Call) and value.function == "size"
+        if sized and here == 0:
+            self._formulas.claim(-known[here].less)
+        if sized or schema.get("type") == "integer":
+            for low, high in ((here, _next(here)), (_next(here, -1), here)):
+                if low in known and high in known:
+                    self._formulas.claim(-known[high].less, known[low].less, known[low].equal)
+        choices = schema.get("enum", ())
+        if choices and all(choice in known for choice in choices):
+            self._formulas.claim(*(known[choice].equal for choice in choices))
+
+    def _schema(self, value: Tree) -> Mapping[str, Any]:
+        """What the input's schema says of a value that is a field of the input."""
+        if isinstance(value, Member) and value.of == Name("input"):
+            schema = self._given.get("properties", {}).get(value.field)
+            return schema if isinstance(schema, dict) else {}
+        return {}
 
     def _variable(self, tree: Tree) -> int:
         key = repr(tree)
@@ -107,6 +146,10 @@ class Conditions:
 
 
 _SIGNS = {name: name.strip("_") for name in (*_OPPOSITES, "_&&_", "_||_", "_+_", "_-_", "_*_", "_/_", "_%_")}
+
+
+def _next(value: str | float, step: int = 1) -> str | float:
+    return value if isinstance(value, str) else value + step
 
 
 def shown(tree: Tree) -> str:

@@ -45,7 +45,7 @@ class Flow:
     def __init__(self, workflow: CompiledWorkflow, formulas: Formulas) -> None:
         self.workflow = workflow
         self.formulas = formulas
-        self.conditions = Conditions(formulas)
+        self.conditions = Conditions(formulas, workflow.spec.input)
         self.runs: dict[str, int] = {}
         self.fails: dict[str, int] = {}
         self.taken: dict[tuple[str, str, bool], int] = {}
@@ -74,7 +74,7 @@ class Flow:
         if what.variable == "nodes" and what.node in decided:
             return self._led(what.node, what.field)
         kept = self.workflow.nodes.get(what.node)
-        field = what.field if what.variable == "nodes" or (kept and self._may_fail(kept)) else ""
+        field = what.field if kept and self._may_fail(kept) else ""
         return self._guess(place, Reference(what.variable, what.node, field, True))
 
     def _guess(self, place: str, what: Reference) -> int:
