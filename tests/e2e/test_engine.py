@@ -29,7 +29,7 @@ def says(expression: str, **bound: str) -> dict[str, Any]:
     return node(config={"expressions": {"v": expression}}, input=bound)
 
 
-FAILS = says("input.gone")
+FAILS = says("1 / input.n", n="input.n")
 """A node whose worker fails."""
 
 
@@ -75,10 +75,11 @@ CASES = {
     "a join of all waits for what may still come, and not for a dead path": Case(
         {
             "nodes": {**{name: says("1") for name in "abcd"}, "j": says("input.b", b="nodes.b.output.v")},
-            "edges": edges("a b", "b j", "c d", "d j", a_c={"when": "false"}),
+            "edges": edges("a b", "b j", "c d", "d j", a_c={"when": "input.n > 5"}),
             "output": {"j": "nodes.j.output.v", "d": "has(nodes.d)"},
         },
         {"j": 1, "d": False},
+        {"n": 0},
     ),
     "a join of any starts once": Case(
         {
@@ -90,11 +91,12 @@ CASES = {
     ),
     "a join of two out of three": Case(
         {
-            "nodes": {"a": says("1"), "b": says("2"), "c": says("3"), "j": {**says("4"), "join": {"n_of": 2}}},
-            "edges": edges("a j", "b j", c_j={"when": "false"}),
-            "output": {"j": "nodes.j.output.v"},
+            "nodes": {**{name: says("1") for name in "abcd"}, "j": {**says("4"), "join": {"n_of": 2}}},
+            "edges": edges("a j", "b j", c_j={"when": "input.n > 5"}, c_d={"else": True}),
+            "output": {"j": "nodes.j.output.v", "d": "has(nodes.d)"},
         },
-        {"j": 4},
+        {"j": 4, "d": True},
+        {"n": 0},
     ),
     "a loop sees the round before and ends": Case(
         {
@@ -143,9 +145,10 @@ CASES = {
                 "c": says("input.code", code="nodes.a.error.code"),
             },
             "edges": edges("a b", a_c={"on_error": True}),
-            "output": {"code": "nodes.c.output.v", "b": "has(nodes.b)"},
+            "output": {"code": "has(nodes.c) ? nodes.c.output.v : ''", "b": "has(nodes.b)"},
         },
         {"code": "expression_failed", "b": False},
+        {"n": 0},
     ),
     "a delay goes by": Case(
         {
