@@ -26,6 +26,8 @@ Change = (
     | resource.PointerMoved
     | resource.PointerProtected
     | resource.ChangeProposed
+    | resource.WorkflowPaused
+    | resource.WorkflowResumed
     | resource.ErasureOrdered
     | resource.BodyErased
     | resource.BodyUnusable

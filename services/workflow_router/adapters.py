@@ -43,7 +43,7 @@ class CatalogWorkflows:
 
     def paused(self, started: RunStarted) -> bool:
         """Whether the workflow is paused, whatever its version."""
-        return False
+        return self._catalog.paused("Workflow", _parted(started.workflow)[0]) is not None
 
     def config(self, started: RunStarted, node: str) -> str:
         """A node's configuration as JSON, with what its run is pinned to in the place of references."""

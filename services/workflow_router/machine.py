@@ -9,7 +9,7 @@ from rpds import HashTrieMap
 from headrace.cloudevents import Attributes
 from headrace.event import Event
 from headrace.events import run
-from headrace.limits import RUN_ID
+from headrace.limits import RUN_ID, START_PART
 from headrace.machine import Context, Machine, Output, Received, Tick, Unreadable
 from headrace.topics import NODE_OUTCOMES, RUN_CHILDREN, RUN_EVENTS, RUN_REQUESTS, RUN_STATE, Topic
 from workflow_router import core, outputs
@@ -17,8 +17,6 @@ from workflow_router.core.evolve import instances_of
 from workflow_router.model import ENDED, RunState
 from workflow_router.ports import Workflows
 
-START_PART = "@start"
-"""Part of a run's state that holds how it started; node ids have no @."""
 MAP_PART, PREVIOUS_PART, SIGNAL_PART = "@map.", "@previous.", "@signal."
 """What parts begin with that hold a map's list, what a node led to in the round before, and a signal."""
 

@@ -37,7 +37,7 @@ class Applied(NamedTuple):
 
     moved: the version was there already, and the pointer stands on it now. kept: the version was there already, and the
     pointer stays elsewhere. proposed: the version is there, and the pointer, which is protected, waits for a second
-    actor.
+    actor. proposer: who asked for what waits, as that caller stated it.
     """
 
     kind: str
@@ -45,6 +45,7 @@ class Applied(NamedTuple):
     outcome: str
     version: int | None = None
     message: str = ""
+    proposer: str | None = None
 
 
 async def store_bodies(store: BodyStore, resources: Iterable[Resource]) -> list[Resource]:
@@ -137,9 +138,9 @@ def _outcome(command: Sent, event: Event, halves: dict[str, Event], pointer: str
         case resource.VersionCreated(version=version) if pointer is None:
             return Applied(kind, name, "created", version)
         case resource.PointerMoved() | resource.ChangeProposed() if first is not None:
-            return Applied(kind, name, *_stands(event, "created"))
+            return _stands(command, event, "created")
         case resource.VersionReused():
-            return Applied(kind, name, *(_reused(event) if first is None else _stands(first, "moved")))
+            return _reused(command, event) if first is None else _stands(command, first, "moved")
         case document.DocumentIngested(chunks=chunks):
             return Applied(kind, name, "ingested", message=f"{chunks} chunks")
         case resource.ChangeRefused(message=message) | document.DocumentRefused(message=message):
@@ -148,14 +149,15 @@ def _outcome(command: Sent, event: Event, halves: dict[str, Event], pointer: str
     return None
 
 
-def _reused(event: resource.VersionReused) -> tuple[str, int]:
-    """The outcome when nothing changed, and the version."""
-    return "unchanged" if event.pointer is None else "kept", event.version
+def _reused(command: Sent, event: resource.VersionReused) -> Applied:
+    outcome = "unchanged" if event.pointer is None else "kept"
+    return Applied(command.kind, command.name, outcome, event.version)
 
 
-def _stands(event: Event, outcome: str) -> tuple[str, int | None, str]:
-    """The outcome when this is what became of a pointer, its version, and how it moved."""
+def _stands(command: Sent, event: Event, outcome: str) -> Applied:
+    """The outcome when this is what became of a pointer, and how it moved or who asked for that."""
     if isinstance(event, resource.PointerMoved):
-        return outcome, event.version, f"{event.pointer} {event.previous or 'new'} → {event.version}"
+        moved = f"{event.pointer} {event.previous or 'new'} → {event.version}"
+        return Applied(command.kind, command.name, outcome, event.version, moved)
     assert isinstance(event, resource.ChangeProposed)
-    return "proposed", event.version, ""
+    return Applied(command.kind, command.name, "proposed", event.version, proposer=event.actor)

@@ -99,6 +99,18 @@ def last_moves(changes: Iterable[Seen], pointer: str) -> dict[str, PointerMoved]
     }
 
 
+def waiting_proposals(changes: Iterable[Seen], pointer: str) -> dict[str, ChangeProposed]:
+    """What waits for approval of this pointer of each resource, by name; changes as they stand in the log."""
+    waiting: dict[str, ChangeProposed] = {}
+    for seen in changes:
+        match seen.event:
+            case ChangeProposed() if seen.event.pointer == pointer:
+                waiting[seen.key] = seen.event
+            case PointerMoved() | PointerProtected(protected=False) if seen.event.pointer == pointer:
+                waiting.pop(seen.key, None)
+    return waiting
+
+
 async def answer_to(sent: str, answers: AsyncIterator[Seen], timeout_s: float) -> Event | None:
     """The event that a command led to, by its event id; None for one that can't be read. Raises Unanswered."""
     try:

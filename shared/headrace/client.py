@@ -24,7 +24,7 @@ from headrace.kafka import KafkaSettings, check_alive, partition_of
 from headrace.limits import RUN_ID
 from headrace.seen import Seen
 from headrace.table import CATCH_UP_MS, GONE_MS
-from headrace.topics import ALL, CALLERS, CONTROL_POSITIONS, RUN_REQUESTS, RUN_RESULTS, Topic
+from headrace.topics import ALL, CALLERS, CONTROL_POSITIONS, RUN_REQUESTS, Topic
 
 IDLE_MS = 500
 SOURCE = b"/headrace/client"
@@ -95,24 +95,13 @@ class Client:
             raise KafkaUnavailable(f"{topic.name} did not take the {event.NAME}: {error}") from error
         return event_id
 
-    async def start_run(self, request: StartRun, run_id: str | None = None) -> str:
-        """Ask for a run; its id. The same id never starts a second run. Raises HeadraceError for an id that is none."""
-        run_id = run_id or new_run_id()
+    async def start_run(self, request: StartRun, run_id: str) -> str:
+        """Ask for a run; the request's event id. The same run id never starts a second run: `headrace.starting` tells
+        whose it is. Raises HeadraceError for an id that is none.
+        """
         if not RUN_ID.fullmatch(run_id):
             raise HeadraceError(f"{run_id!r:.210} is no run id: 1-200 characters of A-Z a-z 0-9 . _ : -")
-        await self.send(RUN_REQUESTS, run_id, request, actor=request.actor)
-        return run_id
-
-    async def await_result(self, run_id: str, timeout_s: float, since: int = 0) -> Result:
-        """How a run ended, or ends. `since`: epoch milliseconds before which it can't have. Raises Unanswered."""
-        try:
-            async with asyncio.timeout(timeout_s), self.follow(RUN_RESULTS, key=run_id, since=since) as results:
-                async for seen in results:
-                    if isinstance(seen.event, Result):
-                        return seen.event
-        except TimeoutError as error:
-            raise Unanswered(f"run {run_id} has no result after {timeout_s:g} s") from error
-        raise AssertionError("follow never ends by itself")
+        return await self.send(RUN_REQUESTS, run_id, request, actor=request.actor)
 
     async def read_all(self, *topics: Topic, key: str | None = None) -> list[Seen]:
         """All committed records up to the end as it is now; topic after topic, partitions mixed."""

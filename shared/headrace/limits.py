@@ -16,3 +16,5 @@ LARGEST_DOCUMENT = 524_288
 """Bytes of the largest document: it travels as one record."""
 MOST_TOKENS = 10**12
 """Tokens of one call: more than any provider counts, and few enough for a sum of them to fit into 64 bits."""
+START_PART = "@start"
+"""Part of a run's state that holds how it started; node ids have no @."""

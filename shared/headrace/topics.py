@@ -180,6 +180,8 @@ COMMANDS = (
     resource.ProtectPointer,
     resource.ApproveChange,
     resource.RetireVersion,
+    resource.PauseWorkflow,
+    resource.ResumeWorkflow,
     resource.EraseBody,
 )
 """What callers may ask for."""
@@ -190,6 +192,8 @@ CHANGES = (
     resource.PointerProtected,
     resource.ChangeProposed,
     resource.VersionRetired,
+    resource.WorkflowPaused,
+    resource.WorkflowResumed,
     resource.ErasureOrdered,
     resource.BodyErased,
     resource.BodyUnusable,

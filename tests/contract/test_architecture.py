@@ -28,7 +28,7 @@ PURE = re.compile(
     r"\w+\.core(\..+)?|(model_invoke|projector|vector_search|workflow_router)\.(model|ports)"
     r"|model_invoke\.guards\.health|model_invoke\.provider\.(wire(\..+)?|redaction)"
     r"|headrace\.(workflow|expression|links|prompting|templating)(\..+)?"
-    r"|headrace\.resource\.(aggregate|approvals|body|catalog|content|erasure|model|naming|pointers|prompt|prompt_faults)"
+    r"|headrace\.resource\.(aggregate|approvals|body|catalog|content|erasure|model|naming|pausing|pointers|prompt|prompt_faults)"
     r"|headrace\.resource\.(budget|exact|mending|sensitive|source|specs|splits|state|versions)"
     r"|headrace\.budgets\.(active|holds|log)|headrace\.claims\.claim|headrace\.usage(\..+)?|headrace\.machine\.model"
     r"|headrace\.worker\.(ended|watermark)"

@@ -26,7 +26,7 @@ from headrace.resource.state import ERASED, ERASING, RETIRED
 from headrace.stack.home import DEFAULT_BASE, OFFSETS
 from headrace.topics import ALL, CONSUMED, DAY_MS, HOUR_MS, Topic
 from headrace.workflow.drawing import mermaid, picture_of
-from headrace.workflow.spec import EdgeSpec, NodeSpec, Retry, WorkflowSpec
+from headrace.workflow.spec import CostLimit, EdgeSpec, MapSpec, NodeSpec, Quorum, Retry, WorkflowSpec
 from tests.contract.pages import INLINE, LINK, PAGES, TOP, Block, anchors, blocks, code, commands, prose, table, tables
 
 SOURCES = ("shared", "services")
@@ -222,7 +222,7 @@ def test_the_table_of_limits_is_the_code() -> None:
 def test_workflows_are_described_whole() -> None:
     said = {word for text in INLINE.findall(prose(TOP / "docs/workflows.md")) for word in re.findall(r"\w+", text)}
     configs = [node_type.config for node_type in NODE_TYPES.values()]
-    shapes: list[type[BaseModel]] = [WorkflowSpec, NodeSpec, EdgeSpec, Retry, *configs]
+    shapes: list[type[BaseModel]] = [WorkflowSpec, NodeSpec, EdgeSpec, Retry, Quorum, MapSpec, CostLimit, *configs]
     fields = {field.alias or name for shape in shapes for name, field in shape.model_fields.items()}
     assert {*fields, *NODE_TYPES} - said == set()
 
@@ -284,12 +284,22 @@ def test_every_metric_is_described_and_exists() -> None:
     assert {code(row[0])[0] for row in rows} == named
 
 
+def rules_of_runs() -> str:
+    return "\n".join(file.read_text(encoding="utf-8") for file in (TOP / "services/workflow_router/core").glob("*.py"))
+
+
 def test_every_code_of_a_failed_run_is_described() -> None:
-    core = "\n".join(file.read_text(encoding="utf-8") for file in (TOP / "services/workflow_router/core").glob("*.py"))
-    codes = set(re.findall(r'(?:Refused\(|_fail\(|code=|refuse\([^"\n]*"", )"(\w+)"', core))
-    assert len(codes) > 5
+    codes = set(re.findall(r'(?:Refused\(|\.fail\(|refuse\((?:[^"\n]*"")?[^"\n]*, )"(\w+)"', rules_of_runs()))
+    assert codes > {"deadline_exceeded", "request_unreadable", "workflow_invalid", "workflow_recursion"}
     said = {name for row in table(TOP / "docs/outside.md", "code", "when") for name in code(row[0])}
     assert codes - said == set()
+
+
+def test_every_code_that_the_router_fails_a_node_with_is_described() -> None:
+    codes = set(re.findall(r'end_badly\(\s*progress, [^"]*"(\w+)"', rules_of_runs()))
+    assert codes > {"map_failed", "signal_timeout"}
+    rows = table(TOP / "docs/workflows.md", "code", "node types", "tried again", "when")
+    assert codes - {name for row in rows for name in code(row[0])} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))

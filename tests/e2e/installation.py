@@ -10,10 +10,11 @@ from typing import Any
 
 from headrace import audit
 from headrace.apply import apply, await_readers
-from headrace.client import Client, Result
+from headrace.client import Client, Result, new_run_id
 from headrace.events.run import StartRun
 from headrace.resource.files import load
 from headrace.seen import Seen
+from headrace.starting import result_of
 from headrace.topics import RUN_EVENTS, RUN_RESULTS
 from tests.conftest import Stack
 
@@ -50,10 +51,12 @@ class Installation:
         self, workflow: str, given: dict[str, Any] | None = None, run_id: str | None = None, sticky: str | None = None
     ) -> str:
         request = StartRun(workflow=workflow, input=json.dumps(given or {}), sticky=sticky)
-        return await self.client.start_run(request, run_id)
+        run_id = run_id or new_run_id()
+        await self.client.start_run(request, run_id)
+        return run_id
 
     async def result(self, run_id: str) -> Result:
-        return await self.client.await_result(run_id, WAIT_S)
+        return await result_of(self.client, run_id, WAIT_S)
 
     async def run(self, workflow: str, given: dict[str, Any] | None = None) -> tuple[Result, Sequence[Any]]:
         """Start a run and await its end: the result, and the events of its log, which was found to be whole."""

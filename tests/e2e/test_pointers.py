@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from headrace.cli.session import PROPOSED
 from headrace.events.run import RunCompleted, RunFailed
 from tests.e2e.commands import Run, printed
 from tests.e2e.installation import Installation
@@ -52,7 +53,7 @@ def test_a_split_that_makes_no_sense_says_why(headrace: Run, name: str, shares: 
 def test_a_protected_pointer_waits_for_somebody_else(headrace: Run, headrace_as_bob: Run, name: str) -> None:
     assert "production is protected" in headrace("prompt", "protect", name, "--reason", "it matters").stdout
     asked = headrace("prompt", "move", name, "v1", "--reason", "shorter")
-    assert asked.returncode == 0
+    assert asked.returncode == PROPOSED
     assert "somebody else than ada must approve" in asked.stdout
     assert f"headrace prompt approve {name} --pointer production --version 1" in asked.stdout
 
@@ -73,7 +74,7 @@ def test_splits_and_rollbacks_of_a_protected_pointer_wait_too(headrace: Run, hea
     assert "production → 2 (protected, 90:v2 10:v1 waits for approval)" in headrace("get", "prompt", name).stdout
     assert printed(headrace_as_bob("prompt", "approve", name, "--version", "2", "--json"))["split"] == TENTH
     back = headrace("prompt", "rollback", name, "--reason", "no")
-    assert back.returncode == 0
+    assert back.returncode == PROPOSED
     assert "before it moves 90:v2 10:v1 → 2, somebody else than ada must approve" in back.stdout
 
 
@@ -82,13 +83,19 @@ def test_what_is_applied_waits_and_so_does_the_end_of_protection(
 ) -> None:
     headrace("prompt", "protect", name)
     (tmp_path / "p.yaml").write_text(prompt(name, "Good day"), encoding="utf-8")
+    approval = f"headrace prompt approve {name} --pointer production --version 3"
     applied = headrace("apply", "-f", str(tmp_path / "p.yaml"))
-    assert applied.returncode == 0
+    assert (applied.returncode, approval in applied.stdout) == (PROPOSED, True)
     assert f"Prompt {name}@3 is there" in applied.stdout
-    assert f"headrace prompt approve {name} --pointer production --version 3" in applied.stdout
+
+    again = headrace_as_bob("apply", "-f", str(tmp_path / "p.yaml"))
+    assert (again.returncode, approval in again.stdout) == (PROPOSED, True), again.stdout
+    assert "somebody else than ada must approve" in again.stdout
+    listed = printed(headrace("apply", "-f", str(tmp_path / "p.yaml"), "--json"), PROPOSED)
+    assert [(one["outcome"], one["version"], one["proposer"]) for one in listed] == [("proposed", 3, "ada")]
 
     asked = headrace("prompt", "unprotect", name)
-    assert (asked.returncode, "before its protection is lifted" in asked.stdout) == (0, True)
+    assert (asked.returncode, "before its protection is lifted" in asked.stdout) == (PROPOSED, True)
     assert (
         "production is not protected, approved by bob"
         in headrace_as_bob("prompt", "approve", name, "--unprotect").stdout

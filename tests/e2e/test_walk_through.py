@@ -1,4 +1,4 @@
-"""The walk-through of examples/prompts-and-models, executed as it is written, in one shell."""
+"""The walk-throughs of examples/, each executed as it is written, in one shell."""
 
 import os
 import shutil
@@ -15,9 +15,9 @@ from tests.conftest import TOP_LEVEL, Stack
 from tests.contract.pages import Block, blocks
 from tests.e2e.commands import HEADRACE
 
-PAGE = Path("examples/prompts-and-models/README.md")
+WALKS = sorted(TOP_LEVEL.glob("examples/*/README.md"))
 PORTS = ("18473", "18474")
-"""The providers', as the page has them; the test takes free ones."""
+"""Of providers, as the pages have them; the test takes free ones."""
 MARK = "--- block {} ---"
 WAIT_S = 400.0
 
@@ -82,8 +82,9 @@ def missing(expected: str, printed: str) -> list[str]:
 
 
 @pytest.mark.timeout(WAIT_S + 60)
-def test_the_walk_through_does_and_prints_what_it_says(stack: Stack, tmp_path: Path) -> None:
-    page = blocks(TOP_LEVEL / PAGE)
+@pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.parent.name)
+def test_the_walk_through_does_and_prints_what_it_says(stack: Stack, tmp_path: Path, walk: Path) -> None:
+    page = blocks(walk)
     steps = [block for block in page if block.words == ("sh",)]
     promised = {before.line: after.text for before, after in pairwise(page) if after.words == ("text",)}
     assert len(steps) == len(promised) >= 6, "each step has what it prints"

@@ -14,8 +14,10 @@ import msgspec
 
 from headrace.codec import EVENTS
 from headrace.event import Event
+from headrace.events.resource import PauseWorkflow, ResumeWorkflow
 from headrace.machine import Tick, Unreadable
-from tests.unit.engine import Run, Shelf, a_run
+from headrace.topics import RUN_REQUESTS
+from tests.unit.engine import NOW, Run, Shelf, a_run, at
 
 FOLDER = Path(__file__).parent / "histories"
 
@@ -24,10 +26,11 @@ Message = Event | Tick | Unreadable
 
 @dataclass(frozen=True)
 class Step:
-    """A message, and when it came: milliseconds after the start."""
+    """A message, when it came (milliseconds after the start), and on which topic."""
 
     after_ms: int
     message: Mapping[str, Any]
+    topic: str = RUN_REQUESTS.name
 
 
 @dataclass(frozen=True)
@@ -45,21 +48,38 @@ class History:
             shelf.put(resource["kind"], resource["name"], resource["spec"], resource["pointer"])
         return shelf
 
-    def run(self) -> Run:
+    def begun(self) -> "Telling":
         """A run that can begin."""
-        return a_run(shelf=self.shelf())
+        shelf = self.shelf()
+        return Telling(self, shelf, a_run(shelf=shelf))
 
     def replayed(self) -> Run:
         """The run as today's rules make it."""
-        run = self.run()
-        start = run.now
-        for step in self.steps:
-            run.now = start + step.after_ms
-            run.receive(read(step.message, run.now))
-        return run
+        telling = self.begun()
+        telling.tell()
+        return telling.run
 
     def text(self) -> str:
         return json.dumps(asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+
+@dataclass(frozen=True)
+class Telling:
+    """A history, as far as a run has heard it."""
+
+    history: History
+    shelf: Shelf
+    run: Run
+
+    def tell(self, which: slice = slice(None)) -> None:
+        """Let the run hear some of the messages, each from a place of its own; commands are for its workflow."""
+        for number, step in list(enumerate(self.history.steps))[which]:
+            self.run.now = NOW + step.after_ms
+            message = read(step.message, self.run.now)
+            if isinstance(message, PauseWorkflow | ResumeWorkflow):
+                self.shelf.change("w", message)
+            else:
+                self.run.receive(message, at(self.run.key.encode(), f"{step.topic}-0-{number}"))
 
 
 def load(path: Path) -> History:

@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from headrace.events import run as events_of
+from headrace.events.resource import PauseWorkflow, ResumeWorkflow
 from headrace.machine import Tick, Unreadable
+from headrace.topics import RUN_CHILDREN, RUN_REQUESTS
 from tests.replay.history import FOLDER, History, Message, Step, write
 from tests.unit.engine import failed, graph, succeeded
 
@@ -72,6 +74,32 @@ DIAMOND = graph(
     g={"join": "all"},
 )
 
+APPROVAL = {"type": "object", "properties": {"approved": {"type": "boolean"}}, "required": ["approved"]}
+REVIEW = graph(
+    "each draft",
+    "draft check",
+    {"from": "check", "to": "draft", "when": "!nodes.check.output.good", "max_iterations": 3},
+    "check ask",
+    {"from": "ask", "to": "send", "when": "nodes.ask.output.approved"},
+    {"from": "ask", "to": "drop", "else": True},
+    each={"map": {"over": "input.parts", "concurrency": 2, "max_failures": 1}, "input": {"part": "item + index"}},
+    draft={"input": {"advice": "has(previous.check) ? previous.check.output.advice : 'begin'"}},
+    ask={"type": "wait", "config": {"signal": "approval"}, "output": APPROVAL, "timeout_ms": 5_000},
+)
+PARTS = {"parts": [1, 2, 3]}
+HANDED = graph(
+    "rest child",
+    {"from": "child", "to": "sorry", "on_error": True, "when": "nodes.child.error.code == 'node_failed'"},
+    "child two",
+    "rest two",
+    "sorry two",
+    "two ask",
+    rest={"type": "delay", "input": {"ms": "input.ms"}},
+    child={"type": "workflow", "config": {"workflow": "small"}, "input": {"n": "1"}},
+    two={"join": {"n_of": 2}},
+    ask={"type": "wait", "config": {"signal": "go", "default": {"late": True}}, "timeout_ms": 1_000},
+)
+
 
 def made(kind: str, name: str, spec: Mapping[str, Any], pointer: str | None = "production") -> dict[str, Any]:
     return {"kind": kind, "name": name, "spec": spec, "pointer": pointer}
@@ -83,6 +111,7 @@ ASKING = [
     made("ModelAlias", "writer", {"model": "small"}),
     made("Workflow", "w", ASK),
 ]
+HANDING = [made("Workflow", "small", graph(only={})), made("Workflow", "w", HANDED)]
 
 
 def start(value: Any = None, **fields: Any) -> events_of.StartRun:
@@ -90,7 +119,13 @@ def start(value: Any = None, **fields: Any) -> events_of.StartRun:
     return events_of.StartRun(**{"workflow": "w", "input": given, **fields})
 
 
-Story = tuple[str, list[dict[str, Any]], list[tuple[int, Message]]]
+def signal(name: str, payload: str) -> events_of.SignalRun:
+    return events_of.SignalRun(signal=name, payload=payload)
+
+
+Told = tuple[int, Message] | tuple[int, Message, str]
+"""When, what, and on which topic, if it is no request."""
+Story = tuple[str, list[dict[str, Any]], list[Told]]
 
 STORIES: Mapping[str, Callable[[], Story]] = {
     "answered": lambda: (
@@ -151,6 +186,82 @@ STORIES: Mapping[str, Callable[[], Story]] = {
         ASKING,
         [(0, start(deadline_ms=500)), (30, succeeded("search", {"passages": [1]})), (500, Tick(0))],
     ),
+    "reviewed": lambda: (
+        "A map bears a failure, a loop goes round once more, a person's approval is refused, then taken.",
+        [made("Workflow", "w", REVIEW)],
+        [
+            (0, start(PARTS)),
+            (10, succeeded("each[1]", {"n": 2})),
+            (20, failed("each[0]", retryable=False)),
+            (30, succeeded("each[2]", {"n": 3})),
+            (40, succeeded("draft")),
+            (50, succeeded("check", {"good": False, "advice": "shorter"})),
+            (60, succeeded("draft")),
+            (70, succeeded("draft", iteration=1)),
+            (80, succeeded("check", {"good": True}, iteration=1)),
+            (90, signal("approval", '{"approved": "yes"}')),
+            (100, signal("approval", '{"approved": true}')),
+            (110, succeeded("send")),
+        ],
+    ),
+    "approved-early": lambda: (
+        "The refusal comes before anything waits for it, is kept, and taken by the node that waits for it in the end.",
+        [made("Workflow", "w", REVIEW)],
+        [
+            (0, start({"parts": []})),
+            (10, signal("approval", '{"approved": false}')),
+            (20, succeeded("draft")),
+            (30, succeeded("check", {"good": True})),
+            (40, succeeded("drop")),
+        ],
+    ),
+    "too-many-failed": lambda: (
+        "Of a map more items fail than may.",
+        [made("Workflow", "w", REVIEW)],
+        [
+            (0, start(PARTS)),
+            (10, failed("each[0]", retryable=False)),
+            (20, failed("each[1]", retryable=False)),
+        ],
+    ),
+    "handed-on": lambda: (
+        "A delay, another workflow whose failure is caught, a join of two, and a default when no signal comes.",
+        HANDING,
+        [
+            (0, start({"ms": 300})),
+            (299, Tick(0)),
+            (300, Tick(0)),
+            (400, failed("child", retryable=False, code="node_failed")),
+            (410, failed("child", retryable=False, code="node_failed"), RUN_CHILDREN.name),
+            (420, succeeded("sorry")),
+            (430, succeeded("two")),
+            (1_430, Tick(0)),
+        ],
+    ),
+    "handed-back": lambda: (
+        "Another workflow ends well, and the run is cancelled while it waits.",
+        HANDING,
+        [
+            (0, start({"ms": 0})),
+            (1, Tick(0)),
+            (400, succeeded("child", {"done": True}), RUN_CHILDREN.name),
+            (430, succeeded("two")),
+            (440, events_of.CancelRun(reason="nobody is there")),
+        ],
+    ),
+    "held": lambda: (
+        "The workflow is paused while a node is under way; what comes after it is held until the workflow is resumed.",
+        ASKING,
+        [
+            (0, start()),
+            (10, PauseWorkflow(actor="ada", reason="the model is down")),
+            (30, succeeded("search", {"passages": [{"text": "because"}]})),
+            (1_030, Tick(0)),
+            (1_500, ResumeWorkflow(actor="ada", reason="it is back")),
+            (2_030, Tick(0)),
+            (3_000, succeeded("answer", {"text": "Because."})),
+        ],
+    ),
     "nonsense": lambda: (
         "A worker answers with something that is no output.",
         ASKING,
@@ -161,10 +272,14 @@ STORIES: Mapping[str, Callable[[], Story]] = {
 }
 
 
+def step(told: Told) -> Step:
+    return Step(told[0], write(told[1]), told[2] if len(told) == 3 else RUN_REQUESTS.name)
+
+
 def recorded(name: str) -> History:
     """A story as today's rules decide it."""
     about, resources, told = STORIES[name]()
-    plan = History(about, resources, [Step(after_ms, write(message)) for after_ms, message in told], [])
+    plan = History(about, resources, [step(one) for one in told], [])
     return History(about, resources, plan.steps, [write(event) for event in plan.replayed().log])
 
 

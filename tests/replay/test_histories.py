@@ -44,14 +44,11 @@ def test_a_replay_decides_what_was_decided_byte_for_byte(history: History) -> No
 def test_a_run_goes_on_from_any_point_as_it_did(history: History) -> None:
     """An upgrade in mid-run: the state is folded from yesterday's log, the rest is decided today."""
     for upgraded_at in range(1, len(history.steps)):
-        run, start = history.run(), history.run().now
-        for step in history.steps[:upgraded_at]:
-            run.now = start + step.after_ms
-            run.receive(read(step.message, run.now))
+        telling = history.begun()
+        run = telling.run
+        telling.tell(slice(upgraded_at))
         resume(run, log_of(history)[: len(run.log)])
-        for step in history.steps[upgraded_at:]:
-            run.now = start + step.after_ms
-            run.receive(read(step.message, run.now))
+        telling.tell(slice(upgraded_at, None))
         assert run.values == chained(log_of(history))
 
 

@@ -12,6 +12,7 @@ from headrace.cloudevents import Attributes
 from headrace.codec import Codec
 from headrace.event import Event
 from headrace.events import node, resource, run
+from headrace.fault import Fault
 from headrace.machine import Context, Output, Received, Tick, Unreadable
 from headrace.resource import specs
 from headrace.resource.catalog import Catalog
@@ -31,6 +32,7 @@ from headrace.topics import (
     RUN_RESULTS,
     RUN_STATE,
 )
+from headrace.workflow import InvalidWorkflow, compile_workflow
 from workflow_router.adapters import CatalogWorkflows
 from workflow_router.machine import RunMachine
 from workflow_router.model import RunState
@@ -54,13 +56,24 @@ def new_codec() -> Codec:
 CODEC = new_codec()
 
 
+def check(kind: str, spec: Mapping[str, Any]) -> list[Fault]:
+    """As services check, but that a workflow needs no more than to compile: what can go wrong in it is to be seen."""
+    if kind != "Workflow":
+        return specs.check(kind, spec)
+    try:
+        compile_workflow(spec)
+    except InvalidWorkflow as error:
+        return list(error.faults)
+    return []
+
+
 class Shelf:
     """Prompts, models and workflows, made by the rules that the services use; a `Catalog` over them."""
 
     def __init__(self) -> None:
         self._entries: dict[str, Event] = {}
         self._states: dict[str, State] = {}
-        self._machine = ResourceMachine("shelf", (MODEL_COMMANDS, MODEL_EVENTS, MODEL_STATE), specs.check)
+        self._machine = ResourceMachine("shelf", (MODEL_COMMANDS, MODEL_EVENTS, MODEL_STATE), check)
         self.catalog = Catalog(dict.fromkeys(("Prompt", "Model", "ModelAlias", "Workflow"), self._entries))
 
     def put(self, kind: str, name: str, spec: Mapping[str, Any], pointer: str | None = "production") -> None:

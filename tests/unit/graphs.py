@@ -1,5 +1,6 @@
 """Random workflows that compile, with everything that the engine knows: for hypothesis."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -21,18 +22,18 @@ MANY = ["work"] * 4 + [*KINDS]
 
 
 @st.composite
-def workflows(draw: st.DrawFn, *, plain: bool = False) -> dict[str, Any]:
+def workflows(draw: st.DrawFn, *, plain: bool = False, kinds: Sequence[str] = MANY) -> dict[str, Any]:
     """Graphs of up to six nodes, some of which are loops of three: edges lead forwards but for those of loops.
 
-    plain: of work, edges and joins of all or any, and nothing else.
+    plain: of work, edges and joins of all or any, and nothing else. kinds: of nodes, from KINDS.
     """
     count = draw(st.integers(1, MOST_NODES))
-    kinds = [draw(st.sampled_from(["work"] if plain else MANY)) for _ in range(count)]
-    edges = [edge for source in range(count) for edge in draw(_edges_from(source, count, kinds[source]))]
-    nodes = {f"n{number}": draw(_node(kind)) for number, kind in enumerate(kinds)}
+    drawn = [draw(st.sampled_from(["work"] if plain else kinds)) for _ in range(count)]
+    edges = [edge for source in range(count) for edge in draw(_edges_from(source, count, drawn[source]))]
+    nodes = {f"n{number}": draw(_node(kind)) for number, kind in enumerate(drawn)}
     for number in range(0 if plain else count):
         if shape := draw(st.sampled_from(["", "", "", "", "alone", "body"])):
-            _loop(nodes, edges, f"n{number}", shape, draw(st.integers(1, 3)), kinds[number] in MAPPED)
+            _loop(nodes, edges, f"n{number}", shape, draw(st.integers(1, 3)), drawn[number] in MAPPED)
     if plain:
         edges = [edge for edge in edges if "on_error" not in edge]
     else:

@@ -1,11 +1,14 @@
 """The way of a pointer, from the log."""
 
+from collections.abc import Iterable
+
 import pytest
 
-from headrace.changes import way_of
+from headrace.changes import waiting_proposals, way_of
 from headrace.cloudevents import Attributes
 from headrace.errors import NotFound
-from headrace.events.resource import PointerMoved, Share
+from headrace.event import Event
+from headrace.events.resource import ChangeProposed, PointerMoved, PointerProtected, Share
 from headrace.resource.splits import Standing
 from headrace.seen import Seen
 
@@ -16,7 +19,10 @@ def moves(*versions: int, pointer: str = "production") -> list[Seen]:
 
 def stands(*standings: Standing, pointer: str = "production") -> list[Seen]:
     """The moves of a pointer to these, in this order."""
-    events = (PointerMoved(at=0, pointer=pointer, version=one.version, split=one.split) for one in standings)
+    return records(PointerMoved(at=0, pointer=pointer, version=one.version, split=one.split) for one in standings)
+
+
+def records(events: Iterable[Event]) -> list[Seen]:
     return [
         Seen("prompt.events", 0, offset, 0, "p", Attributes("1"), b"", event) for offset, event in enumerate(events)
     ]
@@ -52,3 +58,26 @@ def test_a_split_is_a_step_and_so_is_another_weight() -> None:
 def test_a_pointer_that_never_moved_is_none() -> None:
     with pytest.raises(NotFound, match="there is no pointer 'staging'"):
         way_of(moves(1), "staging")
+
+
+ASKED = ChangeProposed(at=0, pointer="production", version=3, actor="ann")
+OTHER = ChangeProposed(at=1, pointer="production", version=4, actor="bob")
+
+
+@pytest.mark.parametrize(
+    ("events", "waits"),
+    [
+        ([], {}),
+        ([ASKED], {"p": ASKED}),
+        ([ASKED, OTHER], {"p": OTHER}),
+        ([ASKED, PointerMoved(at=2, pointer="staging", version=1)], {"p": ASKED}),
+        ([ASKED, PointerMoved(at=2, pointer="production", version=3, approved_by="bob")], {}),
+        ([ASKED, PointerProtected(at=2, pointer="production", protected=True)], {"p": ASKED}),
+        ([ASKED, PointerProtected(at=2, pointer="production", protected=False, approved_by="bob")], {}),
+        ([ChangeProposed(at=0, pointer="staging", version=3)], {}),
+    ],
+)
+def test_what_waits_for_approval_is_the_last_that_was_proposed_and_not_decided(
+    events: list[Event], waits: dict[str, ChangeProposed]
+) -> None:
+    assert waiting_proposals(records(events), "production") == waits

@@ -1,5 +1,6 @@
 """What the commands about resources say: given an event, then words."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from headrace.changes import Changed
 from headrace.cli.history import WHAT
 from headrace.cli.hops import clock
 from headrace.cli.resources import apply_files
+from headrace.cli.session import PROPOSED
 from headrace.cli.telling import tell
 from headrace.event import Event
 from headrace.events import resource
@@ -55,6 +57,8 @@ def test_the_history_has_words_for_every_event() -> None:
         (resource.PointerProtected(at=0, pointer="production", protected=True), "production protected"),
         (resource.PointerProtected(at=0, pointer="production", protected=False), "production no longer protected"),
         (resource.VersionRetired(at=0, version=2), "version 2 retired"),
+        (resource.WorkflowPaused(at=0), "paused"),
+        (resource.WorkflowResumed(at=0), "resumed"),
         (resource.ErasureOrdered(at=0, versions=(2, 3), digest="d"), "the body of versions 2, 3 is to be erased"),
         (resource.BodyErased(at=0, versions=(2,), digest="d"), "the body of version 2 erased"),
     ],
@@ -104,10 +108,15 @@ def test_what_the_history_says(event: Event, words: str) -> None:
             "production is not protected, approved by bob",
         ),
         (resource.VersionRetired(at=0, version=2), "greet@2 is retired: no new run uses it"),
+        (resource.WorkflowPaused(at=0), "greet is paused: its runs start no further node"),
+        (resource.WorkflowPaused(at=0), "goes on\n2 routers switched in 12 ms\n"),
+        (resource.WorkflowResumed(at=0), "greet is resumed: its runs go on\n2 routers switched in 12 ms\n"),
     ],
 )
 def test_what_a_change_led_to(event: Event, words: str, capsys: pytest.CaptureFixture[str]) -> None:
-    tell("prompt", "greet", Changed(event, 2, 12.3), as_json=False)
+    waits = isinstance(event, resource.ChangeProposed)
+    with pytest.raises(SystemExit, match=str(PROPOSED)) if waits else nullcontext():
+        tell("prompt", "greet", Changed(event, 2, 12.3), as_json=False)
     assert words in capsys.readouterr().out
 
 

@@ -110,6 +110,14 @@ async def test_the_end_is_given_after_all_that_was_held_even_when_the_causes_are
     assert [seen for seen in shown if seen in log] == log
 
 
+async def test_an_old_run_of_which_the_log_alone_is_left_has_its_end() -> None:
+    shown: list[Seen] = []
+    _, *log = ended()
+    end = await hops.to_end("r1", for_ever(log), 30, shown.append)
+    assert end == log[-1].event
+    assert shown == log
+
+
 async def test_what_is_held_is_shown_while_nothing_else_comes() -> None:
     shown = asyncio.Event()
 

@@ -146,6 +146,11 @@ def test_a_node_that_is_skipped_was_never_attempted() -> None:
             {"change": "VersionRetired", "version": 2, "actor": "ann", "reason": "wrong"},
         ),
         (
+            resource.WorkflowPaused(at=AT, actor="ann", reason="floods"),
+            {"change": "WorkflowPaused", "actor": "ann", "reason": "floods"},
+        ),
+        (resource.WorkflowResumed(at=AT, actor="bob"), {"change": "WorkflowResumed", "actor": "bob"}),
+        (
             resource.ErasureOrdered(at=AT, versions=(1, 3), digest="d", actor="ann"),
             {"change": "ErasureOrdered", "versions": [1, 3], "digest": "d", "actor": "ann"},
         ),

@@ -9,11 +9,22 @@ from hypothesis import strategies as st
 
 from headrace.errors import NotFound
 from headrace.event import Event
-from headrace.events.resource import MovePointer, ProtectPointer, RetireVersion, Share
+from headrace.events.resource import (
+    MovePointer,
+    PauseWorkflow,
+    ProtectPointer,
+    ResumeWorkflow,
+    RetireVersion,
+    Share,
+)
 from headrace.resource.splits import chosen
 from tests.unit.engine import Shelf
 
 WEIGHTS = st.lists(st.integers(1, 1_000), min_size=2, max_size=10)
+WORKFLOW = {
+    "nodes": {"a": {"type": "template", "config": {"templates": {"text": "hi"}}}},
+    "output": {"text": "nodes.a.output.text"},
+}
 KEYS = [str(number) for number in range(2_000)]
 
 
@@ -105,3 +116,20 @@ def test_everything_about_a_resource_is_on_its_state_topic() -> None:
     shelf.change("p", RetireVersion(version=4))
     assert shelf.state("p").proposals
     assert shelf.restored("p") == shelf.state("p")
+
+
+def test_who_asks_is_told_whether_a_workflow_is_paused_until_it_is_resumed() -> None:
+    shelf = Shelf()
+    for name in ("w", "other"):
+        shelf.put("Workflow", name, WORKFLOW)
+    shelf.change("w", PauseWorkflow(actor="ann", reason="floods"))
+
+    held = shelf.catalog.paused("Workflow", "w")
+    assert held
+    assert (held.actor, held.reason) == ("ann", "floods")
+    assert shelf.restored("w") == shelf.state("w")
+    assert [shelf.catalog.paused("Workflow", name) for name in ("other", "none")] == [None, None]
+
+    shelf.change("w", ResumeWorkflow())
+    assert shelf.catalog.paused("Workflow", "w") is None
+    assert shelf.restored("w") == shelf.state("w")

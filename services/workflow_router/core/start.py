@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from msgspec.structs import replace
 
+from headrace.claims.claim import claims_in
 from headrace.errors import NotFound
 from headrace.event import Event
 from headrace.events.run import RunStarted, StartChild, StartRun
@@ -140,7 +141,7 @@ def _checked_input(text: str, compiled: CompiledWorkflow) -> str:
     except ValueError as error:
         raise Refused("input_invalid", f"the input is {error}") from error
     value = compiled.with_defaults(value)
-    if faults := compiled.input_faults(value, first_only=len(text) > SMALL_INPUT):
+    if (faults := compiled.input_faults(value, first_only=len(text) > SMALL_INPUT)) and not claims_in(value):
         raise Refused("input_invalid", "; ".join(faults[:10]))
     checked = msgspec.json.encode(value).decode()
     if reason := too_large(checked):

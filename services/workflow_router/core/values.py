@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from headrace.claims.claim import claims_in
 from headrace.events.run import NodeResult
 from headrace.expression import Data, Expression, ExpressionError
 from headrace.workflow import Bindings
@@ -14,6 +15,10 @@ from workflow_router.model import RunState
 MOST_LISTS = 8
 """Lists of maps that are kept decoded: else each outcome of an instance would cost as much as all items are long."""
 
+_CLAIMED = (
+    "an output of more than 256 KiB travels as a reference, which expressions can't look into: hand it on as a whole, "
+    "and look into it in a template node"
+)
 Key = tuple[frozenset[str], frozenset[str], frozenset[str]]
 
 
@@ -30,12 +35,20 @@ class Values:
     def bound(self, state: RunState, bindings: Bindings, extra: Mapping[str, Any] | None = None) -> str:
         """Bindings as a JSON object. extra: what only these see. Raises ExpressionError."""
         data = self._seen(state, [expression for _, expression in bindings], extra)
-        result = {name: expression.evaluate(data) for name, expression in bindings}
+        result = {name: self._evaluated(expression, data) for name, expression in bindings}
         return msgspec.json.encode(result).decode()
 
     def value(self, state: RunState, expression: Expression) -> Any:
         """An expression's value. Raises ExpressionError."""
-        return expression.evaluate(self._seen(state, [expression]))
+        return self._evaluated(expression, self._seen(state, [expression]))
+
+    def _evaluated(self, expression: Expression, data: Data) -> Any:
+        try:
+            return expression.evaluate(data)
+        except ExpressionError as error:
+            if any(claims_in(self._nodes[name].get("output")) for name in expression.nodes & self._nodes.keys()):
+                raise ExpressionError(f"{error}; {_CLAIMED}") from error
+            raise
 
     def holds(self, state: RunState, when: Expression) -> bool:
         """Whether a condition is true. Raises ExpressionError."""

@@ -1,4 +1,4 @@
-"""The command line. Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 a part of the stack does not answer."""
+"""The command line. HELP says what its exit codes mean."""
 
 import sys
 
@@ -20,7 +20,8 @@ HELP = """Prompts and models as infrastructure.
 Commands use the stack of this folder or of one above it, or what HEADRACE_HOME or KAFKA_BOOTSTRAP_SERVERS names.
 HEADRACE_ACTOR says who you are in the audit trail; without it, your login does.
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 a part of the stack does not answer.
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage, 3 a part of the stack does not answer, 4 only proposed:
+somebody else must approve.
 """
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="markdown", help=HELP)
 for commands in (stack, resources, listing, usage, demo, runs, versions):

@@ -89,6 +89,8 @@ WHAT: Mapping[type[Event], Callable[[Any], str]] = {
     resource.PointerMoved: _moved,
     resource.PointerProtected: lambda event: f"{event.pointer} {'' if event.protected else 'no longer '}protected",
     resource.ChangeProposed: _proposed,
+    resource.WorkflowPaused: lambda _: "paused",
+    resource.WorkflowResumed: lambda _: "resumed",
     resource.ErasureOrdered: lambda event: f"the body of {_listed(event.versions)} is to be erased",
     resource.BodyErased: lambda event: f"the body of {_listed(event.versions)} erased",
     resource.BodyUnusable: _unusable,

@@ -4,7 +4,7 @@ import asyncio
 import json
 import math
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +18,7 @@ from headrace.errors import Unanswered
 from headrace.event import Event
 from headrace.events import node, run
 from headrace.seen import Seen
+from headrace.ticks import ticking
 from headrace.topics import (
     NODE_OUTCOMES,
     NODE_REQUESTS,
@@ -185,7 +186,8 @@ def _causes(seen: Seen) -> list[str]:
 async def to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, show: Callable[[Seen], None]) -> Result:
     """Show a run's records, causes first, until its log and its result have ended and nothing is missing; its end.
 
-    Topics are read side by side, so the end may come before what led to it. Raises Unanswered after `timeout_s`.
+    Topics are read side by side, so the end may come before what led to it. Of an old run the log alone may be left.
+    Raises Unanswered after `timeout_s`.
     """
     ends: dict[str, Result] = {}
     kinds: Counter[type[Event] | None] = Counter()
@@ -200,37 +202,25 @@ async def to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, sh
                 ends[seen.topic] = seen.event
 
     with suppress(TimeoutError):
-        async with asyncio.timeout(timeout_s) as limit, aclosing(_ticking(records)) as coming:
+        async with asyncio.timeout(timeout_s) as limit, aclosing(ticking(records, TICK_S)) as coming:
             async for one in coming:
                 ready = order.push(one, now()) if one else order.due(now())
                 give(ready)
                 if len(ends) == len(ENDS) and _complete(kinds):
                     break
-                if len(ends) == len(ENDS) and ready:
+                if RUN_EVENTS.name in ends and ready:
                     limit.reschedule(now() + REST_S)
     give(order.due(math.inf))
-    if len(ends) < len(ENDS):
+    if not ends:
         message = f"run {run_id} has no result after {timeout_s:g} s; `headrace run watch {run_id}` waits on"
         raise Unanswered(message)
-    return ends[RUN_RESULTS.name]
+    return next(iter(ends.values()))
 
 
 def _complete(kinds: Mapping[type[Event] | None, int]) -> bool:
     """Whether every step in the log has its request and its outcome."""
     asked = kinds[node.ExecuteNode] >= kinds[run.NodeScheduled]
     return asked and kinds[node.NodeSucceeded] >= kinds[run.NodeSucceeded]
-
-
-async def _ticking(records: AsyncIterator[Seen]) -> AsyncGenerator[Seen | None, None]:
-    """Records as they come, for ever, and None whenever none has come for TICK_S."""
-    while True:
-        coming = asyncio.ensure_future(anext(records))
-        try:
-            while not (await asyncio.wait({coming}, timeout=TICK_S))[0]:
-                yield None
-            yield await coming
-        finally:
-            coming.cancel()
 
 
 def printer(console: Console) -> Callable[[Seen], None]:

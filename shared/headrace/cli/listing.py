@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from headrace.cli.deployed import entries_of
+from headrace.cli.hops import clock
 from headrace.cli.resources import warnings
 from headrace.cli.session import Json, print_json
 from headrace.cli.text import print_value, quoted
@@ -71,7 +72,7 @@ def _list(heads: Mapping[str, ResourceHead], *, as_json: bool) -> None:
         return
     table = Table("name", "latest", "pointers")
     for name, head in sorted(heads.items()):
-        table.add_row(name, str(head.latest), _pointers(head))
+        table.add_row(name, str(head.latest), _pointers(head) + _paused(head))
     Console().print(table)
 
 
@@ -93,7 +94,7 @@ def _show(name: str, head: ResourceHead, entries: Mapping[str, Any], *, as_json:
         print_json({"name": name, "kind": head.kind, **_standings(head), "versions": listed})
         return
     console = Console()
-    console.print(f"{head.kind} {name}  {_pointers(head)}")
+    console.print(f"{head.kind} {name}  {_pointers(head)}{_paused(head)}", highlight=False, soft_wrap=True)
     for warning in _warnings(name, head, versions):
         console.print(f"[yellow]{quoted(warning)}[/]")
     for one in versions:
@@ -113,9 +114,18 @@ def _title(one: ResourceVersion) -> str:
 
 
 def _standings(head: ResourceHead) -> dict[str, Any]:
-    """Where pointers stand, who shares them, which are protected and what waits for them."""
-    fields = ("pointers", "splits", "protected", "proposals")
+    """Where pointers stand, who shares them, which are protected, what waits for them, and whether runs are held."""
+    fields = ("pointers", "splits", "protected", "proposals", "paused")
     return {name: msgspec.to_builtins(getattr(head, name)) for name in fields}
+
+
+def _paused(head: ResourceHead) -> str:
+    """Since when, by whom and why a workflow's runs are held, or nothing."""
+    held = head.paused
+    if held is None:
+        return ""
+    why = f": {quoted(held.reason)}" if held.reason else ""
+    return f"; [yellow]paused[/] since {clock(held.at)} by {quoted(held.actor or 'unknown')}{why}"
 
 
 def _pointers(head: ResourceHead) -> str:

@@ -14,7 +14,7 @@ from rich.progress import Progress
 from headrace.apply import Applied, apply, await_readers, store_bodies
 from headrace.cli.applied import kept_explained, tell_applied
 from headrace.cli.deployed import catalog_with
-from headrace.cli.session import Json, actor, body_store, connected, print_json
+from headrace.cli.session import PROPOSED, Json, actor, body_store, connected, print_json
 from headrace.client import Client
 from headrace.errors import HeadraceError
 from headrace.events.document import IngestDocument
@@ -61,7 +61,7 @@ def apply_files(
     """Create what YAML files describe; if there are faults in them, all are shown and nothing is sent.
 
     Content that exists already makes no version and moves no pointer that exists: what is applied again undoes no
-    rollback. Exit code 1 when anything is refused.
+    rollback. Exit code 1 when anything is refused, else 4 when a protected pointer waits for approval.
 
     Example: `headrace apply -f examples/ask-the-docs --reason "shorter answers"`
     """
@@ -77,8 +77,7 @@ def apply_files(
         Console(stderr=True).print(_checked(len(resources), len(documents)), soft_wrap=True)
         return
     way = Way(pointer or None, reason, move_known=move_known)
-    if not asyncio.run(_apply(loaded, documents, way, allow_missing=allow_missing, as_json=as_json)):
-        sys.exit(1)
+    sys.exit(asyncio.run(_apply(loaded, documents, way, allow_missing=allow_missing, as_json=as_json)))
 
 
 def _checked(resources: int, documents: int) -> str:
@@ -139,7 +138,8 @@ async def _apply(
     *,
     allow_missing: bool,
     as_json: bool,
-) -> bool:
+) -> int:
+    """The exit code."""
     console, resources = Console(stderr=as_json), sent(loaded)
     async with connected() as client:
         missing = await _missing(client, loaded, way.pointer)
@@ -147,13 +147,14 @@ async def _apply(
             sys.stderr.write(f"{fault}\n")
         if missing and not allow_missing:
             sys.stderr.write("headrace: runs would fail for what is missing; nothing was sent (see --allow-missing)\n")
-            return False
+            return 1
         applied = await send(client, console, resources, documents, way)
         routers = await await_readers(client, resources, WAIT_S)
     if as_json:
         print_json([one._asdict() for one in applied])
     console.print(f"{routers} router{'s' * (routers != 1)} acknowledged", highlight=False)
-    return not any(one.outcome == "refused" for one in applied)
+    outcomes = {one.outcome for one in applied}
+    return 1 if "refused" in outcomes else PROPOSED if "proposed" in outcomes else 0
 
 
 async def _missing(client: Client, loaded: Files, pointer: str | None) -> list[FileFault]:
@@ -178,11 +179,11 @@ async def send(
             progress.advance(bar)
             if one.outcome != "kept":
                 tell_applied(console, one, way.pointer or "")
-    answers = await kept_explained(client, answers, way.pointer or "")
-    for one in answers:
-        if one.outcome == "kept":
+    explained = await kept_explained(client, answers, way.pointer or "")
+    for before, one in zip(answers, explained, strict=True):
+        if before.outcome == "kept":
             tell_applied(console, one, way.pointer or "")
     ingested = sum(one.outcome == "ingested" for one in answers)
     if ingested:
         console.print(f"[green]✓[/] {ingested} documents are searchable", highlight=False)
-    return answers
+    return explained

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,6 +15,7 @@ from rich.console import Console
 from headrace import audit
 from headrace.cli import claimed, hops, summary
 from headrace.cli.deployed import newest
+from headrace.cli.earlier import tell_earlier
 from headrace.cli.graph import Output, PictureFormat, drawn, write
 from headrace.cli.run_list import list_runs
 from headrace.cli.session import Json, actor, connected, plain, print_json
@@ -26,14 +26,14 @@ from headrace.errors import HeadraceError, NotFound
 from headrace.events.run import RunCompleted, RunStarted, StartRun
 from headrace.resource.catalog import Catalog
 from headrace.seen import Seen
+from headrace.starting import begun
+from headrace.ticks import after
 from headrace.topics import RUN_EVENTS, WORKFLOW_STATE
 from headrace.workflow.drawing import Picture, marked, picture_of
 from headrace.workflow.explained import explain
 from headrace.workflow.spec import WorkflowSpec
 
 WAIT_S = 600.0
-CLOCKS_MS = 1_000
-"""How far apart the clocks of this machine and of a router may be."""
 RunId = Annotated[str, typer.Argument(help="The run's id.")]
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the end.", min=0.1)]
 
@@ -65,6 +65,8 @@ def start(
     as_json: Json = False,
 ) -> None:
     """Start a run by producing a StartRun event. Exit code 1 when the run does not complete.
+
+    With an --id that was used before nothing is started: it says so, and gives the earlier run's result.
 
     Example: `headrace run start ask-the-docs -i '{"question": "What is a pointer?"}'`
     """
@@ -156,10 +158,16 @@ async def _start(request: StartRun, given: str | None, timeout_s: float | None, 
             await client.start_run(request, run_id)
             print_json({"run": run_id}) if as_json else sys.stdout.write(f"{run_id}\n")
             return True
-        async with client.follow(*hops.TOPICS, key=run_id, since=0 if given else None) as records:
-            before = time.time_ns() // 1_000_000
-            await client.start_run(request, run_id)
-            return await _to_end(run_id, records, timeout_s, as_json=as_json, since=before)
+        async with client.follow(*hops.TOPICS, key=run_id) as records:
+            sent = await client.start_run(request, run_id)
+            if given is None:
+                return await _to_end(run_id, records, timeout_s, as_json=as_json)
+            known = await begun(client, run_id, sent, records, timeout_s)
+            if not known.earlier:
+                return await _to_end(run_id, after(known.came, records), timeout_s, as_json=as_json)
+        await tell_earlier(client, run_id, known.first, request)
+        async with client.follow(*hops.TOPICS, key=run_id, since=known.since) as records:
+            return await _to_end(run_id, records, timeout_s, as_json=as_json)
 
 
 async def _watch(run_id: str, timeout_s: float, *, as_json: bool) -> bool:
@@ -167,18 +175,11 @@ async def _watch(run_id: str, timeout_s: float, *, as_json: bool) -> bool:
         return await _to_end(run_id, records, timeout_s, as_json=as_json)
 
 
-async def _to_end(
-    run_id: str, records: AsyncIterator[Seen], timeout_s: float, *, as_json: bool, since: int = 0
-) -> bool:
-    """Print a run's records as they come, JSON one a line; whether it completed. Raises Unanswered.
-
-    since: when it was asked for now, epoch milliseconds.
-    """
+async def _to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, *, as_json: bool) -> bool:
+    """Print a run's records as they come, JSON one a line; whether it completed. Raises Unanswered."""
     console = Console()
     show_one = _print_record if as_json else hops.printer(console)
     end = await hops.to_end(run_id, records, timeout_s, show_one)
-    if end.started_at < since - CLOCKS_MS:
-        sys.stderr.write(f"headrace: run {run_id} exists since {hops.clock(end.started_at)}; nothing was started now\n")
     if not as_json:
         if isinstance(end, RunCompleted):
             end = msgspec.structs.replace(end, output=await claimed.whole(end.output))

@@ -25,6 +25,8 @@ from headrace.settings import ServiceSettings
 from headrace.stack.home import Home
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+PROPOSED = 4
+"""Exit code of a command whose change waits for somebody else's approval."""
 JSON_FIELDS = frozenset({"input", "output", "payload", "spec", "config"})
 """Fields of events that hold JSON text; commands print what is in them."""
 

@@ -1,27 +1,37 @@
 """Say what a change of a resource led to."""
 
+import sys
 from typing import Any
 
 from rich.console import Console
 
 from headrace.changes import RULED_AT_HOME, Changed
 from headrace.cli.hops import clock
-from headrace.cli.session import plain, print_json
+from headrace.cli.session import PROPOSED, plain, print_json
 from headrace.cli.text import quoted
 from headrace.event import Event
-from headrace.events.resource import ChangeProposed, PointerMoved, PointerProtected, VersionRetired
+from headrace.events.resource import (
+    ChangeProposed,
+    PointerMoved,
+    PointerProtected,
+    VersionRetired,
+    WorkflowPaused,
+    WorkflowResumed,
+)
 from headrace.resource.splits import Standing
 
 
 def tell(family: str, name: str, changed: Changed, *, as_json: bool) -> None:
-    """Print what happened, or what waits and how it goes on."""
+    """Print what happened, or what waits and how it goes on; that nothing happened yet is an exit code, too."""
     if as_json:
         print_json({"name": name, **plain(changed.event), **_reach(changed)})
-        return
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(_said(family, name, changed.event))
-    if not isinstance(changed.event, RULED_AT_HOME):
-        console.print(_applied(family, changed))
+    else:
+        console = Console(highlight=False, soft_wrap=True)
+        console.print(_said(family, name, changed.event))
+        if not isinstance(changed.event, RULED_AT_HOME):
+            console.print(_applied(family, changed))
+    if isinstance(changed.event, ChangeProposed):
+        sys.exit(PROPOSED)
 
 
 def waiting(
@@ -72,8 +82,17 @@ def _said(family: str, name: str, event: Event) -> str:
             return _moved(name, event)
         case PointerProtected():
             return _protected(name, event)
+    return _done(name, event)
+
+
+def _done(name: str, event: Event) -> str:
+    match event:
         case VersionRetired(version=version):
             return f"[green]✓[/] {name}@{version} is retired: no new run uses it"
+        case WorkflowPaused():
+            return f"[green]✓[/] {name} is paused: its runs start no further node; what is under way goes on"
+        case WorkflowResumed():
+            return f"[green]✓[/] {name} is resumed: its runs go on"
     return f"[green]✓[/] {name}: {type(event).__name__}"
 
 
@@ -98,8 +117,10 @@ def _protected(name: str, event: PointerProtected) -> str:
 def _applied(family: str, changed: Changed) -> str:
     if family == "budget":
         return f"every worker has applied it after {changed.ms:.0f} ms: it holds from the next call on"
-    plural = "s" * (changed.routers != 1)
-    return f"{changed.routers} router{plural} switched in {changed.ms:.0f} ms; runs in flight stay as they are pinned"
+    switched = f"{changed.routers} router{'s' * (changed.routers != 1)} switched in {changed.ms:.0f} ms"
+    if isinstance(changed.event, WorkflowPaused | WorkflowResumed):
+        return switched
+    return f"{switched}; runs in flight stay as they are pinned"
 
 
 def _reach(changed: Changed) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from rich.syntax import Syntax
 
 from headrace import changes
 from headrace.changes import Changed
-from headrace.cli import budgets
+from headrace.cli import budgets, pausing
 from headrace.cli.approvals import approve_of, protect_of, unprotect_of
 from headrace.cli.deployed import resolve
 from headrace.cli.erasure import erase
@@ -51,6 +51,7 @@ def register(app: typer.Typer) -> None:
         if name == "model":
             group.command()(health)
         if name == "workflow":
+            pausing.register(group)
             group.command()(validate)
             group.command()(graph)
             group.command("upgrade-check")(upgrade_check)

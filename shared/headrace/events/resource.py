@@ -41,6 +41,19 @@ class Proposal(Event, frozen=True, gc=False, kw_only=True):
     reason: str | None = None
 
 
+class Paused(Event, frozen=True, gc=False, kw_only=True):
+    """Since when, by whom and why a workflow is paused.
+
+    at: Since when.
+    actor: Who paused it, as the caller states it.
+    reason: Why, for the audit trail.
+    """
+
+    at: int
+    actor: str | None = None
+    reason: str | None = None
+
+
 class ApproveChange(Event, frozen=True, gc=False, kw_only=True):
     """Approve of the change that waits for a protected pointer. Key: the resource's name.
 
@@ -235,6 +248,20 @@ class MovePointer(Event, frozen=True, gc=False, kw_only=True):
     reason: str | None = None
 
 
+class PauseWorkflow(Event, frozen=True, gc=False, kw_only=True):
+    """Hold the nodes of a workflow's runs, whatever version these are on, until it is resumed. Key: the workflow's name.
+
+    actor: Who asks, as the caller states it.
+    reason: Why, for the audit trail.
+    """
+
+    NAME: ClassVar[str] = "headrace.resource.PauseWorkflow"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "PauseWorkflow", "namespace": "headrace.resource", "doc": "Hold the nodes of a workflow\'s runs, whatever version these are on, until it is resumed. Key: the workflow\'s name.", "fields": [{"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
+
+    actor: str | None = None
+    reason: str | None = None
+
+
 class PointerMoved(Event, frozen=True, gc=False, kw_only=True):
     """A pointer stands elsewhere.
 
@@ -312,10 +339,11 @@ class ResourceHead(Event, frozen=True, gc=False, kw_only=True):
     splits: Of pointers that several versions share: each version's part.
     protected: Pointers that need a second actor's approval.
     proposals: What waits for approval, by pointer.
+    paused: Of a workflow whose runs are held; null when they go on.
     """
 
     NAME: ClassVar[str] = "headrace.resource.ResourceHead"
-    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ResourceHead", "namespace": "headrace.resource", "doc": "State of a resource. Key: its name.", "fields": [{"name": "kind", "type": "string", "doc": "Prompt, Model, ModelAlias or Workflow."}, {"name": "latest", "type": "int", "doc": "The newest version."}, {"name": "pointers", "type": {"type": "map", "values": "int"}, "doc": "Version by pointer.", "default": {}}, {"name": "splits", "type": {"type": "map", "values": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}}, "doc": "Of pointers that several versions share: each version\'s part.", "default": {}}, {"name": "protected", "type": {"type": "array", "items": "string"}, "doc": "Pointers that need a second actor\'s approval.", "default": []}, {"name": "proposals", "type": {"type": "map", "values": {"type": "record", "name": "Proposal", "namespace": "headrace.resource", "doc": "A change of a protected pointer that waits for a second actor.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it was proposed.", "default": 0}, {"name": "version", "type": ["null", "int"], "doc": "Where the pointer is to stand; null when its protection is to be lifted.", "default": null}, {"name": "split", "type": {"type": "array", "items": "headrace.resource.Share"}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "previous", "type": ["null", "int"], "doc": "Where the pointer stood when it was proposed; null when it is new.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}}, "doc": "What waits for approval, by pointer.", "default": {}}]}'
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ResourceHead", "namespace": "headrace.resource", "doc": "State of a resource. Key: its name.", "fields": [{"name": "kind", "type": "string", "doc": "Prompt, Model, ModelAlias or Workflow."}, {"name": "latest", "type": "int", "doc": "The newest version."}, {"name": "pointers", "type": {"type": "map", "values": "int"}, "doc": "Version by pointer.", "default": {}}, {"name": "splits", "type": {"type": "map", "values": {"type": "array", "items": {"type": "record", "name": "Share", "namespace": "headrace.resource", "doc": "A version\'s part of a pointer\'s traffic.", "fields": [{"name": "version", "type": "int", "doc": "The version."}, {"name": "weight", "type": "int", "doc": "Its part, in relation to the sum of all weights."}]}}}, "doc": "Of pointers that several versions share: each version\'s part.", "default": {}}, {"name": "protected", "type": {"type": "array", "items": "string"}, "doc": "Pointers that need a second actor\'s approval.", "default": []}, {"name": "proposals", "type": {"type": "map", "values": {"type": "record", "name": "Proposal", "namespace": "headrace.resource", "doc": "A change of a protected pointer that waits for a second actor.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When it was proposed.", "default": 0}, {"name": "version", "type": ["null", "int"], "doc": "Where the pointer is to stand; null when its protection is to be lifted.", "default": null}, {"name": "split", "type": {"type": "array", "items": "headrace.resource.Share"}, "doc": "Versions that share the pointer\'s traffic, by weight; empty when one has all of it.", "default": []}, {"name": "previous", "type": ["null", "int"], "doc": "Where the pointer stood when it was proposed; null when it is new.", "default": null}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}}, "doc": "What waits for approval, by pointer.", "default": {}}, {"name": "paused", "type": ["null", {"type": "record", "name": "Paused", "namespace": "headrace.resource", "doc": "Since when, by whom and why a workflow is paused.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "Since when."}, {"name": "actor", "type": ["null", "string"], "doc": "Who paused it, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}], "doc": "Of a workflow whose runs are held; null when they go on.", "default": null}]}'
 
     kind: str
     latest: int
@@ -323,6 +351,7 @@ class ResourceHead(Event, frozen=True, gc=False, kw_only=True):
     splits: Mapping[str, tuple[Share, ...]] = {}
     protected: tuple[str, ...] = ()
     proposals: Mapping[str, Proposal] = {}
+    paused: Paused | None = None
 
 
 class ResourceVersion(Event, frozen=True, gc=False, kw_only=True):
@@ -347,6 +376,20 @@ class ResourceVersion(Event, frozen=True, gc=False, kw_only=True):
     at: int
     actor: str | None = None
     status: str = 'active'
+
+
+class ResumeWorkflow(Event, frozen=True, gc=False, kw_only=True):
+    """Let the runs of a paused workflow go on. Key: the workflow's name.
+
+    actor: Who asks, as the caller states it.
+    reason: Why, for the audit trail.
+    """
+
+    NAME: ClassVar[str] = "headrace.resource.ResumeWorkflow"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "ResumeWorkflow", "namespace": "headrace.resource", "doc": "Let the runs of a paused workflow go on. Key: the workflow\'s name.", "fields": [{"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
+
+    actor: str | None = None
+    reason: str | None = None
 
 
 class RetireVersion(Event, frozen=True, gc=False, kw_only=True):
@@ -427,3 +470,35 @@ class VersionReused(Event, frozen=True, gc=False, kw_only=True):
     actor: str | None = None
     reason: str | None = None
     pointer: str | None = None
+
+
+class WorkflowPaused(Event, frozen=True, gc=False, kw_only=True):
+    """No further node of the workflow's runs is scheduled until it is resumed; attempts that are under way go on.
+
+    at: When the service decided it.
+    actor: Who asks, as the caller states it.
+    reason: Why, for the audit trail.
+    """
+
+    NAME: ClassVar[str] = "headrace.resource.WorkflowPaused"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "WorkflowPaused", "namespace": "headrace.resource", "doc": "No further node of the workflow\'s runs is scheduled until it is resumed; attempts that are under way go on.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
+
+    at: int
+    actor: str | None = None
+    reason: str | None = None
+
+
+class WorkflowResumed(Event, frozen=True, gc=False, kw_only=True):
+    """The workflow's runs go on; what was held is scheduled.
+
+    at: When the service decided it.
+    actor: Who asks, as the caller states it.
+    reason: Why, for the audit trail.
+    """
+
+    NAME: ClassVar[str] = "headrace.resource.WorkflowResumed"
+    SCHEMA: ClassVar[str] = '{"type": "record", "name": "WorkflowResumed", "namespace": "headrace.resource", "doc": "The workflow\'s runs go on; what was held is scheduled.", "fields": [{"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}, "doc": "When the service decided it."}, {"name": "actor", "type": ["null", "string"], "doc": "Who asks, as the caller states it.", "default": null}, {"name": "reason", "type": ["null", "string"], "doc": "Why, for the audit trail.", "default": null}]}'
+
+    at: int
+    actor: str | None = None
+    reason: str | None = None

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from cel_expr_python import cel
@@ -18,6 +19,8 @@ BY_NODE = ("nodes", "previous")
 """Variables that hold something for each node."""
 LONGEST = 4_096
 """Characters of the longest expression."""
+MOST_COMPILED = 4_096
+"""Expressions that are kept, for several look at the same ones before a deployment."""
 MOST_WORK = 8_388_608
 """Bytes that one evaluation may handle: less than 0.1 s; map() and filter() reach it with 1,448 elements."""
 _SHOWN = 200
@@ -79,6 +82,7 @@ class Expression:
         return ExpressionError(f"`{_short(self.text)}` fails: {_short(reason)}")
 
 
+@lru_cache(MOST_COMPILED)
 def compile_expression(text: str) -> Expression:
     """Compile a text. Raises ExpressionError, which gives line, column and what is wrong."""
     if len(text) > LONGEST:

@@ -4,17 +4,24 @@ The form: a google.protobuf.Any that holds a cel.expr.CheckedExpr (google/cel-sp
 syntax.proto). Only the fields that say what an expression handles are read.
 """
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """A literal; `size` in bytes, `text` if it is one, `kind` as CEL names it."""
+    """A literal; `size` in bytes, `kind` as CEL names it, `text` or `number` if it is one; true and false are too."""
 
     size: int
     text: str | None = None
     kind: str = "string"
+    number: float | None = None
+
+    @property
+    def value(self) -> str | float | None:
+        """Text, a number or a truth value; None for null and for bytes."""
+        return self.number if self.text is None else self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,12 @@ _ANY_VALUE, _CHECKED_EXPR = 2, 4
 _CONSTANT, _NAME, _MEMBER, _CALL, _LIST, _STRUCT, _LOOP = 3, 4, 5, 6, 7, 8, 9
 _STRING, _BYTES = 6, 7
 _KINDS = {1: "null", 2: "bool", 3: "int", 4: "uint", 5: "double", _STRING: "string", _BYTES: "bytes"}
+_NUMBERS: Mapping[str, Callable[[bytes], float]] = {
+    "bool": lambda data: data[0] != 0,
+    "int": lambda data: int.from_bytes(data, "little", signed=True),
+    "uint": lambda data: int.from_bytes(data, "little"),
+    "double": lambda data: float(struct.unpack("<d", data)[0]),
+}
 _VARINT, _FIXED64, _SIZED, _FIXED32 = 0, 1, 2, 5
 
 
@@ -123,8 +136,9 @@ def _tree(data: bytes) -> Tree:
 
 def _constant(fields: _Fields) -> Tree:
     data = b"".join(fields.get(_STRING, fields.get(_BYTES, [])))
-    kind = next((name for number, name in _KINDS.items() if number in fields), "")
-    return Constant(len(data), data.decode() if _STRING in fields else None, kind)
+    place, kind = next(((place, name) for place, name in _KINDS.items() if place in fields), (0, ""))
+    number = _NUMBERS[kind](_only(fields, place)) if kind in _NUMBERS else None
+    return Constant(len(data), data.decode() if _STRING in fields else None, kind, number)
 
 
 def _member(fields: _Fields) -> Tree:
@@ -163,7 +177,7 @@ def _only(fields: _Fields, number: int) -> bytes:
 
 
 def _fields(data: bytes) -> _Fields:
-    """A protobuf message's fields by number; those that aren't sized count as empty (protobuf.dev, Encoding)."""
+    """A protobuf message's fields by number; whole numbers as 8 bytes, the least first (protobuf.dev, Encoding)."""
     fields: _Fields = {}
     at = 0
     while at < len(data):
@@ -171,10 +185,11 @@ def _fields(data: bytes) -> _Fields:
         number, wire = tag >> 3, tag & 7
         size = {_FIXED64: 8, _FIXED32: 4}.get(wire, 0)
         if wire == _VARINT:
-            _, at = _varint(data, at)
+            value, at = _varint(data, at)
         elif wire == _SIZED:
             size, at = _varint(data, at)
-        fields.setdefault(number, []).append(data[at : at + size] if wire == _SIZED else b"")
+        found = value.to_bytes(8, "little") if wire == _VARINT else data[at : at + size]
+        fields.setdefault(number, []).append(found)
         at += size
     return fields
 

@@ -3,6 +3,7 @@
 resources.py     references that lead nowhere, and what keeps a resource from using another
 workflows.py     all that is wrong between a workflow and what it refers to, of which each of these tells a part:
 bindings.py      what nodes give, against what prompts and sub-workflows take
+types.py         types of what nodes give and get
 capabilities.py  models that are retired, or lack what a node needs
 window.py        prompts that don't fit every model's window
 cost.py          what a run may cost, over the limit

@@ -10,6 +10,7 @@ from headrace.links.children import child_faults, nesting_faults
 from headrace.links.collections import collection_faults
 from headrace.links.cost import cost_faults
 from headrace.links.known import UNKNOWN, Collections, Known
+from headrace.links.types import linked_type_faults
 from headrace.links.window import window_faults
 from headrace.resource.catalog import Resolver
 from headrace.workflow.spec import WorkflowSpec
@@ -23,6 +24,7 @@ def linked_faults(
     known = Known(catalog, workflow, collections)
     yield from collection_faults(known)
     yield from binding_faults(known)
+    yield from linked_type_faults(known)
     yield from model_faults(known)
     yield from window_faults(known)
     yield from child_faults(known)

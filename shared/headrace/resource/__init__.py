@@ -8,6 +8,7 @@ The rules, the same for all of them; pure:
     pointers.py       pointers move, or split their traffic
     splits.py         where a pointer stands, and which share a key gets
     approvals.py      protected pointers need a second actor
+    pausing.py        a workflow's runs are held, or go on
     erasure.py        stored bodies are destroyed
     content.py        what a version may hold, and its digest
     machine.py        the rules as a machine: one instance a service

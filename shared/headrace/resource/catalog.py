@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from headrace.errors import NotFound
 from headrace.event import Event
-from headrace.events.resource import ResourceHead, ResourceVersion, Share
+from headrace.events.resource import Paused, ResourceHead, ResourceVersion, Share
 from headrace.fault import did_you_mean
 from headrace.resource.naming import LATEST, REFERENCE, VERSION
 from headrace.resource.splits import chosen
@@ -52,6 +52,12 @@ class Resolver(Protocol):
     def find(self, kinds: tuple[str, ...], ref: str, sticky: str | None = None) -> Resolved:
         """As `resolve`, whatever the version's status is. Raises NotFound."""
 
+    def paused(self, kind: str, name: str) -> Paused | None:
+        """Since when, by whom and why a workflow is paused; None when it is not, or there is none of this name.
+
+        A look into a table, for whoever asks before each step of a run.
+        """
+
 
 class Catalog:
     """A Resolver over tables, by kind of resource."""
@@ -90,6 +96,11 @@ class Catalog:
         if found is None:
             raise NotFound(f"{_code(kind)}_version_not_found", f"no version {version} of {kind} {name!r:.80}")
         return self._resolved(found, name, f"{name}@{version}")
+
+    def paused(self, kind: str, name: str) -> Paused | None:
+        """Since when, by whom and why a workflow is paused; see Resolver."""
+        head = self._entries[kind].get(name)
+        return head.paused if isinstance(head, ResourceHead) else None
 
     def _entry(self, kind: str, name: str, version: int) -> ResourceVersion | None:
         found = self._entries[kind].get(f"{name}/{version}")

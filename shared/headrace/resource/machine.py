@@ -10,7 +10,14 @@ from headrace.resource.content import Check
 from headrace.resource.state import ERASING, State
 from headrace.topics import Topic
 
-OF_POINTERS = resource.PointerMoved | resource.PointerProtected | resource.ChangeProposed
+OF_THE_WHOLE = (
+    resource.PointerMoved
+    | resource.PointerProtected
+    | resource.ChangeProposed
+    | resource.WorkflowPaused
+    | resource.WorkflowResumed
+)
+"""What changes the head, and no version."""
 
 
 class ResourceMachine(Machine[State]):
@@ -32,7 +39,17 @@ class ResourceMachine(Machine[State]):
         assert isinstance(head, resource.ResourceHead)
         versions = {part.version: part for part in parts.values() if isinstance(part, resource.ResourceVersion)}
         due = 0 if any(version.status == ERASING for version in versions.values()) else None
-        return State(key, head.kind, versions, head.pointers, head.splits, head.protected, head.proposals, due)
+        return State(
+            name=key,
+            kind=head.kind,
+            versions=versions,
+            pointers=head.pointers,
+            splits=head.splits,
+            protected=head.protected,
+            proposals=head.proposals,
+            paused=head.paused,
+            due=due,
+        )
 
     def decide(self, state: State, message: Event | Tick | Unreadable, context: Context) -> Sequence[Event]:
         """Commands are carried out or refused; what can't be read is refused too, for its sender waits."""
@@ -53,7 +70,7 @@ class ResourceMachine(Machine[State]):
             yield str(event.version), state.versions[event.version]
         if isinstance(event, resource.ErasureOrdered | resource.BodyErased):
             yield from ((str(version), state.versions[version]) for version in event.versions)
-        if isinstance(event, resource.VersionCreated | OF_POINTERS):
+        if isinstance(event, resource.VersionCreated | OF_THE_WHOLE):
             yield "", _head(state)
 
 
@@ -65,4 +82,5 @@ def _head(state: State) -> resource.ResourceHead:
         splits=state.splits,
         protected=state.protected,
         proposals=state.proposals,
+        paused=state.paused,
     )

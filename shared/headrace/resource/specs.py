@@ -15,6 +15,8 @@ from headrace.resource.prompt import PromptSpec, Spec
 from headrace.resource.prompt_faults import prompt_faults
 from headrace.resource.sensitive import is_sensitive, veiled
 from headrace.workflow import InvalidWorkflow, WorkflowSpec, compile_workflow
+from headrace.workflow.proof import flow_faults
+from headrace.workflow.typing import type_faults
 
 
 class DocumentSetSpec(Spec):
@@ -30,10 +32,10 @@ def _workflow_faults(spec: WorkflowSpec) -> Iterable[Fault]:
     found = list(_config_faults(spec))
     configs = {fault.path[:3] for fault in found}
     try:
-        compile_workflow(spec.model_dump(by_alias=True, exclude_unset=True))
+        found += flow_faults(compile_workflow(spec.model_dump(by_alias=True, exclude_unset=True)))
     except InvalidWorkflow as error:
         found += [fault for fault in error.faults if fault.path[:3] not in configs]
-    return found
+    return [*found, *type_faults(spec)]
 
 
 def _config_faults(spec: WorkflowSpec) -> Iterable[Fault]:

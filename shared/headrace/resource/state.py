@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from headrace.event import Event
-from headrace.events.resource import BodyUnusable, ChangeRefused, Proposal, ResourceVersion, Share
+from headrace.events.resource import BodyUnusable, ChangeRefused, Paused, Proposal, ResourceVersion, Share
 
 ACTIVE, RETIRED, ERASING, ERASED = "active", "retired", "erasing", "erased"
 """Status of a version; only an active one may be used by new runs."""
@@ -18,8 +18,9 @@ class State(msgspec.Struct, frozen=True):
     """What exists under one name. `kind` is empty until the first version.
 
     versions: by number. pointers: the version on which each stands; splits: those that several versions share.
-    proposals: what waits for a second actor, by protected pointer. due: when a body that is to be erased is destroyed,
-    epoch milliseconds; undestroyed: since when and why that fails, by the body's digest.
+    proposals: what waits for a second actor, by protected pointer. paused: since when a workflow's runs are held.
+    due: when a body that is to be erased is destroyed, epoch milliseconds; undestroyed: since when and why that fails,
+    by the body's digest.
     """
 
     name: str
@@ -29,6 +30,7 @@ class State(msgspec.Struct, frozen=True):
     splits: Mapping[str, tuple[Share, ...]] = {}
     protected: tuple[str, ...] = ()
     proposals: Mapping[str, Proposal] = {}
+    paused: Paused | None = None
     due: int | None = None
     undestroyed: Mapping[str, BodyUnusable] = {}
 

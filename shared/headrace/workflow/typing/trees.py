@@ -1,12 +1,9 @@
 """From the text of an expression to its syntax tree: the one place where this package compiles."""
 
-from functools import lru_cache
-
 from headrace.expression import ExpressionError, compile_expression
 from headrace.expression.tree import Tree
 
 
-@lru_cache(maxsize=4_096)
 def tree_of(text: str) -> Tree | None:
     """The tree; nothing for a text that does not compile, which others tell."""
     try:

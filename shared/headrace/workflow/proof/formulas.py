@@ -1,0 +1,81 @@
+"""Boolean formulas as clauses of a SAT solver: is there a way in which all of this is true? (Tseitin 1968)"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from pysat.solvers import Solver
+
+SOLVER = "cadical153"
+
+
+class Formulas:
+    """Formulas are numbers, as solvers have them: `-f` is the opposite of `f`."""
+
+    def __init__(self) -> None:
+        self._solver = Solver(name=SOLVER)
+        self._last = 0
+        self.true = self.variable()
+        self.claim(self.true)
+        self._gates: dict[tuple[int, ...], int] = {}
+
+    def variable(self) -> int:
+        """Something of which nothing is known."""
+        self._last += 1
+        return self._last
+
+    def claim(self, *any_of: int) -> None:
+        """At least one of these is true, whatever else is."""
+        self._solver.add_clause(any_of)
+
+    def both(self, *parts: int) -> int:
+        """All of these are true."""
+        parts = tuple(sorted({part for part in parts if part != self.true}))
+        if not parts:
+            return self.true
+        if -self.true in parts or any(-part in parts for part in parts):
+            return -self.true
+        if len(parts) == 1:
+            return parts[0]
+        if parts not in self._gates:
+            gate = self._gates[parts] = self.variable()
+            for part in parts:
+                self.claim(-gate, part)
+            self.claim(gate, *(-part for part in parts))
+        return self._gates[parts]
+
+    def either(self, *parts: int) -> int:
+        """At least one of these is true."""
+        return -self.both(*(-part for part in parts))
+
+    def at_least(self, count: int, parts: Sequence[int]) -> int:
+        """So many of these are true."""
+
+        @cache
+        def from_(start: int, left: int) -> int:
+            if left <= 0:
+                return self.true
+            if left > len(parts) - start:
+                return -self.true
+            with_it = self.both(parts[start], from_(start + 1, left - 1))
+            return self.either(with_it, from_(start + 1, left))
+
+        return from_(0, count)
+
+    def example(self, *together: int) -> Mapping[int, bool] | None:
+        """A way in which all of these are true: what each variable is; None if there is none."""
+        if not self._solver.solve(assumptions=list(together)):
+            return None
+        return {abs(literal): literal > 0 for literal in self._solver.get_model()}
+
+    def possible(self, *together: int) -> bool:
+        """Whether all of these can be true together."""
+        return bool(self._solver.solve(assumptions=list(together)))
+
+    def close(self) -> None:
+        """Give the solver's memory back."""
+        self._solver.delete()
+
+
+def holds(example: Mapping[int, bool], formula: int) -> bool:
+    """Whether a formula is true in an example; a variable that does not matter is false."""
+    return example.get(abs(formula), False) == (formula > 0)
