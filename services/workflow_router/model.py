@@ -77,13 +77,12 @@ def add_usage(total: Usage | None, more: Usage | None) -> Usage | None:
 
 def base(name: str) -> str:
     """The node of an instance's name: node[3] is one of node; a node's own name is itself."""
-    return name.partition("[")[0]
+    return name.partition("[")[0] if name.endswith("]") else name
 
 
 def index_of(name: str) -> int | None:
     """The item of an instance; None for a node's own name."""
-    _, bracket, index = name.partition("[")
-    return int(index[:-1]) if bracket else None
+    return int(name.partition("[")[2][:-1]) if name.endswith("]") else None
 
 
 def instance(node: str, index: int) -> str:

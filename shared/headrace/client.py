@@ -78,12 +78,14 @@ class Client:
         headers = cloudevents.headers(
             event.NAME,
             event_id,
-            source=SOURCE,
-            time=cloudevents.timestamp(_now()),
-            subject=key.encode(),
-            correlation=correlation or key,
-            actor=actor,
-            traceparent=_traceparent(),
+            cloudevents.shared(
+                source=SOURCE,
+                time=cloudevents.timestamp(_now()),
+                subject=key.encode(),
+                correlation=correlation or key,
+                actor=actor,
+                traceparent=_traceparent(),
+            ),
         )
         home = partition_of(key.encode(), self._kafka.partitions)
         value = self._codec.encode(topic, event)

@@ -4,7 +4,7 @@ Source: the CloudEvents Kafka protocol binding 1.0.2. A record of a stock Avro c
 missing is derived from where the record stands.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -70,9 +70,12 @@ def timestamp(now_ms: int) -> bytes:
     return datetime.fromtimestamp(now_ms / 1000, UTC).isoformat(timespec="milliseconds").encode()
 
 
-def headers(
-    event_type: str,
-    event_id: str,
+def headers(event_type: str, event_id: str, shared: Sequence[Header]) -> list[Header]:
+    """The headers of a record that we write. shared: those of all records with the same cause, from `shared`."""
+    return [*SPEC, ("ce_type", event_type.encode()), ("ce_id", event_id.encode()), *shared]
+
+
+def shared(
     *,
     source: bytes,
     time: bytes,
@@ -82,11 +85,8 @@ def headers(
     actor: str | None = None,
     traceparent: str | None = None,
 ) -> list[Header]:
-    """The headers of a record that we write. `time` comes from `timestamp`, once a batch."""
+    """Headers that say where records come from, and what caused them. `time` comes from `timestamp`, once a batch."""
     written = [
-        *SPEC,
-        ("ce_type", event_type.encode()),
-        ("ce_id", event_id.encode()),
         ("ce_source", source),
         ("ce_time", time),
         ("ce_subject", subject),

@@ -20,9 +20,11 @@ def event_record(codec: Codec, topic: Topic, key: str, event: Event, *, source: 
     headers = cloudevents.headers(
         event.NAME,
         getattr(event, "id", None) or str(uuid.uuid4()),
-        source=source,
-        time=cloudevents.timestamp(time.time_ns() // 1_000_000),
-        subject=subject,
-        correlation=correlation,
+        cloudevents.shared(
+            source=source,
+            time=cloudevents.timestamp(time.time_ns() // 1_000_000),
+            subject=subject,
+            correlation=correlation,
+        ),
     )
     return subject, codec.encode(topic, event), headers

@@ -4,16 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from headrace.cloudevents import LONGEST, Attributes, attributes, headers, timestamp
+from headrace.cloudevents import LONGEST, Attributes, attributes, headers, shared, timestamp
 
 PLACE = "run.requests-0-7"
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 def test_what_we_write_we_read() -> None:
-    written = headers(
-        "headrace.run.RunStarted",
-        "e1",
+    about = shared(
         source=b"/headrace/x",
         time=timestamp(1_800_000_000_123),
         subject=b"r1",
@@ -22,6 +20,7 @@ def test_what_we_write_we_read() -> None:
         actor="ada",
         traceparent=TRACE,
     )
+    written = headers("headrace.run.RunStarted", "e1", about)
     assert attributes(written, PLACE) == Attributes("e1", "/headrace/x", "r1", "c1", "e0", "ada", TRACE)
     assert dict(written)["ce_type"] == b"headrace.run.RunStarted"
     assert dict(written)["ce_specversion"] == b"1.0"
@@ -30,7 +29,7 @@ def test_what_we_write_we_read() -> None:
 
 
 def test_what_nobody_said_is_not_written() -> None:
-    written = headers("t", "e", source=b"s", time=b"", subject=b"r", correlation="c")
+    written = headers("t", "e", shared(source=b"s", time=b"", subject=b"r", correlation="c"))
     assert [name for name, _ in written if name in ("ce_causationid", "ce_authid", "traceparent")] == []
 
 

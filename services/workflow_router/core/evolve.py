@@ -1,6 +1,6 @@
 """The state of a run after an event; folding a run's log gives its state. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -101,19 +101,19 @@ def _under_way(
 
 def _ended(state: RunState, event: NodeSucceeded | NodeFailed) -> RunState:
     result = _result(event)
-    state = replace(
-        state,
-        outstanding=_less(state.outstanding, {event.node}),
-        usage=add_usage(state.usage, event.usage),
-        signals=_less(state.signals, {event.signal}) if isinstance(event, NodeSucceeded) else state.signals,
-    )
+    left = _less(state.outstanding, (event.node,))
+    usage = add_usage(state.usage, event.usage)
+    if isinstance(event, NodeSucceeded) and event.signal is not None:
+        state = replace(state, signals=_less(state.signals, (event.signal,)))
     if index_of(event.node) is None:
-        state = _without_maps(state, {event.node}) if event.node in state.maps else state
-        return replace(state, results=state.results.insert(event.node, result))
+        state = replace(state, outstanding=left, usage=usage, results=state.results.insert(event.node, result))
+        return _without_maps(state, {event.node}) if event.node in state.maps else state
     progress = state.maps[base(event.node)]
     failed = progress.failed + (result.status == "failed")
     return replace(
         state,
+        outstanding=left,
+        usage=usage,
         instances=state.instances.insert(event.node, result),
         maps={**state.maps, base(event.node): replace(progress, ended=progress.ended + 1, failed=failed)},
     )
@@ -170,8 +170,11 @@ def _removed(mapping: "HashTrieMap[str, V]", keys: Collection[str]) -> "HashTrie
     return mapping
 
 
-def _less(mapping: Mapping[K, V], keys: Collection[K | None]) -> dict[K, V]:
-    return {key: value for key, value in mapping.items() if key not in keys}
+def _less(mapping: Mapping[K, V], keys: Iterable[K]) -> dict[K, V]:
+    left = dict(mapping)
+    for key in keys:
+        left.pop(key, None)
+    return left
 
 
 def linked(state: RunState, digest: bytes) -> RunState:

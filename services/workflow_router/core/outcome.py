@@ -18,12 +18,14 @@ _CURRENCY = re.compile(r"[A-Z]{3}")
 
 def nonsense(outcome: node.NodeSucceeded | node.NodeFailed) -> str:
     """Why an outcome can't be taken, or nothing; what it says of an output is not looked at here."""
-    if not all(0 <= time <= LAST_MS for time in (outcome.started_at, outcome.finished_at)):
+    if not (0 <= outcome.started_at <= LAST_MS and 0 <= outcome.finished_at <= LAST_MS):
         return "has a time that is none"
     if isinstance(outcome, node.NodeFailed) and not _CODE.fullmatch(outcome.code):
         return f"has the code {outcome.code!r:.80}, which is none such as provider_timeout"
     if len(outcome.calls) > MOST_CALLS:
         return f"lists {len(outcome.calls)} calls; at most {MOST_CALLS} are allowed"
+    if outcome.usage is None and not outcome.calls:
+        return ""
     usages = (outcome.usage, *(call.usage for call in outcome.calls))
     return next(filter(None, (*map(_usage, usages), *map(_call, outcome.calls))), "")
 

@@ -59,7 +59,8 @@ class Progress:
 
     def iteration(self, node: Node) -> int:
         """How often loops have repeated a node."""
-        return sum(self.state.loops[tail].total for tail in node.around if tail in self.state.loops)
+        loops = self.state.loops
+        return sum(loops[tail].total for tail in node.around if tail in loops) if loops else 0
 
     def luck(self, name: str, attempt: int) -> float:
         """A number from 0 up to 1 that looks like chance and is the same whenever it is asked for."""

@@ -1,6 +1,7 @@
 """What expressions see of a run, and what they make of it."""
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -10,6 +11,9 @@ from headrace.events.run import NodeResult
 from headrace.expression import Data, Expression, ExpressionError
 from headrace.workflow import Bindings
 from workflow_router.model import RunState
+
+MOST_LISTS = 8
+"""Lists of maps that are kept decoded: else each outcome of an instance would cost as much as all items are long."""
 
 _CLAIMED = (
     "an output of more than 256 KiB travels as a reference, which expressions can't look into: hand it on as a whole, "
@@ -26,7 +30,6 @@ class Values:
         self._common: dict[str, Any] = {}
         self._nodes: dict[str, Any] = {}
         self._previous: dict[str, Any] = {}
-        self._items: dict[str, list[Any]] = {}
         self._data: dict[Key, Data] = {}
 
     def bound(self, state: RunState, bindings: Bindings, extra: Mapping[str, Any] | None = None) -> str:
@@ -56,9 +59,7 @@ class Values:
 
     def items(self, state: RunState, node: str) -> list[Any]:
         """What a node is mapped over."""
-        if node not in self._items:
-            self._items[node] = msgspec.json.decode(state.lists[node].items)
-        return self._items[node]
+        return _list(state.lists[node].items)
 
     def fresh(self, node: str, output: Any) -> None:
         """Let expressions see an output that is not in the state yet."""
@@ -72,7 +73,6 @@ class Values:
         """Let expressions see these nodes no more: they will run again."""
         for name in nodes:
             self._nodes.pop(name, None)
-            self._items.pop(name, None)
         self._previous.clear()
         self._data.clear()
 
@@ -108,6 +108,12 @@ class Values:
             "tenant": start.tenant,
             "labels": dict(start.labels),
         }
+
+
+@lru_cache(MOST_LISTS)
+def _list(text: str) -> list[Any]:
+    items: list[Any] = msgspec.json.decode(text)
+    return items
 
 
 def _there(wanted: frozenset[str], known: dict[str, Any], results: Mapping[str, NodeResult]) -> dict[str, Any]:

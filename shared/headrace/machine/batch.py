@@ -2,8 +2,8 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import Generic
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Generic, NamedTuple
 
 from aiokafka import ConsumerRecord
 
@@ -27,6 +27,17 @@ LARGEST_BATCH = 16_777_216
 """Bytes that the records of one batch may lead to before the next is begun: a few small ones can lead to very much."""
 PLACE = re.compile(rb"[A-Za-z0-9._-]{1,249}-[0-9]{1,10}-[0-9]{1,19}")
 """`<topic>-<partition>-<offset>`; anybody can write the header that holds it."""
+
+
+class _Cause(NamedTuple):
+    """What the records of one decision share. Their ids follow from the cause's: a redelivery repeats them."""
+
+    id: str
+    headers: Sequence[Header]
+
+    def of(self, topic: Topic, event: Event, number: int) -> list[Header]:
+        """The CloudEvents headers of a record that the decision's event of this number leads to."""
+        return cloudevents.headers(event.NAME, f"{self.id}/{number}/{topic.name}", self.headers)
 
 
 class Batch(Generic[S]):
@@ -148,19 +159,19 @@ class Batch(Generic[S]):
     def _decide(self, message: Message, context: Context) -> None:
         machine, key = self._machine, context.key
         before = state = self._state(key)
+        cause = self._cause(state, context)
         for number, event in enumerate(machine.decide(state, message, context)):
-            state = self._apply(state, event, context, number)
+            state = self._apply(state, event, context, cause, number)
         if state is not before:
             self._memory.keep(key, state)
         elif isinstance(message, Tick):
             self._memory.repeat(key, state, context.now)
 
-    def _apply(self, state: S, event: Event, context: Context, number: int) -> S:
+    def _apply(self, state: S, event: Event, context: Context, cause: _Cause, number: int) -> S:
         machine, key = self._machine, context.key
-        headers = self._headers(state, context, number)
         event = machine.seal(state, event)
         value = self._codec.encode(machine.log, event)
-        self.outbox.add(machine.log.name, self._partition, (key.encode(), value, headers(machine.log, event)))
+        self.outbox.add(machine.log.name, self._partition, (key.encode(), value, cause.of(machine.log, event, number)))
         before, state = state, machine.link(machine.evolve(state, event), hashlib.sha256(value).digest())
         for part, entry in machine.parts(before, state, event):
             self._changed[f"{key}/{part}" if part else key] = entry
@@ -168,32 +179,25 @@ class Batch(Generic[S]):
             record = (
                 output.key or key.encode(),
                 self._codec.encode(output.topic, output.event),
-                headers(output.topic, output.event),
+                cause.of(output.topic, output.event, number),
             )
             self.outbox.add(output.topic.name, self._partition, record)
         self.events += 1
         return state
 
-    def _headers(self, state: S, context: Context, number: int) -> Callable[[Topic, Event], list[Header]]:
-        """The CloudEvents headers of what one event leads to; ids follow from the cause: a redelivery repeats them."""
+    def _cause(self, state: S, context: Context) -> _Cause:
         received, key = context.received, context.key
-        cause = received.place if received else f"{key}-{context.now}"
         attributes = received.attributes if received else self._machine.origin(state)
-
-        def make(topic: Topic, event: Event) -> list[Header]:
-            return cloudevents.headers(
-                event.NAME,
-                f"{cause}/{number}/{topic.name}",
-                source=self._source,
-                time=self._time,
-                subject=key.encode(),
-                correlation=(attributes and attributes.correlation) or key,
-                causation=received.attributes.id if received else None,
-                actor=attributes.actor if attributes else None,
-                traceparent=attributes.traceparent if attributes else None,
-            )
-
-        return make
+        headers = cloudevents.shared(
+            source=self._source,
+            time=self._time,
+            subject=key.encode(),
+            correlation=(attributes and attributes.correlation) or key,
+            causation=received.attributes.id if received else None,
+            actor=attributes.actor if attributes else None,
+            traceparent=attributes.traceparent if attributes else None,
+        )
+        return _Cause(received.place if received else f"{key}-{context.now}", headers)
 
 
 def _received(record: ConsumerRecord) -> Received:

@@ -128,13 +128,15 @@ class Answering:
         return cloudevents.headers(
             outcome.NAME,
             f"{cause.id}/outcome",
-            source=self._source,
-            time=now,
-            subject=key,
-            correlation=cause.correlation or key.decode(errors="replace"),
-            causation=cause.id,
-            actor=cause.actor,
-            traceparent=cause.traceparent,
+            cloudevents.shared(
+                source=self._source,
+                time=now,
+                subject=key,
+                correlation=cause.correlation or key.decode(errors="replace"),
+                causation=cause.id,
+                actor=cause.actor,
+                traceparent=cause.traceparent,
+            ),
         )
 
 

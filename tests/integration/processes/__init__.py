@@ -92,6 +92,11 @@ class Started:
         """Whether it has not ended yet."""
         return self._process.returncode is None
 
+    @property
+    def resident(self) -> int:
+        """Bytes of memory that it has."""
+        return int(self._living().memory_info().rss)
+
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self._process.send_signal(number)
