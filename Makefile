@@ -19,7 +19,7 @@ echo "none of $$* is Python 3.11 or newer with its venv module; install one (on 
 	"or name one: make setup PYTHON=/path/to/python" >&2; exit 1
 endef
 
-.PHONY: help setup demo check test bench lock schemas clean
+.PHONY: help setup demo check test prove bench lock schemas clean
 
 help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +46,9 @@ test: setup ## Everything, up to end-to-end on real parts
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+prove: setup ## 5,000 random workflows for each property of the engine and of the proofs, in half an hour
+	HYPOTHESIS_PROFILE=prove $(BIN)/pytest --timeout 3600 tests/unit/test_workflow_proof_properties.py tests/unit/test_run_core_properties.py
 
 bench: setup ## Steps a second and latencies, beside the raw floor; writes .bench/latest.json
 	@$(BIN)/python -m tests.bench

@@ -21,7 +21,8 @@ PLANTED = "PLANTED_API_KEY"
 """Names a credential of the services of our own stack, which must come out nowhere."""
 
 settings.register_profile("headrace", max_examples=50, deadline=None)
-settings.load_profile("headrace")
+settings.register_profile("prove", max_examples=5_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "headrace"))
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ import pytest
 
 from headrace import changes
 from headrace.errors import Refused
+from headrace.events import run
 from headrace.events.resource import PauseWorkflow
-from headrace.topics import DOMAINS
+from headrace.topics import DOMAINS, RUN_EVENTS
 from tests.e2e.commands import Run, printed
 from tests.e2e.installation import WAIT_S, Installation
 from tests.e2e.test_versions import prompt, workflow
 from tests.support.names import unique
+from tests.support.waiting import until_equal
 
 
 @pytest.fixture
@@ -65,3 +67,20 @@ async def test_only_workflows_are_paused(installation: Installation) -> None:
     await installation.deploy(prompt(name, "Hello"))
     with pytest.raises(Refused, match=r"greet-\w+ is a Prompt; only a Workflow .*\(not_pausable\)"):
         await changes.change(installation.client, DOMAINS["prompt"], name, PauseWorkflow(), WAIT_S)
+
+
+async def test_a_run_of_a_paused_workflow_waits_and_goes_on_when_it_is_resumed(
+    installation: Installation, headrace: Run, name: str
+) -> None:
+    assert printed(headrace("workflow", "pause", name, "--reason", "floods", "--json"))["routers"] >= 1
+    run_id = await installation.start(name)
+
+    async def last() -> type | None:
+        log = await installation.client.read_all(RUN_EVENTS, key=run_id)
+        return type(log[-1].event) if log else None
+
+    await until_equal(last, run.NodeHeld)
+    assert headrace("workflow", "resume", name).returncode == 0
+    await until_equal(last, run.RunCompleted)
+    log = await installation.events(run_id)
+    assert [type(event) for event in log[:3]] == [run.RunStarted, run.NodeHeld, run.NodeScheduled]

@@ -3,7 +3,8 @@
 import json
 
 from headrace.events import run
-from headrace.topics import RUN_REQUESTS
+from headrace.events.model import ModelCalled
+from headrace.topics import MODEL_CALLS, RUN_REQUESTS
 from tests.e2e.installation import Installation
 from tests.providers.behaviours import answers, completion, error, hangs
 from tests.providers.loopback import Loopback, loopback
@@ -143,12 +144,20 @@ async def test_a_run_can_be_cancelled_and_what_comes_later_is_absorbed(installat
         await until_equal(lambda: asked(provider), True)
         await installation.client.send(RUN_REQUESTS, run_id, run.CancelRun(reason="enough"))
         result = await installation.result(run_id)
+        await until_equal(lambda: calls(installation, run_id), ["run_stopped"])
     assert isinstance(result, run.RunCancelled)
     assert result.reason == "enough"
     await installation.client.send(RUN_REQUESTS, run_id, run.CancelRun(reason="again"))
     behind, _ = await installation.run(await same_partition_workflow(installation))
     assert isinstance(behind, run.RunCompleted)
     assert isinstance((await installation.events(run_id))[-1], run.RunCancelled)
+
+
+async def calls(installation: Installation, run_id: str) -> list[str]:
+    """How the calls that a run made ended."""
+    told = await installation.client.read_all(MODEL_CALLS)
+    made = [one.event for one in told if isinstance(one.event, ModelCalled)]
+    return [call.outcome for call in made if call.id.startswith(f"{run_id}/")]
 
 
 async def asked(provider: Loopback) -> bool:

@@ -17,8 +17,11 @@ from tests.unit.stories import ACTIONS, FROM_A_CHILD, Story, a_story
 from workflow_router.model import ENDED
 
 GRAPHS = 300
-"""Random workflows for each property; `make prove` tries a hundred times as many."""
-TRIED = settings(max_examples=GRAPHS, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+"""Random workflows for each property, at least; `make prove` tries 5,000."""
+TRIED = settings(
+    max_examples=max(GRAPHS, settings().max_examples),
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
 
 
 @st.composite

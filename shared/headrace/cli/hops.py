@@ -218,9 +218,8 @@ async def to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, sh
 
 
 def _complete(kinds: Mapping[type[Event] | None, int]) -> bool:
-    """Whether every step in the log has its request and its outcome."""
-    asked = kinds[node.ExecuteNode] >= kinds[run.NodeScheduled]
-    return asked and kinds[node.NodeSucceeded] >= kinds[run.NodeSucceeded]
+    """Whether everything that was handed to a worker has its outcome."""
+    return kinds[node.NodeSucceeded] + kinds[node.NodeFailed] >= kinds[node.ExecuteNode]
 
 
 def printer(console: Console) -> Callable[[Seen], None]:
