@@ -5,7 +5,9 @@ from functools import cache
 
 from pysat.solvers import Solver
 
-SOLVER = "cadical153"
+SOLVER = "glucose4"
+MOST_CONFLICTS = 2_000
+"""After so many wrong turns an answer is given up: some 50 ms, and real workflows need none or a few."""
 
 
 class Formulas:
@@ -62,14 +64,19 @@ class Formulas:
         return from_(0, count)
 
     def example(self, *together: int) -> Mapping[int, bool] | None:
-        """A way in which all of these are true: what each variable is; None if there is none."""
-        if not self._solver.solve(assumptions=list(together)):
+        """A way in which all of these are true: what each variable is; None if there is none, or none was found."""
+        if not self._answer(together):
             return None
         return {abs(literal): literal > 0 for literal in self._solver.get_model()}
 
     def possible(self, *together: int) -> bool:
-        """Whether all of these can be true together."""
-        return bool(self._solver.solve(assumptions=list(together)))
+        """Whether all of these can be true together; also if that was too hard to tell."""
+        return self._answer(together) is not False
+
+    def _answer(self, together: tuple[int, ...]) -> bool | None:
+        self._solver.conf_budget(MOST_CONFLICTS)
+        answer: bool | None = self._solver.solve_limited(assumptions=list(together))
+        return answer
 
     def close(self) -> None:
         """Give the solver's memory back."""
