@@ -1,41 +1,53 @@
 """What is wrong with the flow of a workflow, each with a run in which it goes wrong."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import islice
 
 from headrace.fault import Fault
 from headrace.nodes import DELAY, NODE_TYPES
 from headrace.workflow.model import CompiledWorkflow, Node
 from headrace.workflow.proof.flow import Flow, Reference, facts
-from headrace.workflow.proof.formulas import Formulas, holds
+from headrace.workflow.proof.formulas import Example, Formulas, holds
 from headrace.workflow.proof.places import OUTPUT, Place, edge_index, places
 from headrace.workflow.proof.reads import Need, Reader
 from headrace.workflow.spec import Quorum
 
+MOST_FINDINGS = 100
+"""Nobody reads more of one workflow at once."""
+
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault; `facts`: what is true and what is not, in CEL, in a run in which it shows; empty if it always does."""
+    """A fault, and a run in which it shows, if it does not in all."""
 
     fault: Fault
-    facts: Mapping[str, bool] = field(default_factory=dict)
+    flow: Flow | None = None
+    example: Example | None = None
+
+    @property
+    def facts(self) -> Mapping[str, bool]:
+        """What is true and what is not in that run, in CEL."""
+        return facts(self.flow, self.example) if self.flow and self.example else {}
 
 
 def findings(workflow: CompiledWorkflow) -> list[Finding]:
-    """All of them, in the order of the file as far as it goes."""
+    """The first hundred, kind by kind."""
     formulas = Formulas()
     try:
-        flow = Flow(workflow, formulas)
-        expressions = list(places(flow))
-        return [
-            *_unreachable(flow),
-            *_without_else(flow),
-            *(finding for place in expressions for finding in _missing(flow, place)),
-            *(Finding(fault) for fault in _dead_ends(workflow, expressions)),
-            *(Finding(fault) for fault in _too_long(workflow)),
-        ]
+        return list(islice(_all(Flow(workflow, formulas)), MOST_FINDINGS))
     finally:
         formulas.close()
+
+
+def _all(flow: Flow) -> Iterator[Finding]:
+    expressions = list(places(flow))
+    yield from _unreachable(flow)
+    yield from _without_else(flow)
+    for place in expressions:
+        yield from _missing(flow, place)
+    yield from map(Finding, _dead_ends(flow.workflow, expressions))
+    yield from map(Finding, _too_long(flow.workflow))
 
 
 def _unreachable(flow: Flow) -> Iterator[Finding]:
@@ -71,11 +83,11 @@ def _without_else(flow: Flow) -> Iterator[Finding]:
             continue
         flow.formulas.claim(-flow.ends_well(name), *taken)  # so that what follows from it is not told as well
         asked = " and ".join(f"`{edge.when.text}`" for edge in edges if edge.when)
-        are = "are all" if len(edges) > 1 else "is"
+        are = {1: "is", 2: "are both"}.get(len(edges), "are all")
         message = f"if {asked:.300} {are} false, nothing follows {name}: what comes after it is skipped without a word"
         path = ("edges", edge_index(flow.workflow, name, edges[0].target, on_error=False))
         hint = f"add an edge from {name} with `else: true`, to where such a run should go"
-        yield Finding(Fault("missing_else", path, message, hint), dict(facts(flow, example)))
+        yield Finding(Fault("missing_else", path, message, hint), flow, example)
 
 
 def _missing(flow: Flow, place: Place) -> Iterator[Finding]:
@@ -88,10 +100,10 @@ def _missing(flow: Flow, place: Place) -> Iterator[Finding]:
         example = flow.formulas.example(need.when, -reader.there(need.what))
         if example is not None and need.what not in told:
             told.add(need.what)
-            yield Finding(_maybe_not_run(flow, place, need, example), dict(facts(flow, example)))
+            yield Finding(_maybe_not_run(flow, place, need, example), flow, example)
 
 
-def _maybe_not_run(flow: Flow, place: Place, need: Need, example: Mapping[int, bool]) -> Fault:
+def _maybe_not_run(flow: Flow, place: Place, need: Need, example: Example) -> Fault:
     what = need.what
     seen = f"{what.variable}.{what.node}"
     whole = f"{seen}.{what.field}" if what.field else seen
@@ -112,7 +124,7 @@ def _may_fail(flow: Flow, what: Reference) -> bool:
     return bool(what.field) and any(edge.on_error for edge in flow.workflow.nodes[what.node].edges)
 
 
-def _reason(flow: Flow, place: Place, what: Reference, example: Mapping[int, bool]) -> str:
+def _reason(flow: Flow, place: Place, what: Reference, example: Example) -> str:
     """Why a node that is looked at has not led to anything, or not to this, in an example."""
     if what.node not in place.decided:
         where = place.node if place.node == OUTPUT else f"node {place.node}"
@@ -122,7 +134,7 @@ def _reason(flow: Flow, place: Place, what: Reference, example: Mapping[int, boo
     return f"{what.node} is skipped if {_untaken(flow, what.node, example)}"
 
 
-def _untaken(flow: Flow, name: str, example: Mapping[int, bool]) -> str:
+def _untaken(flow: Flow, name: str, example: Example) -> str:
     """Which condition keeps a run from a node in an example."""
     node = flow.workflow.nodes[name]
     if (node.needed or 1) > 1:

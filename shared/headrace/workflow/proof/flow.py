@@ -5,14 +5,14 @@ for errors that is taken ends the run, so nothing has to hold after it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from headrace.expression.tree import Member, Name, Tree
 from headrace.workflow.graph import in_order
 from headrace.workflow.model import CompiledWorkflow, Edge, Node
 from headrace.workflow.proof.conditions import Conditions
-from headrace.workflow.proof.formulas import Formulas
+from headrace.workflow.proof.formulas import Example, Formulas, holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +158,6 @@ class Flow:
         return frozenset(name for name, times in counted.items() if times >= enough)
 
 
-def facts(flow: Flow, example: Mapping[int, bool]) -> Iterator[tuple[str, bool]]:
-    """What is true and what is not in an example, in words."""
-    for variable, text in flow.conditions.facts.items():
-        if variable in example:
-            yield text, example[variable]
+def facts(flow: Flow, example: Example) -> Mapping[str, bool]:
+    """What is true and what is not in an example, in CEL."""
+    return {text: holds(example, variable) for variable, text in flow.conditions.facts.items()}

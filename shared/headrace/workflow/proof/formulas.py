@@ -1,6 +1,6 @@
 """Boolean formulas as clauses of a SAT solver: is there a way in which all of this is true? (Tseitin 1968)"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 
 from pysat.solvers import Solver
@@ -8,6 +8,11 @@ from pysat.solvers import Solver
 SOLVER = "glucose4"
 MOST_CONFLICTS = 2_000
 """After so many wrong turns an answer is given up: some 50 ms, and real workflows need none or a few."""
+MOST_WORK = 50_000_000
+"""Variables that are set in all, for all answers about one workflow: about two seconds. What is left is not told."""
+
+Example = Sequence[int]
+"""What each variable is, in their order: itself if it is true, its opposite if not."""
 
 
 class Formulas:
@@ -16,6 +21,7 @@ class Formulas:
     def __init__(self) -> None:
         self._solver = Solver(name=SOLVER)
         self._last = 0
+        self._work = 0
         self.true = self.variable()
         self.claim(self.true)
         self._gates: dict[tuple[int, ...], int] = {}
@@ -63,17 +69,18 @@ class Formulas:
 
         return from_(0, count)
 
-    def example(self, *together: int) -> Mapping[int, bool] | None:
-        """A way in which all of these are true: what each variable is; None if there is none, or none was found."""
-        if not self._answer(together):
-            return None
-        return {abs(literal): literal > 0 for literal in self._solver.get_model()}
+    def example(self, *together: int) -> Example | None:
+        """A way in which all of these are true; None if there is none, or none was found."""
+        return self._solver.get_model() if self._answer(together) else None
 
     def possible(self, *together: int) -> bool:
         """Whether all of these can be true together; also if that was too hard to tell."""
         return self._answer(together) is not False
 
     def _answer(self, together: tuple[int, ...]) -> bool | None:
+        self._work += self._last
+        if self._work > MOST_WORK:
+            return None
         self._solver.conf_budget(MOST_CONFLICTS)
         answer: bool | None = self._solver.solve_limited(assumptions=list(together))
         return answer
@@ -83,6 +90,7 @@ class Formulas:
         self._solver.delete()
 
 
-def holds(example: Mapping[int, bool], formula: int) -> bool:
-    """Whether a formula is true in an example; a variable that does not matter is false."""
-    return example.get(abs(formula), False) == (formula > 0)
+def holds(example: Example, formula: int) -> bool:
+    """Whether a formula is true in an example; a variable that came later is false."""
+    place = abs(formula) - 1
+    return example[place] == formula if place < len(example) else formula < 0
