@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from headrace.events import run as events_of
 from headrace.events.node import ExecuteNode
-from headrace.workflow import CompiledWorkflow, compile_workflow
 from headrace.workflow.graph import reachable, reversed_graph
-from headrace.workflow.proof import Finding, findings
+from headrace.workflow.proof import Example, Finding, findings
+from headrace.workflow.spec import WorkflowSpec
 from tests.unit.engine import Shelf, a_run, failed, succeeded
 from tests.unit.graphs import CHILD, workflows
 from tests.unit.stories import ACTIONS, FROM_A_CHILD, Story, a_story
@@ -64,11 +64,11 @@ def _forward(spec: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def found(spec: Mapping[str, Any], code: str) -> list[Finding]:
-    return [finding for finding in findings(compiled(spec)) if finding.fault.code == code]
+    return [finding for finding in every(spec) if finding.fault.code == code]
 
 
-def compiled(spec: Mapping[str, Any]) -> CompiledWorkflow:
-    return compile_workflow(spec)
+def every(spec: Mapping[str, Any]) -> list[Finding]:
+    return findings(WorkflowSpec.model_validate(spec))
 
 
 @TRIED
@@ -76,7 +76,7 @@ def compiled(spec: Mapping[str, Any]) -> CompiledWorkflow:
 def test_in_a_workflow_without_faults_no_expression_ever_misses_a_node(
     spec: dict[str, Any], yes: bool, actions: list[tuple[str, int, int]]
 ) -> None:
-    assume(not {finding.fault.code for finding in findings(compiled(spec))} - {"dead_end"})
+    assume(not {finding.fault.code for finding in every(spec)} - {"dead_end"})
     story = a_story(spec, yes, actions)
     story.answer_everything()
     assert not [event for event in story.run.log if getattr(event, "code", "") == "expression_failed"]
@@ -122,21 +122,22 @@ UNREACHABLE = ("unreachable_node", "join_never_completes")
 
 
 def told(spec: dict[str, Any], finding: Finding) -> Story:
-    """The run that a finding names: what fails, fails, and what is true is true; the node that is missed comes last."""
+    """The run that a finding names: what fails, fails, what is true is true, and what is slow comes last."""
+    example = finding.example or Example()
     shelf = Shelf()
     shelf.put("Workflow", "child", CHILD)
     story = Story(a_run({**spec, "timeout_ms": 86_400_000}, shelf=shelf))
-    story.begin(finding.facts.get("input.yes", False))
-    missed = next((name for name in spec["nodes"] if f"nodes.{name}." in finding.fault.message), "")
+    story.begin(example.facts.get("input.yes", False))
+    late = {name for name, there in example.noticed.items() if not there} | {example.slow}
     while story.run.state.status != ENDED and story.waiting:
-        story.waiting.sort(key=lambda work: _place(work)[0] == missed)
+        story.waiting.sort(key=lambda work: _place(work)[0] in late)
         work = story.waiting.pop(0)
         name, iteration, attempt = _place(work)
         place = FROM_A_CHILD if isinstance(work, events_of.StartChild) else "node.outcomes-0-1"
-        if finding.facts.get(f"{name} fails", False):
+        if example.failing.get(name, False):
             story.deliver(failed(name, attempt, iteration=iteration, retryable=False), place)
         else:
-            yes = finding.facts.get(f"nodes.{name}.output.yes", False)
+            yes = example.facts.get(f"nodes.{name}.output.yes", False)
             story.deliver(succeeded(name, {"yes": yes}, attempt, iteration=iteration), place)
     return story
 

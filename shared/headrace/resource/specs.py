@@ -32,7 +32,8 @@ def _workflow_faults(spec: WorkflowSpec) -> Iterable[Fault]:
     found = list(_config_faults(spec))
     configs = {fault.path[:3] for fault in found}
     try:
-        found += flow_faults(compile_workflow(spec.model_dump(by_alias=True, exclude_unset=True)))
+        compile_workflow(spec.model_dump(by_alias=True, exclude_unset=True))
+        found += flow_faults(spec)
     except InvalidWorkflow as error:
         found += [fault for fault in error.faults if fault.path[:3] not in configs]
     return [*found, *type_faults(spec)]

@@ -1,23 +1,56 @@
-"""Proofs about the flow of a workflow, before it runs: no run of it can go where there is nothing. Pure.
+"""Proofs about a workflow's control flow, before any run: what no run can do, and what some run would fail at. Pure.
 
-Conditions are open, whatever they compare; every combination of them, of failures, and of who ends first is looked at
-by a SAT solver. What is found has an example: a run in which it goes wrong.
+Conditions are free, so a fault is told when some combination of them, of failures and of nodes' speed leads to it.
+Where a search takes too long, nothing is told: a fault is always a real one.
 
-formulas.py   clauses
-conditions.py conditions as formulas
-flow.py       which nodes run, fail, and are decided before which others
-places.py     where expressions stand
-reads.py      what expressions need
-findings.py   what is wrong, and an example of it
+formulas.py    boolean formulas, and the SAT solver that finds examples
+conditions.py  conditions as formulas
+domains.py     what schemas say of the values in them
+shown.py       them as CEL again
+uses.py        what expressions read, and what guards it
+flow.py        the graph that the proofs look at
+places.py      where expressions stand
+world.py       what happens in a run, as formulas
+noticing.py    what has() finds of what may still run
+examples.py    how a fault comes about
+starts.py      unreachable_node, join_never_completes, missing_else
+reads.py       maybe_not_run
+ends.py        dead_end
+times.py       timeouts_cannot_hold
 """
 
+from headrace.expression import compile_expression
 from headrace.fault import Fault
-from headrace.workflow.model import CompiledWorkflow
-from headrace.workflow.proof.findings import Finding, findings
+from headrace.workflow.proof.ends import end_faults
+from headrace.workflow.proof.examples import Example, Finding
+from headrace.workflow.proof.flow import Compile, Flow
+from headrace.workflow.proof.reads import read_faults
+from headrace.workflow.proof.starts import else_faults, never_started, start_faults
+from headrace.workflow.proof.times import time_faults
+from headrace.workflow.proof.world import World
+from headrace.workflow.spec import WorkflowSpec
 
-__all__ = ["Finding", "findings", "flow_faults"]
+__all__ = ["Example", "Finding", "findings", "flow_faults"]
 
 
-def flow_faults(workflow: CompiledWorkflow) -> list[Fault]:
-    """What can go wrong with the flow of a workflow that compiles."""
-    return [finding.fault for finding in findings(workflow)]
+def flow_faults(spec: WorkflowSpec, compiled: Compile = compile_expression) -> list[Fault]:
+    """All faults of a spec's control flow. compiled: how an expression's text is compiled.
+
+    Edges that dangle and expressions that don't compile are left out, and nothing is told of forward edges in a circle:
+    the compiler tells that.
+    """
+    return [finding.fault for finding in findings(spec, compiled)]
+
+
+def findings(spec: WorkflowSpec, compiled: Compile = compile_expression) -> list[Finding]:
+    """All faults of a spec's control flow, each with how it comes about."""
+    flow = Flow(spec, compiled)
+    if len(flow.order) < len(spec.nodes):
+        return []
+    world = World(flow)
+    try:
+        never = never_started(world)
+        rules = (read_faults, start_faults, else_faults, end_faults, time_faults)
+        return [finding for rule in rules for finding in rule(world, never)]
+    finally:
+        world.formulas.close()

@@ -1,17 +1,25 @@
-"""Conditions as formulas: what is the same in two of them is the same variable, and what they compare is in order."""
+"""Conditions as formulas: what is the same in two of them is the same variable, and what they compare is in order.
+
+Pure. Two conditions that are each other's opposite are so as formulas: `c` and `!(c)`, `x < 5` and `x >= 5`. Where a
+schema says which values there are, or that they are whole numbers, conditions that leave none of them out are complete.
+"""
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
-from headrace.expression import Expression
-from headrace.expression.tree import Call, Constant, Member, Name, Tree
+from headrace.expression.tree import Call, Collection, Constant, Member, Name, Tree, walk
+from headrace.workflow.proof.domains import ANYTHING, Domain, Value
 from headrace.workflow.proof.formulas import Formulas
+from headrace.workflow.proof.shown import constant, shown
 
 Leaf = Callable[[Tree], int | None]
 """What a part of a condition stands for, if it is more than a variable: such as has(nodes.a)."""
+MOST_VALUES = 50
+"""Constants that one value is put in order among; what it is compared with beyond them is on its own."""
 
-_OPPOSITES = {"_<_": "_>_", "_<=_": "_>=_", "_>_": "_<_", "_>=_": "_<=_", "_==_": "_==_", "_!=_": "_!=_"}
+_JOINING = {"_&&_", "_||_", "!_", "_?_:_"}
+_TURNED = {"_<_": "_>_", "_<=_": "_>=_", "_>_": "_<_", "_>=_": "_<=_", "_==_": "_==_", "_!=_": "_!=_"}
 
 
 class Limit(NamedTuple):
@@ -22,36 +30,32 @@ class Limit(NamedTuple):
 
 
 class Conditions:
-    """Formulas of conditions. `facts`: what each variable says, in CEL, for people.
+    """Formulas of conditions. facts: what each variable says, in CEL. domain: what is known of a value's values."""
 
-    given: the JSON Schema of the input, which knows of some values what else they can be.
-    """
-
-    def __init__(self, formulas: Formulas, given: Mapping[str, Any]) -> None:
+    def __init__(self, formulas: Formulas, domain: Callable[[Tree], Domain] = lambda _: ANYTHING) -> None:
         self._formulas = formulas
-        self._given = given
-        self._variables: dict[str, int] = {}
-        self._limits: dict[str, dict[str | float, Limit]] = defaultdict(dict)
+        self._domain = domain
+        self._variables: dict[Tree, int] = {}
+        self._limits: dict[Tree, dict[Value, Limit]] = defaultdict(dict)
+        self._booleans: dict[Tree, int] = {}
         self.facts: dict[int, str] = {}
 
-    def formula(self, expression: Expression, leaf: Leaf = lambda _: None) -> int:
-        """A condition, whose parts may stand for something."""
-        return self.of(expression.tree, leaf)
-
     def of(self, tree: Tree, leaf: Leaf) -> int:
-        """The formula of a tree that is true or false."""
+        """The formula of a tree that is true or false, or else fails."""
         if (known := leaf(tree)) is not None:
             return known
         match tree:
-            case Constant(kind="bool"):
-                return self._formulas.true if tree.number else -self._formulas.true
-            case Call("_&&_" | "_||_" | "!_" | "_?_:_"):
-                return self._joined(tree.function, [self.of(part, leaf) for part in tree.args])
-            case Call(function, (left, right)) if function in _OPPOSITES:
+            case Constant(value=bool()):
+                return self._formulas.true if tree.value else -self._formulas.true
+            case Call(function, args) if function in _JOINING:
+                return self._joined(function, [self.of(part, leaf) for part in args])
+            case Call(function, (left, right)) if function in _TURNED:
                 return self._comparison(function, left, right)
-        return self._variable(tree)
+            case Call("@in", (value, Collection(items, keyed=False))) if all(isinstance(i, Constant) for i in items):
+                return self._formulas.either(*(self._comparison("_==_", value, item) for item in items))
+        return self._boolean(tree)
 
-    def _joined(self, function: str, parts: list[int]) -> int:
+    def _joined(self, function: str, parts: Sequence[int]) -> int:
         match function:
             case "_&&_":
                 return self._formulas.both(*parts)
@@ -59,122 +63,146 @@ class Conditions:
                 return self._formulas.either(*parts)
             case "!_":
                 return -parts[0]
-        asked, yes, no = parts
-        return self._formulas.either(self._formulas.both(asked, yes), self._formulas.both(-asked, no))
+        when, yes, no = parts
+        return self._formulas.either(self._formulas.both(when, yes), self._formulas.both(-when, no))
+
+    def _boolean(self, tree: Tree) -> int:
+        """A value that must be true or false where it is asked for."""
+        if tree not in self._booleans:
+            whole = self._booleans[tree] = self._variable(tree)
+            if false := self._limits.get(tree, {}).get((bool, False)):
+                self._formulas.claim(whole, false.equal)
+        return self._booleans[tree]
 
     def _comparison(self, function: str, left: Tree, right: Tree) -> int:
         if isinstance(left, Constant) and not isinstance(right, Constant):
-            return self._comparison(_OPPOSITES[function], right, left)
-        if not isinstance(right, Constant) or right.value is None:
-            return self._opposed(function, left, right)
-        if isinstance(right.value, bool):
-            same = self._variable(left) if right.value else -self._variable(left)
-            return {"_==_": same, "_!=_": -same}.get(function, self._variable(Call(function, (left, right))))
+            return self._comparison(_TURNED[function], right, left)
+        if not isinstance(right, Constant) or isinstance(left, Constant) or right.kind == "bytes":
+            return self._of_two(function, left, right)
         limit = self._limit(left, right)
-        below_or_same = self._formulas.either(limit.less, limit.equal)
+        if limit is None:
+            return self._of_two(function, left, right)
+        at_most = self._formulas.either(limit.less, limit.equal)
         return {
             "_==_": limit.equal,
             "_!=_": -limit.equal,
             "_<_": limit.less,
             "_>=_": -limit.less,
-            "_<=_": below_or_same,
-            "_>_": -below_or_same,
+            "_<=_": at_most,
+            "_>_": -at_most,
         }[function]
 
-    def _opposed(self, function: str, left: Tree, right: Tree) -> int:
-        """A comparison of two values, as the opposite of another one where it is."""
-        match function:
-            case "_!=_":
-                return -self._variable(Call("_==_", (left, right)))
-            case "_>=_":
-                return -self._variable(Call("_<_", (left, right)))
-            case "_>_":
-                return self._variable(Call("_<_", (right, left)))
-            case "_<=_":
-                return -self._variable(Call("_<_", (right, left)))
-        return self._variable(Call(function, (left, right)))
+    def _of_two(self, function: str, left: Tree, right: Tree) -> int:
+        """Two values that are both unknown: one variable says that they are equal, two others which one is less."""
+        if function in {"_==_", "_!=_"}:
+            one, other = sorted((left, right), key=repr)
+            same = self._variable(Call("_==_", (one, other)))
+            return same if function == "_==_" else -same
+        if function in {"_>_", "_<=_"}:
+            return self._of_two(_TURNED[function], right, left)
+        less = self._variable(Call("_<_", (left, right)))
+        return less if function == "_<_" else -less
 
-    def _limit(self, value: Tree, constant: Constant) -> Limit:
-        """What it means that a value is below a constant, or the same, beside others that it is compared with."""
-        known = self._limits[repr(value)]
-        here = constant.value
-        assert here is not None
-        if here in known:
-            return known[here]
-        limit = Limit(self._formulas.variable(), self._formulas.variable())
-        name, other = shown(value), shown(constant)
-        self.facts |= {limit.less: f"{name} < {other}", limit.equal: f"{name} == {other}"}
-        self._formulas.claim(-limit.less, -limit.equal)
-        for there, beside in known.items():
-            if isinstance(there, str) == isinstance(here, str):
-                low, high = (beside, limit) if there < here else (limit, beside)  # type: ignore[operator]  # both are one
-                self._formulas.claim(-low.less, high.less)
-                self._formulas.claim(-low.equal, high.less)
-            else:
-                self._formulas.claim(-limit.equal, -beside.equal)
-        known[here] = limit
-        self._confine(value, known, here)
+    def _limit(self, value: Tree, constant: Constant) -> Limit | None:
+        """What it means that a value is below a constant or the same."""
+        known = self._limits[value]
+        key = _key(constant)
+        if key in known or len(known) >= MOST_VALUES:
+            return known.get(key)
+        if not known:
+            self._begin(value)
+        return known[key] if key in known else self._add(value, key)
+
+    def _begin(self, value: Tree) -> None:
+        """Put what is known of a value in order before anything else."""
+        domain = self._domain(value)
+        ends = [end for end in (domain.least, domain.most) if end is not None]
+        for each in (*ends, *domain.values):
+            if _key_of(each) not in self._limits[value]:
+                self._add(value, _key_of(each))
+        if domain.values:
+            self._formulas.claim(*(self._limits[value][_key_of(each)].equal for each in domain.values))
+        if domain.least is not None:
+            self._formulas.claim(-self._limits[value][_key_of(domain.least)].less)
+        if domain.most is not None:
+            most = self._limits[value][_key_of(domain.most)]
+            self._formulas.claim(most.less, most.equal)
+
+    def _add(self, value: Tree, key: Value) -> Limit:
+        less = self._formulas.variable()
+        equal = self._variable(value) if key == (bool, True) else self._formulas.variable()
+        limit = Limit(less, equal)
+        text = constant(key[1])
+        self.facts |= {less: f"{shown(value)} < {text}", equal: f"{shown(value)} == {text}"}
+        self._formulas.claim(-less, -equal)
+        if key[0] in {bool, type(None)}:
+            self.facts.pop(less)
+        if key == (bool, True):
+            self.facts[equal] = shown(value)
+        self._relate(value, key, limit)
+        self._limits[value][key] = limit
+        if key == (bool, False) and (whole := self._booleans.get(value)):
+            self._formulas.claim(whole, equal)
         return limit
 
-    def _confine(self, value: Tree, known: Mapping[str | float, Limit], here: str | float) -> None:
-        """What else is known of a value: no size is below 0, whole numbers have no gaps, and an enum is one of it."""
-        schema = self._schema(value)
-        sized = isinstance(value, Call) and value.function == "size"
-        if sized and here == 0:
-            self._formulas.claim(-known[here].less)
-        if sized or schema.get("type") == "integer":
-            for low, high in ((here, _next(here)), (_next(here, -1), here)):
-                if low in known and high in known:
-                    self._formulas.claim(-known[high].less, known[low].less, known[low].equal)
-        choices = schema.get("enum", ())
-        if choices and all(choice in known for choice in choices):
-            self._formulas.claim(*(known[choice].equal for choice in choices))
+    def _relate(self, value: Tree, key: Value, limit: Limit) -> None:
+        """A value is the same as one constant at most, and what is below one is below all greater ones."""
+        same_kind = [(other, there) for other, there in self._limits[value].items() if other[0] is key[0]]
+        for there in self._limits[value].values():
+            self._formulas.claim(-limit.equal, -there.equal)
+        if key[0] not in {float, str}:
+            return
+        for other, there in same_kind:
+            low, high = (there, limit) if other[1] < key[1] else (limit, there)  # type: ignore[operator]
+            self._formulas.claim(-low.less, high.less)
+            self._formulas.claim(-low.equal, high.less)
+        if key[0] is float and self._domain(value).whole:
+            for other, _ in same_kind:
+                self._close(value, (other, key), limit)
 
-    def _schema(self, value: Tree) -> Mapping[str, Any]:
-        """What the input's schema says of a value that is a field of the input."""
-        if isinstance(value, Member) and value.of == Name("input"):
-            schema = self._given.get("properties", {}).get(value.field)
-            return schema if isinstance(schema, dict) else {}
-        return {}
+    def _close(self, value: Tree, ends: Iterable[Value], limit: Limit) -> None:
+        """Between two whole numbers that are neighbours there is no third."""
+        low, high = sorted(ends, key=lambda end: end[1])  # type: ignore[arg-type, return-value]
+        if high[1] - low[1] != 1 or low[1] % 1:  # type: ignore[operator]
+            return
+        known = {**self._limits[value]}
+        below, above = known.get(low, limit), known.get(high, limit)
+        self._formulas.claim(-above.less, below.less, below.equal)
 
     def _variable(self, tree: Tree) -> int:
-        key = repr(tree)
-        if key not in self._variables:
-            variable = self._variables[key] = self._formulas.variable()
+        if tree not in self._variables:
+            variable = self._variables[tree] = self._formulas.variable()
             self.facts[variable] = shown(tree)
-        return self._variables[key]
+        return self._variables[tree]
 
 
-_SIGNS = {name: name.strip("_") for name in (*_OPPOSITES, "_&&_", "_||_", "_+_", "_-_", "_*_", "_/_", "_%_")}
+class OtherRound(Conditions):
+    """Conditions in another round of a loop: those on nodes that it repeats are others, the rest the same."""
+
+    def __init__(
+        self, same: Conditions, formulas: Formulas, domain: Callable[[Tree], Domain], body: frozenset[str]
+    ) -> None:
+        super().__init__(formulas, domain)
+        self._same = same
+        self._body = body
+
+    def of(self, tree: Tree, leaf: Leaf) -> int:
+        """The formula of a tree that is true or false, or else fails."""
+        joins = isinstance(tree, Call) and tree.function in _JOINING
+        return super().of(tree, leaf) if joins or self._changes(tree) else self._same.of(tree, leaf)
+
+    def _changes(self, tree: Tree) -> bool:
+        parts = list(walk(tree))
+        own = (part for part in parts if isinstance(part, Member) and part.of == Name("nodes"))
+        return Name("previous") in parts or any(part.field in self._body for part in own)
 
 
-def _next(value: str | float, step: int = 1) -> str | float:
-    return value if isinstance(value, str) else value + step
+def _key(constant: Constant) -> Value:
+    return _key_of(constant.value)
 
 
-def shown(tree: Tree) -> str:
-    """A tree as CEL, as far as it is simple."""
-    match tree:
-        case Constant():
-            return _constant(tree.value)
-        case Name(name):
-            return name
-        case Member(of, field, test):
-            return f"has({shown(of)}.{field})" if test else f"{shown(of)}.{field}"
-        case Call():
-            return _called(tree.function, [shown(part) for part in tree.args])
-    return "…"
-
-
-def _called(function: str, parts: list[str]) -> str:
-    if function in _SIGNS:
-        return f" {_SIGNS[function]} ".join(parts)
-    if function == "_[_]":
-        return f"{parts[0]}[{parts[1]}]"
-    return f"!{parts[0]}" if function == "!_" else f"{function}({', '.join(parts)})"
-
-
-def _constant(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return repr(value) if value is not None else "null"
+def _key_of(value: object) -> Value:
+    """A constant and what it can be put in order with; numbers of all kinds are compared with each other."""
+    if isinstance(value, bool) or value is None:
+        return type(value), value
+    return (float, value) if isinstance(value, int | float) else (str, value)

@@ -1,30 +1,27 @@
-"""Boolean formulas as clauses of a SAT solver: is there a way in which all of this is true? (Tseitin 1968)"""
+"""Boolean formulas as clauses of a SAT solver: is there a way in which all of this is true? (Tseitin 1968) Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from pysat.solvers import Solver
 
-SOLVER = "glucose4"
 MOST_CONFLICTS = 2_000
-"""After so many wrong turns an answer is given up: some 50 ms, and real workflows need none or a few."""
-MOST_WORK = 50_000_000
-"""Variables that are set in all, for all answers about one workflow: about two seconds. What is left is not told."""
-
-Example = Sequence[int]
-"""What each variable is, in their order: itself if it is true, its opposite if not."""
+"""Dead ends that a search may run into, before it is given up: less than 0.1 s."""
+MOST_WORK = 20_000_000
+"""Variables that are set, for all searches about one workflow: a second or two. What is left is not told."""
 
 
 class Formulas:
     """Formulas are numbers, as solvers have them: `-f` is the opposite of `f`."""
 
     def __init__(self) -> None:
-        self._solver = Solver(name=SOLVER)
+        self._solver = Solver(name="minisat22")
         self._last = 0
         self._work = 0
+        self._gates: dict[tuple[int, ...], int] = {}
+        self._parts: dict[int, tuple[int, ...]] = {}
         self.true = self.variable()
         self.claim(self.true)
-        self._gates: dict[tuple[int, ...], int] = {}
 
     def variable(self) -> int:
         """Something of which nothing is known."""
@@ -37,19 +34,19 @@ class Formulas:
 
     def both(self, *parts: int) -> int:
         """All of these are true."""
-        parts = tuple(sorted({part for part in parts if part != self.true}))
-        if not parts:
-            return self.true
-        if -self.true in parts or any(-part in parts for part in parts):
+        different = {*parts} - {self.true}
+        if -self.true in different or any(-part in different for part in different):
             return -self.true
-        if len(parts) == 1:
-            return parts[0]
-        if parts not in self._gates:
-            gate = self._gates[parts] = self.variable()
-            for part in parts:
+        if len(different) < 2:
+            return next(iter(different), self.true)
+        key = tuple(sorted(different))
+        if key not in self._gates:
+            gate = self._gates[key] = self.variable()
+            self._parts[gate] = key
+            for part in key:
                 self.claim(-gate, part)
-            self.claim(gate, *(-part for part in parts))
-        return self._gates[parts]
+            self.claim(gate, *(-part for part in key))
+        return self._gates[key]
 
     def either(self, *parts: int) -> int:
         """At least one of these is true."""
@@ -57,40 +54,55 @@ class Formulas:
 
     def at_least(self, count: int, parts: Sequence[int]) -> int:
         """So many of these are true."""
+        if count == 1:
+            return self.either(*parts)
 
         @cache
-        def from_(start: int, left: int) -> int:
+        def of_rest(start: int, left: int) -> int:
             if left <= 0:
                 return self.true
             if left > len(parts) - start:
                 return -self.true
-            with_it = self.both(parts[start], from_(start + 1, left - 1))
-            return self.either(with_it, from_(start + 1, left))
+            with_it = self.both(parts[start], of_rest(start + 1, left - 1))
+            return self.either(with_it, of_rest(start + 1, left))
 
-        return from_(0, count)
+        return of_rest(0, count)
 
-    def example(self, *together: int) -> Example | None:
-        """A way in which all of these are true; None if there is none, or none was found."""
-        return self._solver.get_model() if self._answer(together) else None
-
-    def possible(self, *together: int) -> bool:
-        """Whether all of these can be true together; also if that was too hard to tell."""
-        return self._answer(together) is not False
-
-    def _answer(self, together: tuple[int, ...]) -> bool | None:
+    def possible(self, *together: int) -> bool | None:
+        """Whether all of these can be true together; None: the search was given up."""
         self._work += self._last
         if self._work > MOST_WORK:
             return None
         self._solver.conf_budget(MOST_CONFLICTS)
-        answer: bool | None = self._solver.solve_limited(assumptions=list(together))
-        return answer
+        found: bool | None = self._solver.solve_limited(assumptions=list(together))
+        return found
+
+    def example(self, *together: int) -> Mapping[int, bool] | None:
+        """What each variable is when all of these are true; None if they can't be, or nobody knows."""
+        if not self.possible(*together):
+            return None
+        return {abs(literal): literal > 0 for literal in self._solver.get_model()}
+
+    def variables(self, formula: int) -> set[int]:
+        """The variables that a formula is made of."""
+        seen, left = set[int](), [abs(formula)]
+        while left:
+            if (here := left.pop()) not in seen:
+                seen.add(here)
+                left.extend(map(abs, self._parts.get(here, ())))
+        return seen - self._parts.keys()
+
+    def reasons(self, formula: int, facts: Sequence[int]) -> list[int]:
+        """A few of these facts, which together make a formula true; all of them, if that can't be told."""
+        if self.possible(*facts, -formula) is not False:
+            return list(facts)
+        needed = [fact for fact in self._solver.get_core() or () if fact != -formula]
+        for fact in tuple(needed):
+            fewer = [other for other in needed if other != fact]
+            if self.possible(*fewer, -formula) is False:
+                needed = fewer
+        return sorted(needed, key=abs)
 
     def close(self) -> None:
         """Give the solver's memory back."""
         self._solver.delete()
-
-
-def holds(example: Example, formula: int) -> bool:
-    """Whether a formula is true in an example; a variable that came later is false."""
-    place = abs(formula) - 1
-    return example[place] == formula if place < len(example) else formula < 0

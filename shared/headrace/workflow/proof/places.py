@@ -1,66 +1,31 @@
-"""Every expression of a workflow: where it stands, when it is evaluated, and what is decided by then."""
+"""Where expressions stand, and what happens by then. Pure."""
 
-from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from headrace.expression import Expression
-from headrace.fault import Path
-from headrace.workflow.model import CompiledWorkflow, Node
-from headrace.workflow.proof.flow import Flow
+Pair = tuple[str, str]
 
-OUTPUT = "the run's output"
+
+@dataclass(slots=True)
+class View:
+    """Formulas. started, decided: whether a node starts, and whether it is known what it leads to; taken: where.
+
+    slow: the node that hangs. known: nodes after it that this has been worked out for.
+    """
+
+    slow: str | None = None
+    started: dict[str, int] = field(default_factory=dict)
+    decided: dict[str, int] = field(default_factory=dict)
+    taken: dict[Pair, int] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
 
 
 class Place(NamedTuple):
-    """An expression. node: whose it is, OUTPUT for the run's. when: the formula of its being evaluated."""
+    """Where an expression stands: at a node that begins, at its end (`ended`, `failed` or not), or at the run's end."""
 
-    path: Path
-    node: str
-    expression: Expression
-    when: int
-    decided: frozenset[str]
+    node: str | None = None
+    ended: bool = False
+    failed: bool = False
 
 
-def places(flow: Flow) -> Iterator[Place]:
-    """All of them."""
-    for name in flow.order:
-        node = flow.workflow.nodes[name]
-        runs, before = flow.runs[name], flow.before[name]
-        for key, expression in node.input:
-            yield Place(("nodes", name, "input", key), name, expression, runs, before)
-        if node.over:
-            yield Place(("nodes", name, "map", "over"), name, node.over, runs, before)
-        yield from _conditions(flow, node)
-    for key, expression in flow.workflow.output:
-        yield Place(("output", key), OUTPUT, expression, flow.formulas.true, frozenset(flow.order))
-
-
-def _conditions(flow: Flow, node: Node) -> Iterator[Place]:
-    decided = flow.before[node.id] | {node.id}
-    well = flow.ends_well(node.id)
-    badly = flow.formulas.both(flow.runs[node.id], flow.fails[node.id])
-    for edge in node.edges:
-        if edge.when:
-            path = ("edges", edge_index(flow.workflow, node.id, edge.target, edge.on_error), "when")
-            yield Place(path, node.id, edge.when, badly if edge.on_error else well, decided)
-    loop = flow.workflow.loops.get(node.id)
-    if loop and loop.when:
-        path = ("edges", edge_index(flow.workflow, node.id, loop.head, on_error=False, back=True), "when")
-        yield Place(path, node.id, loop.when, well, decided)
-
-
-def edge_index(
-    workflow: CompiledWorkflow,
-    source: str,
-    target: str,
-    on_error: bool,
-    *,
-    back: bool = False,
-) -> int:
-    """The place of an edge in the list of edges."""
-    return next(
-        index
-        for index, edge in enumerate(workflow.spec.edges)
-        if (edge.source, edge.target, edge.on_error) == (source, target, on_error)
-        and (edge.max_iterations is not None) == back
-    )
+END = Place()

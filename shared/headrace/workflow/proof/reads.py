@@ -1,69 +1,156 @@
-"""What an expression needs to be there, and under which condition it comes to look at it."""
+"""Expressions that read a node which may not have run, or not ended, by then. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from headrace.expression.tree import Call, Loop, Member, Tree, children
-from headrace.workflow.proof.flow import Flow, Reference, reference
+from headrace.fault import Fault
+from headrace.workflow.proof.examples import Example, Finding, example_of
+from headrace.workflow.proof.flow import Text
+from headrace.workflow.proof.noticing import because
+from headrace.workflow.proof.places import END, Place, View
+from headrace.workflow.proof.uses import Reading, Use, asked, uses
+from headrace.workflow.proof.world import World
+
+CODE = "maybe_not_run"
+ONLY = "finds only"
+MOST = 100
+"""Faults that are told of one workflow; an example for each takes a few ms to find."""
 
 
-class Need(NamedTuple):
-    """Something that must be there whenever `when` is true."""
+class Case(NamedTuple):
+    """A way for something not to be there: its formula, in which view, and what happens, for people."""
 
-    what: Reference
-    when: int
+    formula: int
+    view: View
+    told: str
 
 
-class Reader:
-    """Needs of expressions at one place, where these nodes are decided."""
+def read_faults(world: World, never: dict[str, bool]) -> Iterator[Finding]:
+    """Readings that may fail, each once for an expression. Those of nodes that never start are not looked at."""
+    yield from islice(_readings(world, never), MOST)
 
-    def __init__(self, flow: Flow, place: str, decided: frozenset[str]) -> None:
-        self._flow = flow
-        self._place = place
-        self._decided = decided
-        self._leaf = flow.leaf(place, decided)
 
-    def there(self, what: Reference) -> int:
-        """It is there."""
-        return self._flow.there(self._place, self._decided, what)
+def _readings(world: World, never: dict[str, bool]) -> Iterator[Finding]:
+    """In order; after a condition that fails, a run goes on nowhere: nothing more is said of such runs."""
+    failing: list[int] = []
+    at: str | None = None
+    for text, place in _texts(world):
+        if place.node in never:
+            continue
+        if place.node != at:
+            at = place.node
+            while failing:
+                world.formulas.claim(-failing.pop())
+        told: set[Reading] = set()
+        for use in uses(text.expression.tree):
+            cases = _cases(world, place, use)
+            finding = _finding(world, text, place, use, cases)
+            if finding and place.ended:
+                failing += [case.formula for case in cases if case.view is world.all]
+            if finding and use.reading not in told:
+                told.add(use.reading)
+                yield finding
 
-    def needs(self, tree: Tree, when: int) -> Iterator[Need]:
-        """What a tree needs that is looked at when this is true."""
-        if (found := reference(tree)) is not None:
-            yield from self._mentioned(found, when)
-            return
-        match tree:
-            case Call("_?_:_", (asked, yes, no)):
-                holds = self._holds(asked)
-                yield from self.needs(asked, when)
-                yield from self.needs(yes, self._both(when, holds))
-                yield from self.needs(no, self._both(when, -holds))
-            case Call(("_&&_" | "_||_") as function, parts):
-                sign = 1 if function == "_&&_" else -1
-                for part in parts:  # what is wrong on one side does not matter when the other one decides
-                    others = [sign * self._holds(other) for other in parts if other is not part]
-                    yield from self.needs(part, self._both(when, *others))
-            case Member(of, _, True) if isinstance(of, Member):
-                yield from self.needs(of, when)
-            case Loop():
-                yield from self._loop(tree, when)
-            case _:
-                for child in children(tree):
-                    yield from self.needs(child, when)
 
-    def _loop(self, tree: Loop, when: int) -> Iterator[Need]:
-        for part in (tree.range, tree.first, tree.step, tree.result):
-            yield from self.needs(part, when)
+def _texts(world: World) -> Iterator[tuple[Text, Place]]:
+    """Every expression, and where it stands."""
+    flow = world.flow
+    for name in flow.order:
+        for text in flow.inputs(name):
+            yield text, Place(name)
+        ways = [
+            *flow.ways[name],
+            *(way for way in flow.back if way.spec.source == name and way.spec.max_iterations != 1),
+        ]
+        for way in ways:
+            if way.when is not None:
+                yield Text(("edges", way.number, "when"), way.when), Place(name, True, way.spec.on_error)
+    for text in flow.output():
+        yield text, END
 
-    def _mentioned(self, found: Reference, when: int) -> Iterator[Need]:
-        """has(nodes.a) needs nothing, has(nodes.a.output) needs nodes.a, and all else what it says."""
-        if not found.has:
-            yield Need(found, when)
-        elif found.field:
-            yield Need(Reference(found.variable, found.node, "", False), when)
 
-    def _holds(self, tree: Tree) -> int:
-        return self._flow.conditions.of(tree, self._leaf)
+def _cases(world: World, place: Place, use: Use) -> list[Case]:
+    """All ways for something not to be there that its guards let through."""
+    cases = _of_previous(world, place, use) if use.reading.of == "previous" else _of_nodes(world, place, use)
+    return [case._replace(formula=_guarded(world, place, use, case)) for case in cases]
 
-    def _both(self, *parts: int) -> int:
-        return self._flow.formulas.both(*parts)
+
+def _finding(world: World, text: Text, place: Place, use: Use, cases: Sequence[Case]) -> Finding | None:
+    world.settle()
+    if not world.formulas.possible(world.formulas.either(*(case.formula for case in cases))):
+        return None
+    for case in cases:
+        if (example := example_of(world, case.formula, case.view)) is not None:
+            return Finding(_fault(text, place, use.reading, case, example), example)
+    return None
+
+
+def _guarded(world: World, place: Place, use: Use, case: Case) -> int:
+    """A case that the guards let through."""
+    guards = world.guarded(use.guards, place, case.view)
+    names = {each.node for tree, _ in use.guards for each in asked(tree) if each.of == "nodes"}
+    if not names:
+        return world.formulas.both(case.formula, guards)
+    return world.formulas.both(case.formula, guards, because(world, {*names, use.reading.node}, place, case.view))
+
+
+def _fault(text: Text, place: Place, reading: Reading, case: Case, example: Example) -> Fault:
+    why = f"the expression fails, and with it {_where(place)}"
+    message = f"{reading} may not be there: {example}{case.told}; {why}"
+    return Fault(CODE, text.path, message, _hint(reading, place, case))
+
+
+def _where(place: Place) -> str:
+    return "the run" if place.node is None else place.node
+
+
+def _hint(reading: Reading, place: Place, case: Case) -> str:
+    node = f"{reading.of}.{reading.node}"
+    asks = f"has({node})" if not reading.part else f"has({node}) && has({reading})"
+    if reading.part and ONLY not in case.told and reading.part != "error":
+        asks = f"has({node})"
+    guard = f"write `{asks} ? {reading}… : …`"
+    return f"{guard}, or let {place.node} wait for {reading.node}" if case.view.slow else guard
+
+
+def _of_nodes(world: World, place: Place, use: Use) -> Iterator[Case]:
+    """It was skipped, or ended otherwise, or has not ended yet."""
+    part, name = use.reading.part, use.reading.node
+    own = place.ended and place.node == name
+    if name not in world.flow.before or (place.node is not None and not own and not _leads(world, name, place.node)):
+        return
+    reached, started = world.reached(place, world.all), world.all.started[name]
+    goes_on = _where_to(place)
+    yield Case(world.formulas.both(reached, -started), world.all, f"{name} does not run, and {goes_on}")
+    if part:
+        failed = world.failed(name)
+        otherwise, other = (failed, "error") if part == "output" else (-failed, "output")
+        told = f"{goes_on} and {ONLY} nodes.{name}.{other}"
+        yield Case(world.formulas.both(reached, started, otherwise), world.all, told)
+    if place.node is not None and not own:
+        view = world.hanging(name, place.node)
+        told = f"{goes_on} before {name} has ended"
+        yield Case(world.formulas.both(world.reached(place, view), started), view, told)
+
+
+def _leads(world: World, name: str, other: str) -> bool:
+    return name in world.flow.before[other]
+
+
+def _where_to(place: Place) -> str:
+    if place.node is None:
+        return "the run ends"
+    if not place.ended:
+        return f"{place.node} begins"
+    return f"{place.node} {'fails' if place.failed else 'ends'}"
+
+
+def _of_previous(world: World, place: Place, use: Use) -> Iterator[Case]:
+    """In the first round there is none before; later, it may have been skipped then, or have failed."""
+    reading = use.reading
+    there = world.remembered(reading, place)
+    if there is None:
+        return
+    missing = world.formulas.both(world.reached(place, world.all), -there)
+    yield Case(missing, world.all, f"{_where_to(place)} and there is nothing of a round before")

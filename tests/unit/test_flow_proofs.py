@@ -1,0 +1,309 @@
+"""Proofs of a workflow's control flow: each fault, and the sound workflow beside it."""
+
+import time
+from typing import Any
+
+import pytest
+
+from headrace.workflow.proof import flow_faults
+from headrace.workflow.spec import WorkflowSpec
+
+Edge = dict[str, Any] | str
+BRANCH: list[Edge] = [{"from": "a", "to": "b", "when": "input.x > 5"}, {"from": "a", "to": "c", "else": True}]
+JOINED: list[Edge] = [*BRANCH, "b d", "c d"]
+RACE: list[Edge] = ["a b", "a c", "b d", "c d"]
+RESCUE: list[Edge] = ["a b", {"from": "a", "to": "c", "on_error": True}, "b d", "c d"]
+
+
+def workflow(*edges: Edge, output: str = "true", **more: Any) -> WorkflowSpec:
+    """A workflow of templates; an edge is "a b" or a mapping, what else is given is a node, or a key of the spec."""
+    drawn = [dict(zip(("from", "to"), edge.split(), strict=True)) if isinstance(edge, str) else edge for edge in edges]
+    spec = {key: more.pop(key) for key in ("input", "timeout_ms") if key in more}
+    names = dict.fromkeys([*(edge[end] for edge in drawn for end in ("from", "to")), *more])
+    nodes = {name: {"type": "template", **more.get(name, {})} for name in names}
+    return WorkflowSpec.model_validate({**spec, "nodes": nodes, "edges": drawn, "output": {"o": output}})
+
+
+def told(spec: WorkflowSpec) -> list[str]:
+    return [f"{fault.code} {'.'.join(map(str, fault.path))}" for fault in flow_faults(spec)]
+
+
+def branch(*whens: str, **more: Any) -> WorkflowSpec:
+    """A node with an edge for each condition."""
+    return workflow(*({"from": "a", "to": f"b{at}", "when": when} for at, when in enumerate(whens)), **more)
+
+
+def reading(text: str, edges: list[Edge], **more: Any) -> WorkflowSpec:
+    """A workflow whose node `d` reads something."""
+    return workflow(*edges, **{**more, "d": {**more.get("d", {}), "input": {"i": text}}})
+
+
+@pytest.mark.parametrize(
+    ("edges", "expected"),
+    [
+        ([{"from": "a", "to": "b", "when": "false"}, {"from": "a", "to": "c", "else": True}], "nodes.b"),
+        ([*BRANCH, {"from": "b", "to": "d", "when": "input.x < 3"}, {"from": "b", "to": "e", "else": True}], "nodes.d"),
+        (
+            [*BRANCH, {"from": "c", "to": "d", "when": "input.x == 9"}, {"from": "c", "to": "e", "else": True}],
+            "nodes.d",
+        ),
+        ([{"from": "a", "to": "b", "when": "true"}, {"from": "a", "to": "c", "else": True}, "c d"], "nodes.c"),
+    ],
+)
+def test_a_node_that_no_conditions_start_is_unreachable_and_what_follows_is_not_told(
+    edges: list[Edge], expected: str
+) -> None:
+    assert told(workflow(*edges)) == [f"unreachable_node {expected}"]
+
+
+def test_a_join_of_more_edges_than_can_be_taken_never_completes() -> None:
+    assert told(workflow(*JOINED, d={"join": {"n_of": 2}})) == ["join_never_completes nodes.d.join"]
+    assert told(workflow(*JOINED, d={"join": {"n_of": 1}})) == []
+    assert told(workflow(*JOINED, d={"join": "all"})) == []
+    assert told(workflow(*RACE, d={"join": {"n_of": 2}})) == []
+
+
+@pytest.mark.parametrize(
+    "whens",
+    [
+        ["input.x < 5", "input.x >= 5"],
+        ["input.x < 5", "5 < input.x", "input.x == 5"],
+        ["input.x < 3", "input.x > 1"],
+        ["input.x == 'a'", "input.x != 'a'"],
+        ["input.x == 'a'", "!(input.x in ['a', 'b'])", "input.x == 'b'"],
+        ["input.x", "!input.x"],
+        ["input.x", "input.x == false"],
+        ["input.x && input.y", "!input.x", "!input.y"],
+        ["size(input.x) == 0", "size(input.x) > 0"],
+        ["input.x < input.y", "input.x >= input.y"],
+        ["has(input.x)", "!has(input.x)"],
+        ["input.x ? input.y : input.z", "!(input.x ? input.y : input.z)"],
+        ["true", "input.x"],
+    ],
+)
+def test_conditions_that_leave_nothing_out_need_no_else(whens: list[str]) -> None:
+    assert told(branch(*whens)) == []
+
+
+@pytest.mark.parametrize(
+    "whens",
+    [
+        ["input.x > 5"],
+        ["input.x < 5", "input.x > 5"],
+        ["input.x == 'a'", "input.x == 'b'"],
+        ["input.x == true", "input.x == false"],
+        ["input.x", "!input.y"],
+        ["input.x > 4", "input.x < 5.5 && input.y"],
+        ["input.x == null", "input.x == 0"],
+    ],
+)
+def test_conditions_that_can_all_be_false_miss_an_else(whens: list[str]) -> None:
+    assert told(branch(*whens)) == ["missing_else edges.0"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "whens"),
+    [
+        ({"enum": ["a", "b"]}, ["input.x == 'a'", "input.x == 'b'"]),
+        ({"type": "integer"}, ["input.x <= 4", "input.x >= 5"]),
+        ({"type": "boolean"}, ["input.x == true", "input.x == false"]),
+        ({"type": "integer", "minimum": 1, "maximum": 3}, ["input.x == 1", "input.x == 2", "input.x == 3"]),
+    ],
+)
+def test_a_schema_says_which_values_there_are(schema: dict[str, Any], whens: list[str]) -> None:
+    assert told(branch(*whens)) == ["missing_else edges.0"]
+    assert told(branch(*whens, input={"properties": {"x": schema}})) == []
+
+
+def test_a_missing_else_is_told_with_an_example() -> None:
+    (fault,) = flow_faults(branch("input.x < 5", "input.x > 5"))
+    assert fault.message == (
+        "if `input.x == 5` is true, a ends and leads nowhere: `input.x < 5` and `input.x > 5` can all be false, and the"
+        " run stops short there"
+    )
+    assert fault.hint == "add an edge from a with `else: true`"
+
+
+def test_the_last_round_of_a_loop_leads_on_whatever_its_condition_says() -> None:
+    again = {"from": "a", "to": "a", "when": "input.x", "max_iterations": 3}
+    assert told(workflow(again, {"from": "a", "to": "b", "when": "!input.x"})) == ["missing_else edges.1"]
+    assert told(workflow(again, "a b")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "edges", "join"),
+    [
+        ("nodes.b.output.y", JOINED, "all"),
+        ("nodes.b.output.y", JOINED, "any"),
+        ("nodes.b.output.y", RACE, "any"),
+        ("nodes.b.output.y", RACE, {"n_of": 1}),
+        ("has(nodes.b.output)", JOINED, "all"),
+        ("has(nodes.c) ? nodes.b.output.y : 1", JOINED, "all"),
+        ("has(nodes.b) ? nodes.c.output.y : 1", JOINED, "all"),
+        ("has(nodes.b) || nodes.b.output.y", JOINED, "all"),
+        ("input.x > 4 ? nodes.b.output.y : 1", JOINED, "all"),
+        ("nodes.a.output.y", RESCUE, "all"),
+        ("nodes.a.error.code", RESCUE, "all"),
+        ("has(nodes.a) ? nodes.a.output.y : 1", RESCUE, "all"),
+        ("[1].exists(n, nodes.b.output.y > n)", JOINED, "all"),
+        ("nodes.b['output'].y", JOINED, "all"),
+    ],
+)
+def test_what_may_not_be_there_is_told(text: str, edges: list[Edge], join: Any) -> None:
+    assert told(reading(text, edges, d={"join": join})) == ["maybe_not_run nodes.d.input.i"]
+
+
+@pytest.mark.parametrize(
+    ("text", "edges", "join"),
+    [
+        ("nodes.a.output.y", JOINED, "all"),
+        ("nodes.a.output.y", RACE, "any"),
+        ("nodes.b.output.y + nodes.c.output.y", RACE, "all"),
+        ("nodes.b.output.y + nodes.c.output.y", RACE, {"n_of": 2}),
+        ("has(nodes.b) ? nodes.b.output.y : nodes.c.output.y", JOINED, "all"),
+        ("has(nodes.b) ? nodes.b.output.y : nodes.c.output.y", RACE, "any"),
+        ("!has(nodes.b) ? 1 : nodes.b.output.y", RACE, "any"),
+        ("has(nodes.b) && nodes.b.output.y", JOINED, "any"),
+        ("nodes.b.output.y && has(nodes.b)", JOINED, "any"),
+        ("!has(nodes.b) || nodes.b.output.y", JOINED, "all"),
+        ("input.x > 5 ? nodes.b.output.y : nodes.c.output.y", JOINED, "all"),
+        ("input.x > 6 ? nodes.b.output.y : 1", JOINED, "all"),
+        ("has(nodes.b) ? nodes.a.output.y : nodes.a.error.code", RESCUE, "all"),
+        ("has(nodes.a) && has(nodes.a.output) ? nodes.a.output.y : 1", RESCUE, "all"),
+        ("has(nodes.a.error) ? nodes.a.error.code : nodes.a.output.y", RESCUE, "all"),
+        ("[1].map(n, has(nodes.b) ? nodes.b.output.y : n)", JOINED, "all"),
+    ],
+)
+def test_what_is_there_or_asked_for_is_fine(text: str, edges: list[Edge], join: Any) -> None:
+    assert told(reading(text, edges, d={"join": join})) == []
+
+
+def test_a_reading_is_told_with_an_example() -> None:
+    (skipped,) = flow_faults(reading("nodes.b.output.y", JOINED))
+    assert skipped.message.startswith("nodes.b.output may not be there: if ")
+    assert "b does not run, and d begins; the expression fails, and with it d" in skipped.message
+    (slow,) = flow_faults(reading("nodes.b.output.y", RACE, d={"join": "any"}))
+    assert "if b takes longer than the rest, d begins before b has ended" in slow.message
+    (failed,) = flow_faults(reading("nodes.a.output.y", RESCUE))
+    assert "if a fails, d begins and finds only nodes.a.error" in failed.message
+    assert failed.hint == "write `has(nodes.a) && has(nodes.a.output) ? nodes.a.output… : …`"
+
+
+def test_conditions_maps_and_the_output_are_looked_at_too() -> None:
+    edge = {"from": "d", "to": "e", "when": "nodes.b.output.y"}
+    assert told(workflow(*JOINED, edge, {"from": "d", "to": "f", "else": True})) == ["maybe_not_run edges.4.when"]
+    over = {"map": {"over": "nodes.b.output.y"}}
+    assert told(workflow(*JOINED, d=over)) == ["maybe_not_run nodes.d.map.over"]
+    assert told(workflow(*JOINED, output="nodes.d.output.y + nodes.b.output.y")) == ["maybe_not_run output.o"]
+    assert told(workflow(*RACE, d={"join": "any"}, output="nodes.d.output.y + nodes.b.output.y")) == []
+
+
+def test_a_condition_on_the_way_guards_what_comes_after_it() -> None:
+    asks = {"from": "d", "to": "e", "when": "has(nodes.b)"}
+    edges: list[Edge] = [*RACE, asks, {"from": "d", "to": "f", "else": True}]
+    spec = workflow(*edges, d={"join": "any"}, e={"input": {"i": "nodes.b.output.y"}})
+    assert told(spec) == []
+
+
+@pytest.mark.parametrize("text", ["previous.b.output.y", "has(previous.a) ? previous.c.output.y : 1"])
+def test_the_round_before_must_be_asked_for(text: str) -> None:
+    again = {"from": "d", "to": "a", "max_iterations": 3}
+    assert told(reading(text, [*JOINED, again])) == ["maybe_not_run nodes.d.input.i"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "has(previous.b) ? previous.b.output.y : 1",
+        "has(previous.d) ? previous.a.output.y : 1",
+        "has(previous.b) && previous.d.output.y",
+    ],
+)
+def test_who_has_ended_in_each_round_guards_the_others(text: str) -> None:
+    assert told(reading(text, [*JOINED, {"from": "d", "to": "a", "max_iterations": 3}])) == []
+
+
+@pytest.mark.parametrize(
+    ("output", "more", "expected"),
+    [
+        ("nodes.b.output.y", {}, ["dead_end nodes.d"]),
+        ("nodes.b.output.y + nodes.d.output.y", {}, []),
+        ("input.x", {}, []),
+        ("nodes.b.output.y", {"d": {"type": "wait", "config": {"signal": "s"}}}, []),
+        ("nodes.b.output.y", {"d": {"type": "workflow", "config": {"workflow": "w"}}}, []),
+    ],
+)
+def test_the_last_node_of_a_path_of_which_nothing_comes_is_a_dead_end(
+    output: str, more: dict[str, Any], expected: list[str]
+) -> None:
+    assert told(workflow("a b", "a c", "c d", output=output, **more)) == expected
+
+
+def test_where_an_else_or_a_failure_leads_is_no_dead_end() -> None:
+    assert told(workflow(*BRANCH, output="has(nodes.b) ? nodes.b.output.y : 1")) == []
+    rescue = {"from": "a", "to": "c", "on_error": True}
+    assert told(workflow("a b", rescue, output="has(nodes.b) ? nodes.b.output.y : 1")) == []
+
+
+@pytest.mark.parametrize(
+    ("node", "expected"),
+    [
+        ({"timeout_ms": 70_000}, ["timeouts_cannot_hold nodes.a.timeout_ms"]),
+        ({"timeout_ms": 60_000}, []),
+        ({"timeout_ms": 30_000, "retry": {"attempts": 3}}, ["timeouts_cannot_hold nodes.a.timeout_ms"]),
+        ({"retry": {"attempts": 3}}, []),
+        ({"type": "delay", "input": {"ms": "70000"}}, ["timeouts_cannot_hold nodes.a.input.ms"]),
+        ({"type": "delay", "input": {"ms": "input.ms"}}, []),
+    ],
+)
+def test_a_node_must_not_take_longer_than_the_run(node: dict[str, Any], expected: list[str]) -> None:
+    assert told(workflow(a=node, timeout_ms=60_000)) == expected
+
+
+def test_delays_one_after_another_must_not_take_longer_than_the_run() -> None:
+    delay = {"type": "delay", "input": {"ms": "40000"}}
+    assert told(workflow("a b", "b c", a=delay, b=delay, timeout_ms=60_000)) == [
+        "timeouts_cannot_hold nodes.b.input.ms"
+    ]
+    assert told(workflow("a b", "c d", a=delay, c=delay, timeout_ms=60_000)) == []
+    either: list[Edge] = [{"from": "x", "to": "a", "when": "input.x"}, {"from": "x", "to": "b", "else": True}, "a b"]
+    assert told(workflow(*either, a=delay, b=delay, timeout_ms=60_000)) == []
+
+
+def test_what_the_compiler_tells_is_left_to_it() -> None:
+    assert told(workflow("a b", "b a")) == []
+    dangling = WorkflowSpec.model_validate(
+        {"nodes": {"a": {"type": "template"}}, "edges": [{"from": "a", "to": "z"}], "output": {"o": "nodes.y.output"}}
+    )
+    assert told(dangling) == []
+    assert told(branch("input.x >", "true")) == []
+
+
+def large() -> WorkflowSpec:
+    """200 nodes with 100 conditions: fifty times a branch in four that join again, and read what they may."""
+    edges: list[Edge] = []
+    nodes: dict[str, Any] = {}
+    for at in range(50):
+        edges += [{"from": f"a{at}", "to": f"b{at}", "when": f"input.x{at} > 5 && nodes.a{at}.output.y"}]
+        edges += [{"from": f"a{at}", "to": f"c{at}", "when": f"input.z{at} == 'z'"}]
+        edges += [{"from": f"a{at}", "to": f"d{at}", "else": True}, f"b{at} d{at}", f"c{at} d{at}"]
+        edges += [f"d{at} a{at + 1}"] if at < 49 else []
+        either = f"has(nodes.b{at}) ? nodes.b{at}.output.y : nodes.a{at}.output.y"
+        nodes[f"d{at}"] = {
+            "input": {"i": either, "first": "nodes.a0.output.y"},
+            "join": "any" if at % 5 == 0 else "all",
+        }
+        nodes[f"b{at}"] = {"input": {"i": f"nodes.a{at}.output.y"}}
+    return workflow(*edges, output="nodes.d49.output.y", **nodes)
+
+
+def test_two_hundred_nodes_are_proven_in_200_ms() -> None:
+    spec = large()
+    assert len(spec.nodes) == 200
+    assert told(spec) == []
+    taken = []
+    for _ in range(5):
+        start = time.process_time()
+        flow_faults(spec)
+        taken.append(time.process_time() - start)
+    assert min(taken) < 0.2, taken
