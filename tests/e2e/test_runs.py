@@ -42,6 +42,7 @@ spec:
     small: "has(nodes.small) ? nodes.small.output.word : ''"
     large: "has(nodes.large) ? nodes.large.output.word : ''"
     twice: nodes.always.output.twice
+    word: nodes.end.output.word
 """
 
 ASK = """
@@ -82,7 +83,7 @@ async def test_a_condition_chooses_a_branch_and_the_join_waits_for_all_that_runs
     await installation.deploy(BRANCHES.format(name=name))
     result, events = await installation.run(name, {"n": 3})
     assert isinstance(result, run.RunCompleted), result
-    assert json.loads(result.output) == {"small": "small", "large": "", "twice": 6}
+    assert json.loads(result.output) == {"small": "small", "large": "", "twice": 6, "word": "small"}
     assert [event.node for event in events if isinstance(event, run.NodeSkipped)] == ["large"]
     ended = [event.node for event in events if isinstance(event, run.NodeSucceeded)]
     assert sorted(ended) == ["always", "begin", "end", "small"]
@@ -94,7 +95,7 @@ async def test_else_is_taken_when_no_condition_is_true(installation: Installatio
     await installation.deploy(BRANCHES.format(name=name))
     result, _ = await installation.run(name, {"n": 30})
     assert isinstance(result, run.RunCompleted), result
-    assert json.loads(result.output) == {"small": "", "large": "large", "twice": 60}
+    assert json.loads(result.output) == {"small": "", "large": "large", "twice": 60, "word": "large"}
 
 
 async def test_a_failing_provider_is_tried_again_and_every_call_is_in_the_log(installation: Installation) -> None:

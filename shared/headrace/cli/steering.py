@@ -13,7 +13,7 @@ from headrace.cli.text import quoted
 from headrace.client import Client
 from headrace.errors import HeadraceError, Unanswered
 from headrace.event import Event
-from headrace.events.run import CancelRun, RunCancelled, SignalReceived, SignalRefused, SignalRun
+from headrace.events.run import CancelRun, NodeSucceeded, RunCancelled, SignalReceived, SignalRefused, SignalRun
 from headrace.topics import RUN_EVENTS, RUN_REQUESTS, TERMINAL
 
 ANSWER_S = 15.0
@@ -33,11 +33,12 @@ def signal(
 
     Example: `headrace run signal order-7 approval -p '{"approved": true}'`
     """
-    told = asyncio.run(_tell(run_id, SignalRun(signal=name, payload=_json(payload))))
+    told, taken = asyncio.run(_signal(run_id, SignalRun(signal=name, payload=_json(payload))))
     if as_json:
         print_json(plain(told))
     elif isinstance(told, SignalReceived):
-        sys.stdout.write(f"{run_id} has the signal {quoted(name)}\n")
+        kept = "" if taken else "; no node waits for it now: it is kept for one that will"
+        sys.stdout.write(f"{run_id} has the signal {quoted(name)}{kept}\n")
     if isinstance(told, SignalRefused):
         node = f"; node {told.node} goes on waiting" if told.node else ""
         sys.stderr.write(f"headrace: run {run_id} refused the signal {quoted(name)}: {quoted(told.reason)}{node}\n")
@@ -52,7 +53,7 @@ def cancel(
     as_json: Json = False,
 ) -> None:
     """Cancel a run: nothing new starts, and calls that are under way are told to stop."""
-    told = asyncio.run(_tell(run_id, CancelRun(reason=reason)))
+    told = asyncio.run(_cancel(run_id, CancelRun(reason=reason)))
     if as_json:
         print_json(plain(told))
     elif isinstance(told, RunCancelled):
@@ -73,21 +74,33 @@ def _json(given: str) -> str:
     return text
 
 
-async def _tell(run_id: str, request: Event) -> Event:
-    """What a run makes of a request. Raises HeadraceError for a run that is not there, or has ended."""
+async def _signal(run_id: str, request: SignalRun) -> tuple[Event, bool]:
+    """What a run makes of a signal, and whether a node took it."""
     async with connected() as client:
-        await _check(client, run_id)
-        async with client.follow(RUN_EVENTS, key=run_id, since=None) as records:
-            sent = await client.send(RUN_REQUESTS, run_id, request, actor=actor())
-            try:
-                async with asyncio.timeout(ANSWER_S):
-                    async for seen in records:
-                        if seen.event and (seen.attributes.causation == sent or isinstance(seen.event, TERMINAL)):
-                            return seen.event
-            except TimeoutError as error:
-                raise Unanswered(
-                    f"run {run_id} has not answered within {ANSWER_S:g} s; is a router running?"
-                ) from error
+        told = await _tell(client, run_id, request)
+        log = await client.read_all(RUN_EVENTS, key=run_id)
+    ended = [seen.event for seen in log if isinstance(seen.event, NodeSucceeded)]
+    return told, isinstance(told, SignalReceived) and any(event.signal == told.seq for event in ended)
+
+
+async def _cancel(run_id: str, request: CancelRun) -> Event:
+    async with connected() as client:
+        return await _tell(client, run_id, request)
+
+
+async def _tell(client: Client, run_id: str, request: Event) -> Event:
+    """What a run makes of a request. Raises HeadraceError for a run that is not there, or has ended."""
+    await _check(client, run_id)
+    async with client.follow(RUN_EVENTS, key=run_id, since=None) as records:
+        sent = await client.send(RUN_REQUESTS, run_id, request, actor=actor())
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                async for seen in records:
+                    if seen.event and (seen.attributes.causation == sent or isinstance(seen.event, TERMINAL)):
+                        return seen.event
+        except TimeoutError as error:
+            message = f"run {run_id} has not answered within {ANSWER_S:g} s; is a router running?"
+            raise Unanswered(message) from error
     raise AssertionError("follow never ends by itself")
 
 

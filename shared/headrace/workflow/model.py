@@ -10,6 +10,9 @@ from headrace.expression import Expression
 from headrace.nodes import Reference
 from headrace.workflow.spec import NodeSpec, WorkflowSpec
 
+MOST_TOLD = 5
+"""Faults of one value that are told."""
+
 Bindings = tuple[tuple[str, Expression], ...]
 
 
@@ -64,8 +67,7 @@ class Node:
 
     def output_fault(self, value: Any) -> str:
         """What is wrong with an output, or nothing."""
-        found = schema_faults(self.validator, value, "output", first_only=True) if self.validator else []
-        return "".join(found)
+        return "; ".join(schema_faults(self.validator, value, "output")[:MOST_TOLD]) if self.validator else ""
 
 
 @dataclass(frozen=True, slots=True)
