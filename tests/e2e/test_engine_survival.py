@@ -121,6 +121,7 @@ async def test_a_timer_goes_off_in_time_although_everything_was_killed(
     for victim in ("kafka", "workflow_router"):
         await kill(stack, victim)
     quick = await until(lambda: answered(installation.start(name, {"ms": 0})), 60)
+    assert quick
     back = await until(lambda: answered(installation.result(quick)), 60)
     assert isinstance(back, RunCompleted)
     assert isinstance(await until(lambda: answered(installation.result(run_id)), 60), RunCompleted)
