@@ -14,6 +14,7 @@ from headrace.resource.catalog import Catalog
 from headrace.topics import (
     NODE_OUTCOMES,
     NODE_REQUESTS,
+    NODE_STOPS,
     RUN_CHILDREN,
     RUN_EVENTS,
     RUN_REQUESTS,
@@ -69,7 +70,7 @@ def runs_topics(suffix: str) -> tuple[Topic, ...]:
     return topics.renamed(
         suffix,
         *(RUN_REQUESTS, RUN_EVENTS, RUN_RESULTS, RUN_STATE),
-        *(NODE_OUTCOMES, RUN_CHILDREN, NODE_REQUESTS["template"]),
+        *(NODE_OUTCOMES, RUN_CHILDREN, NODE_STOPS, NODE_REQUESTS["template"]),
     )
 
 
@@ -85,7 +86,7 @@ class OwnRuns(RunMachine):
         }
         version = resource.ResourceVersion(kind="Workflow", version=1, digest="d", spec=json.dumps(spec), at=0)
         super().__init__(CatalogWorkflows(Catalog({"Workflow": {"greet": head, "greet/1": version}})))
-        requests, self.log, _, self.state, outcomes, children, _ = own
+        requests, self.log, _, self.state, outcomes, children, *_ = own
         self.name = f"runs.{suffix}"
         self.inputs = (requests, children, outcomes)
         self.commands = (requests, children)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from headrace.resource.content import DEEPEST
 from tests.unit.engine import Edge, a_run, a_running, graph, said
 
 RESCUE: list[Edge] = ["try good", {"from": "try", "to": "rescue", "on_error": True}, "good end", "rescue end"]
@@ -98,3 +99,20 @@ def test_the_output_of_a_run_must_fit_what_the_workflow_promises(value: Any, end
     schema = {"type": "object", "properties": {"text": {"type": "string"}}}
     run = a_running({**graph(a={}), "output": {"text": "nodes.a.output"}, "output_schema": schema})
     assert said(run.succeed("a", value))[-1].strip() == end
+
+
+def test_an_edge_for_errors_sees_the_error_of_a_condition_that_failed_on_the_output() -> None:
+    edges: list[Edge] = [
+        {"from": "a", "to": "b", "when": "nodes.a.output.x > 1"},
+        {"from": "a", "to": "c", "on_error": True, "when": "nodes.a.error.code == 'expression_failed'"},
+    ]
+    assert "scheduled c#1 {}" in said(a_running(graph(*edges)).succeed("a", {"x": "text"}))
+
+
+@pytest.mark.parametrize("schema", [{}, {"type": "object"}])
+def test_an_output_that_is_nested_too_deep_once_it_has_a_name_ends_the_run_all_the_same(schema: dict[str, Any]) -> None:
+    deep: Any = 1
+    for _ in range(DEEPEST):
+        deep = [deep]
+    run = a_running({**graph(a={}), "output": {"deep": "nodes.a.output"}, "output_schema": schema})
+    assert said(run.succeed("a", deep))[-1].startswith("run failed output_invalid" if schema else "completed")

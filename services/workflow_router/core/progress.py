@@ -99,10 +99,19 @@ class Progress:
             return
         if reason := too_large(output):
             self.fail("output_too_large", f"the run's output has {reason}")
-        elif reason := self.workflow.output_fault(parse(output)):
+        elif reason := self._output_fault(output):
             self.fail("output_invalid", f"the run's output does not fit its output_schema: {reason}")
         else:
             self.emit(run.RunCompleted(**end_of(self.state, self.now), output=output))
+
+    def _output_fault(self, output: str) -> str:
+        """Why an output is not what the workflow promises, or nothing; it is only decoded where something is."""
+        if not self.workflow.spec.output_schema:
+            return ""
+        try:
+            return self.workflow.output_fault(parse(output))
+        except ValueError as error:
+            return str(error)
 
 
 def end_of(state: RunState, now: int) -> dict[str, Any]:

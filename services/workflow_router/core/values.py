@@ -64,10 +64,12 @@ class Values:
     def fresh(self, node: str, output: Any) -> None:
         """Let expressions see an output that is not in the state yet."""
         self._nodes[node] = {"output": output}
+        self._data.clear()
 
     def failed(self, node: str, code: str, message: str) -> None:
         """Let expressions see a failure that is not in the state yet."""
         self._nodes[node] = {"error": {"code": code, "message": message}}
+        self._data.clear()
 
     def forget(self, nodes: Iterable[str]) -> None:
         """Let expressions see these nodes no more: they will run again."""

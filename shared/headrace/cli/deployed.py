@@ -78,5 +78,5 @@ def _add(entries: dict[str, Any], one: Resource, pointer: str | None) -> None:
     pointers = {**head.pointers, **({pointer: version} if pointer else {})}
     entries[one.name] = msgspec.structs.replace(head, latest=version, pointers=pointers)
     entries[f"{one.name}/{version}"] = ResourceVersion(
-        kind=one.kind, version=version, digest=f"{one.name}/{version}", spec=json.dumps(one.spec), at=0
+        kind=one.kind, version=version, digest=f"{one.kind}/{one.name}/{version}", spec=json.dumps(one.spec), at=0
     )
