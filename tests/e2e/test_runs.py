@@ -27,7 +27,7 @@ spec:
       input: {{ n: nodes.begin.output.n }}
     end:
       type: template
-      config: {{ expressions: {{ word: "has(input.small) ? input.small : input.large" }} }}
+      config: {{ expressions: {{ word: "input.small != null ? input.small : input.large" }} }}
       input:
         small: "has(nodes.small) ? nodes.small.output.word : null"
         large: "has(nodes.large) ? nodes.large.output.word : null"
