@@ -4,7 +4,6 @@ from typing import Any
 
 from headrace.claims.claim import claims_in
 from headrace.events import node
-from headrace.events.run import Attempt
 from headrace.nodes import NODE_TYPES
 from headrace.topics import RUN_CHILDREN
 from workflow_router.core.endings import end_badly, end_well
@@ -15,7 +14,7 @@ from workflow_router.model import parse, too_large
 
 def succeeded(progress: Progress, outcome: node.NodeSucceeded) -> None:
     """A good outcome, unless it is late or a repetition."""
-    if _expected(progress, outcome) is None:
+    if not _expected(progress, outcome):
         return
     name = outcome.node
     paid: dict[str, Any] = {"usage": outcome.usage, "calls": outcome.calls}
@@ -39,7 +38,7 @@ def succeeded(progress: Progress, outcome: node.NodeSucceeded) -> None:
 
 def failed(progress: Progress, outcome: node.NodeFailed) -> None:
     """A bad outcome, unless it is late or a repetition."""
-    if _expected(progress, outcome) is None:
+    if not _expected(progress, outcome):
         return
     if reason := nonsense(outcome):
         end_badly(progress, outcome.node, "outcome_invalid", f"the worker's outcome {reason}")
@@ -55,11 +54,11 @@ def failed(progress: Progress, outcome: node.NodeFailed) -> None:
     )
 
 
-def _expected(progress: Progress, outcome: node.NodeSucceeded | node.NodeFailed) -> Attempt | None:
-    """The attempt that an outcome belongs to, if it is the one under way; nobody speaks for what the router does."""
+def _expected(progress: Progress, outcome: node.NodeSucceeded | node.NodeFailed) -> bool:
+    """Whether an outcome is that of the attempt under way; nobody speaks for what the router itself does."""
     attempt = progress.state.outstanding.get(outcome.node)
     if attempt is None or attempt.status != "scheduled":
-        return None
+        return False
     same = (attempt.attempt, attempt.iteration) == (outcome.attempt, outcome.iteration)
     from_run = progress.received is not None and progress.received.topic == RUN_CHILDREN.name
-    return attempt if same and from_run == NODE_TYPES[progress.node(outcome.node).spec.type].routed else None
+    return same and from_run == NODE_TYPES[progress.node(outcome.node).spec.type].routed

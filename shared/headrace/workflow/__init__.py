@@ -5,6 +5,11 @@ model.py    what the engine runs
 compiler.py from a spec to a CompiledWorkflow, or to all its faults at once
 loops.py    what edges that lead back repeat
 graph.py    questions about nodes and edges
+proof/      what can go wrong in its flow, before it runs
+typing/     the types of its expressions
+drawing/    it as a picture
+explained.py what a run of it did, and reasons.py why
+upgrade.py  which runs in flight could go on with another version
 explained.py what a run did
 reasons.py  why it took an edge or not
 upgrade.py  what keeps a run from going on with another version
