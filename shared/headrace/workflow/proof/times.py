@@ -23,15 +23,12 @@ def time_faults(world: World, never: dict[str, bool]) -> Iterator[Finding]:
 
 def _own(flow: Flow, name: str) -> Fault | None:
     node, most = flow.spec.nodes[name], flow.spec.timeout_ms
-    if node.timeout_ms is None or node.type == DELAY or node.timeout_ms * node.retry.attempts <= most:
+    if node.timeout_ms is None or node.type == DELAY or node.timeout_ms <= most:
         return None
-    attempts = node.retry.attempts
-    times = f" in each of {attempts} attempts, {node.timeout_ms * attempts} ms in all" if attempts > 1 else ""
     message = (
-        f"{name} may take {node.timeout_ms} ms{times}, and the run at most {most} ms:"
-        f" the run times out before {name} does"
+        f"{name} may take {node.timeout_ms} ms, and the run at most {most} ms: the run times out before {name} does"
     )
-    hint = f"raise the workflow's timeout_ms, or lower that of {name}" + (" or its attempts" * (attempts > 1))
+    hint = f"raise the workflow's timeout_ms, or lower that of {name}"
     return Fault(CODE, ("nodes", name, "timeout_ms"), message, hint)
 
 
