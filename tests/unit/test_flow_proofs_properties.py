@@ -18,7 +18,7 @@ from headrace.workflow.spec import WorkflowSpec
 from tests.unit import simulated
 from tests.unit.simulated import Chances, Simulation
 
-GRAPHS = 300
+GRAPHS = 200
 """Random workflows, in each of the two tests."""
 RUNS = 8
 """Simulated runs of each, and of each fault's example."""

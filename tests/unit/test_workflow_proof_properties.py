@@ -16,7 +16,7 @@ from tests.unit.graphs import CHILD, workflows
 from tests.unit.stories import ACTIONS, FROM_A_CHILD, Story, a_story
 from workflow_router.model import ENDED
 
-GRAPHS = 300
+GRAPHS = 100
 """Random workflows for each property, at least; `make prove` tries 5,000."""
 TRIED = settings(
     max_examples=max(GRAPHS, settings().max_examples),
