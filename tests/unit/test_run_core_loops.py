@@ -95,3 +95,24 @@ def test_what_a_loop_led_to_is_the_same_in_memory_on_the_state_topic_and_in_the_
     run.succeed("draft", iteration=1)
     run.succeed("check", {"good": False, "advice": "y"}, iteration=1)
     assert run.restored() == run.state == run.folded()
+
+
+def test_a_timer_of_a_round_that_is_over_does_nothing_more() -> None:
+    def rest(ms: int) -> dict[str, Any]:
+        return {"type": "delay", "input": {"ms": str(ms)}}
+
+    edges: list[Edge] = ["h d1", "d1 t", "h a", "a d2", "d2 t", {"from": "t", "to": "h", "max_iterations": 2}]
+    run = a_running(graph(*edges, d1=rest(1), a=rest(2), d2=rest(50), t={**rest(50), "join": "any"}))
+    run.succeed("h")
+    run.tick(1)
+    run.tick(1)
+    assert said(run.tick(100)) == ["succeeded t#1 h", "again h, round 1", "scheduled h#1 {}"]
+
+
+def test_a_head_that_joins_any_starts_once_in_a_round() -> None:
+    rest = {"type": "delay", "input": {"ms": "10"}}
+    edges: list[Edge] = ["a h", "b h", "h t", {"from": "t", "to": "h", "max_iterations": 2}]
+    run = a_running(graph(*edges, b=rest, t={"type": "delay", "input": {"ms": "5"}}, h={"join": "any"}))
+    run.succeed("a")
+    run.succeed("h")
+    assert said(run.tick(10)).count("scheduled h#1 {}") == 1

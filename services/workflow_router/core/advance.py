@@ -12,7 +12,7 @@ def advance(progress: Progress) -> None:
     while progress.open and not progress.ended:
         step, node = progress.open.popleft()
         match step:
-            case Step.START:
+            case Step.START if node.id not in progress.state.results and node.id not in progress.state.outstanding:
                 start(progress, node)
             case Step.FILL:
                 fill(progress, node)

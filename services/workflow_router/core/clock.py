@@ -5,6 +5,7 @@ import msgspec
 from headrace import nodes
 from headrace.events.run import Attempt
 from headrace.nodes import WaitConfig
+from workflow_router.core.advance import advance
 from workflow_router.core.endings import end_badly, end_well
 from workflow_router.core.progress import Progress
 from workflow_router.core.scheduling import schedule
@@ -19,8 +20,10 @@ def tick(progress: Progress) -> None:
     for name, attempt in list(progress.state.outstanding.items()):
         if progress.ended:
             return
-        if attempt.due is not None and attempt.due <= progress.now:
+        is_due = attempt.due is not None and attempt.due <= progress.now
+        if is_due and progress.state.outstanding.get(name) == attempt:  # what was due before may have ended it
             _due(progress, name, attempt)
+            advance(progress)
 
 
 def _due(progress: Progress, name: str, attempt: Attempt) -> None:

@@ -148,4 +148,5 @@ def _repeat(progress: Progress, loop: Loop) -> None:
         )
     )
     progress.values.forget(loop.body)
+    progress.forget(loop.body)
     progress.then(Step.START, progress.workflow.nodes[loop.head])

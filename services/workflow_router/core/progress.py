@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import deque
+from collections.abc import Collection
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -70,6 +71,10 @@ class Progress:
     def then(self, step: Step, node: Node) -> None:
         """Do this as well before the decision is complete."""
         self.open.append(Open(step, node))
+
+    def forget(self, nodes: Collection[str]) -> None:
+        """Do nothing more about nodes that begin anew."""
+        self.open = deque(step for step in self.open if step.node.id not in nodes)
 
     def emit(self, event: Event) -> None:
         """Let something happen."""

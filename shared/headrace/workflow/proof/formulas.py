@@ -1,7 +1,6 @@
 """Boolean formulas as clauses of a SAT solver: is there a way in which all of this is true? (Tseitin 1968) Pure."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 
 from pysat.solvers import Solver
 
@@ -57,16 +56,11 @@ class Formulas:
         if count == 1:
             return self.either(*parts)
 
-        @cache
-        def of_rest(start: int, left: int) -> int:
-            if left <= 0:
-                return self.true
-            if left > len(parts) - start:
-                return -self.true
-            with_it = self.both(parts[start], of_rest(start + 1, left - 1))
-            return self.either(with_it, of_rest(start + 1, left))
-
-        return of_rest(0, count)
+        have = [self.true, *[-self.true] * count]  # at least so many of those looked at
+        for part in parts:
+            for many in range(count, 0, -1):
+                have[many] = self.either(have[many], self.both(part, have[many - 1]))
+        return have[count]
 
     def possible(self, *together: int) -> bool | None:
         """Whether all of these can be true together; None: the search was given up."""
