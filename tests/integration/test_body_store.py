@@ -1,8 +1,7 @@
 """Bodies in a real object store: put twice, by two at once, tampered with, removed, refused, destroyed."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,25 +14,12 @@ from headrace.prompting import Loaded, PinnedPrompt
 from headrace.resource.body import body_of
 from headrace.resource.prompt import StoredBody
 from tests.conftest import Stack
-from tests.support.object_store import body_store, s3_of
+from tests.support.object_store import body_store
 from tests.support.serving import answering, serving
 
 MARKER = "the-planted-marker"
 DATA = body_of({"text": f"Never say {MARKER}."}) or b""
 WRITERS = 8
-
-
-@pytest.fixture
-def s3(stack: Stack) -> Iterator[Any]:
-    with s3_of(stack) as client:
-        yield client
-
-
-@pytest.fixture
-def bucket(s3: Any) -> str:
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    s3.create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture

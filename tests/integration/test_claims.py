@@ -1,8 +1,7 @@
 """Values that are too large to travel: in a real object store, and through a real worker."""
 
 import json
-import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,23 +19,10 @@ from headrace.worker import Worker, run_worker
 from template.job import TemplateJob
 from tests.conftest import Stack
 from tests.integration.worker_world import World, answer_of, worker_world
-from tests.support.object_store import s3_of, settings
+from tests.support.object_store import settings
 from tests.support.running import running
 
 LARGE = json.dumps({"text": "é" * CLAIM_OVER}, ensure_ascii=False, separators=(",", ":"))
-
-
-@pytest.fixture
-def s3(stack: Stack) -> Iterator[Any]:
-    with s3_of(stack) as client:
-        yield client
-
-
-@pytest.fixture
-def bucket(s3: Any) -> str:
-    name = f"test-{uuid.uuid4().hex[:12]}"
-    s3.create_bucket(Bucket=name)
-    return name
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from headrace.fault import Fault
 from headrace.workflow import WorkflowSpec
-from headrace.workflow.typing import TypedWorkflow, binding_faults, type_faults
+from headrace.workflow.typing import TypedWorkflow, type_faults
 
 INPUT = {
     "type": "object",
@@ -315,14 +315,15 @@ def test_bindings_are_held_to_the_schema_of_a_child() -> None:
     }
     bound = {"docs": "input.docs", "nmae": "input.name"}
     spec = workflow(nodes={"child": {"type": "workflow", "config": {"workflow": "w"}, "input": bound}})
-    (inside,) = binding_faults(spec, "child", child)
+    (inside,) = TypedWorkflow(spec).binding_faults("child", child)
     assert (inside.code, inside.path) == ("type_mismatch", ("nodes", "child", "input", "docs"))
     assert inside.message == "in its [].text: this is a text, but a whole number is wanted"
     named = {**child["properties"], "name": {"type": "string"}, "nmae": {"type": "integer"}, "docs": {"items": {}}}
-    (misnamed,) = binding_faults(spec, "child", {**child, "properties": named})
+    (misnamed,) = TypedWorkflow(spec).binding_faults("child", {**child, "properties": named})
     assert (misnamed.code, misnamed.path) == ("type_mismatch", ("nodes", "child", "input", "nmae"))
     sound = {**child["properties"], "docs": {"type": "array"}, "nmae": {"type": ["null", "string"]}}
-    assert binding_faults(spec, "child", {"type": "object", "properties": sound, "required": ["docs"]}) == []
+    wanted = {"type": "object", "properties": sound, "required": ["docs"]}
+    assert TypedWorkflow(spec).binding_faults("child", wanted) == []
 
 
 ALPHA = {"type": "object", "properties": {"alpha": {"type": "string"}}, "additionalProperties": False}
@@ -377,9 +378,9 @@ def test_what_may_be_missing_is_not_in_excess() -> None:
     nodes = {"child": {"type": "workflow", "config": {"workflow": "w"}, "input": {"docs": "input.docs"}}}
     item = {"type": "object", "properties": {"text": {}}, "additionalProperties": False}
     child = {"type": "object", "properties": {"docs": {"type": "array", "items": item}}}
-    assert binding_faults(workflow(nodes=nodes), "child", child) == []
+    assert TypedWorkflow(workflow(nodes=nodes)).binding_faults("child", child) == []
     item["properties"] = {"score": {}}
-    (excess,) = binding_faults(workflow(nodes=nodes), "child", child)
+    (excess,) = TypedWorkflow(workflow(nodes=nodes)).binding_faults("child", child)
     assert (excess.code, excess.message) == ("unknown_field", "in its [].text: a field text is not wanted here")
 
 

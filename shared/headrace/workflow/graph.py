@@ -51,18 +51,3 @@ def _walk_back(graph: Graph, candidates: set[str]) -> list[str]:
         if previous in path:
             return path[path.index(previous) :][::-1]
         path.append(previous)
-
-
-def in_order(graph: Graph) -> list[str]:
-    """The nodes of a graph without a cycle, each after all that lead to it (Kahn 1962)."""
-    left = {
-        node: len(before)
-        for node, before in reversed_graph({name: [*dict.fromkeys(to)] for name, to in graph.items()}).items()
-    }
-    free = [node for node, count in left.items() if count == 0]
-    for node in free:
-        for target in dict.fromkeys(graph[node]):
-            left[target] -= 1
-            if left[target] == 0:
-                free.append(target)
-    return free

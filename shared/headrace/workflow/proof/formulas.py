@@ -7,7 +7,7 @@ from pysat.solvers import Solver
 MOST_CONFLICTS = 2_000
 """Dead ends that a search may run into, before it is given up: less than 0.1 s."""
 MOST_WORK = 8_000_000
-"""Variables that are set, for all searches about one workflow: a second or two. What is left is not told."""
+"""Variables that are set, for all searches about one workflow: a few seconds if each is easy. The rest is not told."""
 
 
 class Formulas:

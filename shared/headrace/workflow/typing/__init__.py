@@ -15,6 +15,6 @@ trees.py      from texts to syntax trees
 wording.py    parts of expressions for people
 """
 
-from headrace.workflow.typing.checker import TypedWorkflow, binding_faults, type_faults
+from headrace.workflow.typing.checker import TypedWorkflow, type_faults
 
-__all__ = ["TypedWorkflow", "binding_faults", "type_faults"]
+__all__ = ["TypedWorkflow", "type_faults"]

@@ -39,11 +39,6 @@ def type_faults(spec: WorkflowSpec, described: Mapping[str, Mapping[str, Any]] =
     return TypedWorkflow(spec, described).faults
 
 
-def binding_faults(spec: WorkflowSpec, node: str, expected: Mapping[str, Any]) -> list[Fault]:
-    """Why what a node's input binds can't fit a schema, such as that of a sub-workflow's input."""
-    return TypedWorkflow(spec).binding_faults(node, expected)
-
-
 class TypedWorkflow:
     """The types of a workflow's expressions, and its faults.
 
