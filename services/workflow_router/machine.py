@@ -7,6 +7,7 @@ import msgspec
 from rpds import HashTrieMap
 
 from headrace.cloudevents import Attributes
+from headrace.errors import mistake
 from headrace.event import Event
 from headrace.events import run
 from headrace.limits import RUN_ID, START_PART
@@ -14,7 +15,7 @@ from headrace.machine import Context, Machine, Output, Received, Tick, Unreadabl
 from headrace.topics import NODE_OUTCOMES, RUN_CHILDREN, RUN_EVENTS, RUN_REQUESTS, RUN_STATE, Topic
 from workflow_router import core, outputs
 from workflow_router.core.evolve import instances_of
-from workflow_router.model import ENDED, RunState
+from workflow_router.model import ENDED, Round, RunState
 from workflow_router.ports import Workflows
 
 MAP_PART, PREVIOUS_PART, SIGNAL_PART = "@map.", "@previous.", "@signal."
@@ -50,7 +51,7 @@ class RunMachine(Machine[RunState]):
         head, started = parts[""], parts.get(START_PART)
         assert isinstance(head, run.RunHead)
         results = {name: part for name, part in parts.items() if isinstance(part, run.NodeResult)}
-        previous = {name.removeprefix(PREVIOUS_PART): part for name, part in results.items() if "@" in name}
+        previous = {_round(name): part for name, part in results.items() if name.startswith(PREVIOUS_PART)}
         return RunState(
             status=head.status,
             seq=head.seq,
@@ -72,6 +73,12 @@ class RunMachine(Machine[RunState]):
         """See core."""
         return core.decide(state, message, context, self._workflows)
 
+    def broken(
+        self, state: RunState, message: Event | Tick | Unreadable, context: Context, error: Exception
+    ) -> Sequence[Event]:
+        """The run ends, or its request is refused."""
+        return core.broken(state, message, context, mistake(error))
+
     def evolve(self, state: RunState, event: Event) -> RunState:
         """See core."""
         return core.evolve(state, event)
@@ -91,6 +98,8 @@ class RunMachine(Machine[RunState]):
             yield from ((name, None) for name in _names(before))
             yield "", run.RunHead(seq=state.seq, prev=state.prev, status=ENDED)
             return
+        if isinstance(event, run.NodeSucceeded | run.NodeFailed) and event.signal is not None:
+            yield f"{SIGNAL_PART}{event.signal}", None
         match event:
             case run.RunStarted():
                 yield START_PART, event
@@ -103,8 +112,8 @@ class RunMachine(Machine[RunState]):
                 yield f"{SIGNAL_PART}{event.seq}", event
             case run.LoopRepeated():
                 yield from ((name, None) for name in {*_names(before)} - {*_names(state)})
-                kept = ((name, state.previous.get(name)) for name in event.body)
-                yield from ((f"{PREVIOUS_PART}{name}", result) for name, result in kept if result)
+                kept = (((event.node, name), state.previous.get((event.node, name))) for name in event.kept)
+                yield from ((_previous_part(place), result) for place, result in kept if result)
         yield (
             "",
             run.RunHead(
@@ -119,9 +128,9 @@ class RunMachine(Machine[RunState]):
             ),
         )
 
-    def outputs(self, state: RunState, event: Event, context: Context) -> Iterable[Output]:
-        """Work for workers and other runs, and the result."""
-        return outputs.of(state, event, context, self._workflows)
+    def outputs(self, before: RunState, state: RunState, event: Event, context: Context) -> Iterable[Output]:
+        """Work for workers and other runs, stops of what is of no use any more, and the result."""
+        return outputs.of(before, state, event, context, self._workflows)
 
     def origin(self, state: RunState) -> Attributes | None:
         """The request that started the run."""
@@ -156,6 +165,15 @@ _OTHER = {"@", "["}
 """Characters that names of parts have, and ids of nodes have not."""
 
 
+def _previous_part(place: Round) -> str:
+    return f"{PREVIOUS_PART}{'.'.join(place)}"
+
+
+def _round(part: str) -> Round:
+    tail, _, name = part.removeprefix(PREVIOUS_PART).partition(".")
+    return tail, name
+
+
 def _names(state: RunState) -> Iterator[str]:
     """The parts of a run beside its head."""
     if state.started:
@@ -163,7 +181,7 @@ def _names(state: RunState) -> Iterator[str]:
     yield from state.results
     yield from state.instances
     yield from (f"{MAP_PART}{name}" for name in state.lists)
-    yield from (f"{PREVIOUS_PART}{name}" for name in state.previous)
+    yield from map(_previous_part, state.previous)
     yield from (f"{SIGNAL_PART}{place}" for place in state.signals)
 
 
@@ -174,5 +192,3 @@ def _left(
     if event.node in before.maps and event.node not in state.maps:
         yield from ((name, None) for name in instances_of(before, event.node))
         yield f"{MAP_PART}{event.node}", None
-    if isinstance(event, run.NodeSucceeded) and event.signal is not None:
-        yield f"{SIGNAL_PART}{event.signal}", None

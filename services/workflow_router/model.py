@@ -28,6 +28,9 @@ _EXACT = Context(prec=100)
 
 ABSENT, RUNNING, ENDED = "absent", "running", "ended"
 
+Round = tuple[str, str]
+"""The tail of a loop, and a node of which the loop keeps what it led to in the round before."""
+
 
 class RunState(msgspec.Struct, frozen=True):
     """A run between two events.
@@ -35,7 +38,7 @@ class RunState(msgspec.Struct, frozen=True):
     seq: the next event's place in the log. prev: digest of the last one. started: None while the run is absent.
     results: nodes that ended. outstanding: nodes and instances whose attempt is under way, or will be. instances: those
     of maps that ended, by names such as node[3]. maps, lists: how far maps are, and over what. loops: by their tails.
-    previous: what nodes in loops led to in the round before. signals: those that came and that nothing has waited for
+    previous: what nodes of loops led to in the round before. signals: those that came and that nothing has waited for
     yet, by their place in the log. seen: ids of the last signals.
     """
 
@@ -49,7 +52,7 @@ class RunState(msgspec.Struct, frozen=True):
     maps: Mapping[str, MapProgress] = {}
     lists: Mapping[str, MapStarted] = {}
     loops: Mapping[str, Loop] = {}
-    previous: "HashTrieMap[str, NodeResult]" = msgspec.field(default_factory=HashTrieMap)
+    previous: "HashTrieMap[Round, NodeResult]" = msgspec.field(default_factory=HashTrieMap)
     signals: Mapping[int, SignalReceived] = {}
     seen: tuple[str, ...] = ()
     usage: Usage | None = None

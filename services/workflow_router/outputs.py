@@ -1,14 +1,14 @@
 """What a run's events lead to beside its log: work for workers, runs of other workflows, stops, and results."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from headrace.event import Event
 from headrace.events import node, run
 from headrace.limits import RUN_ID
 from headrace.machine import Context, Output
-from headrace.nodes import NODE_TYPES, WORKFLOW, WorkflowConfig
+from headrace.nodes import NODE_TYPES, WORKFLOW
 from headrace.topics import NODE_REQUESTS, NODE_STOPS, RUN_CHILDREN, RUN_RESULTS
 from workflow_router.model import RunState, base, shortened
 from workflow_router.ports import Workflows
@@ -16,11 +16,15 @@ from workflow_router.ports import Workflows
 _FAILURES = {run.RunFailed: "failed", run.RunCancelled: "was cancelled"}
 
 
-def of(state: RunState, event: Event, context: Context, workflows: Workflows) -> Iterator[Output]:
-    """The records. state: after the event."""
+def of(before: RunState, state: RunState, event: Event, context: Context, workflows: Workflows) -> Iterator[Output]:
+    """The records. The states: before and after the event."""
     match event:
         case run.NodeScheduled():
             yield from _work(state, event, context.key, workflows)
+        case run.LoopRepeated() | run.NodeFailed(retry_at=None):
+            given_up = (name for name in before.outstanding if name not in state.outstanding and name != event.node)
+            reason = f"run {context.key} needs it no more: {event.NAME.rpartition('.')[2]} of {event.node}"
+            yield from _cancelled(before, given_up, context.key, reason)
         case run.RunCompleted() | run.RunFailed() | run.RunCancelled():
             yield from _end(state, event, context)
             yield from _stops(state, event, context.key)
@@ -64,8 +68,7 @@ def _request(started: run.RunStarted, event: run.NodeScheduled, key: str, workfl
 
 def _child(started: run.RunStarted, event: run.NodeScheduled, key: str, workflows: Workflows) -> run.StartChild:
     here = workflows.compiled(started).nodes[base(event.node)]
-    ref = WorkflowConfig.model_validate(here.spec.config).workflow
-    pin = next(pin for pin in started.pins if (pin.kind, pin.ref) == ("Workflow", ref))
+    pin = next(pin for pin in started.pins if (pin.kind, pin.ref) == ("Workflow", here.config.workflow))
     depth = started.parent.depth + 1 if started.parent else 1
     return run.StartChild(
         workflow=f"{pin.name}@{pin.version}",
@@ -108,12 +111,16 @@ def _outcome(
 
 def _stops(state: RunState, event: run.RunCompleted | run.RunFailed | run.RunCancelled, key: str) -> Iterator[Output]:
     """Workers and other runs are told that what they do is of no use any more."""
-    busy = {name: attempt.type for name, attempt in state.outstanding.items() if attempt.type}
     reason = f"run {key} has ended: {event.NAME.rpartition('.')[2]}"
-    for name, type_ in busy.items():
-        if type_ == WORKFLOW:
-            attempt = state.outstanding[name]
+    yield from _cancelled(state, state.outstanding, key, reason)
+    if any(attempt.type and not NODE_TYPES[attempt.type].routed for attempt in state.outstanding.values()):
+        yield Output(NODE_STOPS, node.StopRun(reason=reason))
+
+
+def _cancelled(state: RunState, names: Iterable[str], key: str, reason: str) -> Iterator[Output]:
+    """Those of these nodes' attempts that are runs of their own end."""
+    for name in names:
+        attempt = state.outstanding[name]
+        if attempt.type == WORKFLOW:
             child = child_id(key, name, attempt.iteration, attempt.attempt)
             yield Output(RUN_CHILDREN, run.CancelRun(reason=reason), child.encode())
-    if any(not NODE_TYPES[type_].routed for type_ in busy.values()):
-        yield Output(NODE_STOPS, node.StopRun(reason=reason))

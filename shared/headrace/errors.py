@@ -117,3 +117,10 @@ class NodeError(HeadraceError):
 
 class StackError(HeadraceError):
     """A part of the local stack is missing, does not start, or its port is taken."""
+
+
+def mistake(error: Exception) -> str:
+    """What users are told of a mistake in the program; the log of the service has the traceback."""
+    return (
+        f"a mistake in Headrace ({type(error).__name__}: {error}): please report it, with what the service's log says"
+    )

@@ -97,8 +97,8 @@ class OwnRuns(RunMachine):
         received = context.received and context.received._replace(topic=self._names[context.received.topic])
         return super().decide(state, message, context._replace(received=received))
 
-    def outputs(self, state: RunState, event: Event, context: Context) -> Iterable[Output]:
-        for output in super().outputs(state, event, context):
+    def outputs(self, before: RunState, state: RunState, event: Event, context: Context) -> Iterable[Output]:
+        for output in super().outputs(before, state, event, context):
             yield output._replace(topic=self._own[output.topic.name])
 
 

@@ -152,7 +152,7 @@ class Run:
                 self.parts.pop(part, None)
             else:
                 self.parts[part] = self._through_kafka(entry)
-        self.outputs += self.machine.outputs(self.state, event, key)
+        self.outputs += self.machine.outputs(before, self.state, event, key)
 
     def _through_kafka(self, entry: Event) -> Event:
         return CODEC.decode(RUN_STATE, CODEC.encode(RUN_STATE, entry))

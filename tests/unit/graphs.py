@@ -32,7 +32,7 @@ def workflows(draw: st.DrawFn, *, plain: bool = False, kinds: Sequence[str] = MA
     edges = [edge for source in range(count) for edge in draw(_edges_from(source, count, drawn[source]))]
     nodes = {f"n{number}": draw(_node(kind)) for number, kind in enumerate(drawn)}
     for number in range(0 if plain else count):
-        if shape := draw(st.sampled_from(["", "", "", "", "alone", "body"])):
+        if shape := draw(st.sampled_from(["", "", "", "", "alone", "body", "race"])):
             _loop(nodes, edges, f"n{number}", shape, draw(st.integers(1, 3)), drawn[number] in MAPPED)
     if plain:
         edges = [edge for edge in edges if "on_error" not in edge]
@@ -77,7 +77,7 @@ def _conditions(source: int, kind: str) -> list[str]:
 
 
 def _loop(nodes: dict[str, Any], edges: list[dict[str, Any]], name: str, shape: str, most: int, mapped: bool) -> None:
-    """Let a node go round, alone or as the last of three."""
+    """Let a node go round, alone or as the last of three; in a race it does not wait for the one in the middle."""
     when = {} if mapped else {"when": "input.yes"}
     if shape == "alone":
         edges.append({"from": name, "to": name, "max_iterations": most, **when})
@@ -88,8 +88,16 @@ def _loop(nodes: dict[str, Any], edges: list[dict[str, Any]], name: str, shape: 
             edge["to"] = head
     join = nodes[name].pop("join")
     nodes[head] = {"type": "template", "join": join, "input": {"before": f"has(previous.{middle})"}}
-    nodes[middle] = {"type": "template"}
+    again = {"again": f"has(previous.{middle})"}
+    nodes[middle] = (
+        {**KINDS["child"], "input": {**KINDS["child"]["input"], **again}}
+        if shape == "race"
+        else {"type": "template", "input": again}
+    )
     edges += [{"from": head, "to": middle}, {"from": middle, "to": name}]
+    if shape == "race":
+        edges.append({"from": head, "to": name})
+        nodes[name]["join"] = "any"
     edges.append({"from": name, "to": head, "max_iterations": most, **when})
     edges.append({"from": middle, "to": middle, "max_iterations": most})
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from headrace.expression import Data, ExpressionError, compile_expression
+from headrace.workflow.loops import loops_in
 from headrace.workflow.spec import EdgeSpec, Quorum, WorkflowSpec
 
 Problem = tuple[str, tuple[str | int, ...]]
@@ -40,7 +41,8 @@ class Simulation:
         self._running: list[str] = []
         self._taken: dict[str, set[str]] = {}
         self._seen: dict[str, Any] = {}
-        self._before: dict[str, Any] = {}
+        self._before: dict[int, dict[str, Any]] = {}
+        self._loops = sorted(loops_in(spec).items(), key=lambda loop: len(loop[1]))
         self._rounds: dict[int, int] = {}
         self._forward = [(index, edge) for index, edge in enumerate(spec.edges) if edge.max_iterations is None]
         self._back = [(index, edge) for index, edge in enumerate(spec.edges) if edge.max_iterations is not None]
@@ -103,7 +105,7 @@ class Simulation:
         self._seen[name] = {"output": self._chances.outputs(name, self.started.count(name))}
         for index, edge in self._back:
             if edge.source == name and self._goes_round(index, edge):
-                self._repeat(edge)
+                self._repeat(index, edge)
                 return
             if self.failed:
                 return
@@ -127,10 +129,12 @@ class Simulation:
         self._rounds[index] = self._rounds.get(index, 0) + 1
         return True
 
-    def _repeat(self, edge: EdgeSpec) -> None:
+    def _repeat(self, index: int, edge: EdgeSpec) -> None:
         body = (self._after(edge.target) | {edge.target}) & (self._until(edge.source) | {edge.source})
-        self._before = {**self._before, **{name: self._seen.get(name) for name in body}}
-        self._before = {name: value for name, value in self._before.items() if value is not None}
+        for other, around in self._loops:
+            if set(around) <= body:
+                self._before.pop(other, None)
+        self._before[index] = {name: self._seen[name] for name in body if name in self._seen}
         for name in body:
             self._seen.pop(name, None)
             self._taken.pop(name, None)
@@ -145,8 +149,18 @@ class Simulation:
         sources = {edge.source for _, edge in self._forward if edge.target == name}
         return sources.union(*(self._until(source) for source in sources))
 
+    def _remembered(self, path: tuple[str | int, ...]) -> dict[str, Any]:
+        """What an expression sees of rounds before: of each node, the one before in the smallest loop around both."""
+        place = path[1] if path[0] == "nodes" else self._spec.edges[int(path[1])].source if path[0] == "edges" else None
+        before: dict[str, Any] = {}
+        for index, body in reversed(self._loops):
+            if place in body:
+                before = {name: value for name, value in before.items() if name not in body}
+                before |= self._before.get(index, {})
+        return before
+
     def _value(self, path: tuple[str | int, ...], text: str) -> Any:
-        data = Data(input=self._chances.given, nodes=self._seen, previous=self._before)
+        data = Data(input=self._chances.given, nodes=self._seen, previous=self._remembered(path))
         try:
             return compile_expression(text).evaluate(data)
         except ExpressionError:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from headrace.event import Event
-from headrace.events import node
+from headrace.events import node, resource
 from headrace.events import run as events_of
 from headrace.machine import Unreadable
 from headrace.topics import RUN_RESULTS
@@ -15,9 +15,10 @@ from tests.unit.engine import Run, Shelf, a_run, at, failed, succeeded
 from tests.unit.graphs import CHILD
 from workflow_router.model import ENDED, base
 
+OTHERS = ["repeat", "late", "time", "hours", "failover", "signal", "unreadable", "cancel", "pause"]
 ACTIONS = st.lists(
     st.tuples(
-        st.sampled_from(["outcome"] * 6 + ["repeat", "late", "time", "failover", "signal", "unreadable", "cancel"]),
+        st.sampled_from(["outcome"] * 6 + OTHERS),
         st.integers(0, 20),
         st.integers(0, 9),
     ),
@@ -29,13 +30,16 @@ FROM_A_CHILD = "run.children-0-1"
 
 @dataclass
 class Story:
-    """One run, and what happened around it."""
+    """One run, and what happened around it. children: runs that it asked for, and that have not ended."""
 
     run: Run
+    shelf: Shelf = field(default_factory=Shelf)
     waiting: list[Work] = field(default_factory=list)
     delivered: list[tuple[Event, str]] = field(default_factory=list)
     results: list[Event] = field(default_factory=list)
     signals: int = 0
+    paused: bool = False
+    children: dict[str, events_of.StartChild] = field(default_factory=dict)
 
     def begin(self, yes: bool) -> None:
         self.deliver(events_of.StartRun(workflow="w", input=f'{{"yes":{str(yes).lower()}}}'))
@@ -50,6 +54,11 @@ class Story:
     def collect(self) -> None:
         self.waiting += [output.event for output in self.run.outputs if isinstance(output.event, Work)]
         self.results += [output.event for output in self.run.outputs if output.topic is RUN_RESULTS]
+        for output in self.run.outputs:
+            if isinstance(output.event, events_of.StartChild):
+                self.children[(output.key or b"").decode()] = output.event
+            elif isinstance(output.event, events_of.CancelRun):
+                self.children.pop((output.key or b"").decode())
         self.run.outputs.clear()
 
     def play(self, action: tuple[str, int, int]) -> None:
@@ -64,6 +73,11 @@ class Story:
         elif kind == "time":
             self.run.tick(how * 100)
             self.collect()
+        elif kind == "hours":
+            self.run.tick(how * 3_600_000)
+            self.collect()
+        elif kind == "pause":
+            self.pause()
         elif kind == "failover" and self.run.state.status != ENDED:
             self.run.state = self.run.restored()
         elif kind == "signal":
@@ -72,6 +86,11 @@ class Story:
             assert self.run.receive(Unreadable("poison")) == []
         elif kind == "cancel" and how == 0:
             self.deliver(events_of.CancelRun(reason="enough"))
+
+    def pause(self) -> None:
+        """Pause the workflow, or resume it."""
+        self.shelf.change("w", resource.ResumeWorkflow() if self.paused else resource.PauseWorkflow())
+        self.paused = not self.paused
 
     def signal(self, payload: str) -> None:
         """Each signal has a place of its own; one that fits nothing is refused each time."""
@@ -88,15 +107,20 @@ class Story:
         """A worker, or a child, answers."""
         work = self.waiting.pop(which)
         child = isinstance(work, events_of.StartChild)
+        self.children = {key: other for key, other in self.children.items() if other is not work}
         self.deliver(_outcome(work, how), FROM_A_CHILD if child else "node.outcomes-0-1")
 
     def let_time_run_out(self) -> None:
         """Nobody answers any more: time-outs and the deadline end the run."""
+        if self.paused:
+            self.pause()
         while (due := self.run.machine.due(self.run.state)) is not None and self.run.state.status != ENDED:
             assert self.run.tick(max(0, due - self.run.now)), "what is due leads to something"
 
     def answer_everything(self) -> None:
         """Every worker answers well, until there is no work; signals don't come any more."""
+        if self.paused:
+            self.pause()
         while self.run.state.status != ENDED:
             while self.waiting:
                 self.answer(0, how=1)
@@ -119,7 +143,7 @@ def _outcome(work: Work, how: int) -> Event:
 def a_story(spec: dict[str, Any], yes: bool, actions: list[tuple[str, int, int]]) -> Story:
     shelf = Shelf()
     shelf.put("Workflow", "child", CHILD)
-    story = Story(a_run(spec, shelf=shelf))
+    story = Story(a_run(spec, shelf=shelf), shelf)
     story.begin(yes)
     for action in actions:
         story.play(action)

@@ -10,7 +10,8 @@ from headrace.event import Event
 from headrace.events import node
 from headrace.events import run as events_of
 from headrace.topics import NODE_STOPS, RUN_CHILDREN
-from tests.unit.engine import Run, Shelf, a_run, at, graph, said, usage
+from tests.unit.engine import Edge, Run, Shelf, a_run, at, graph, said, usage
+from workflow_router.model import RUNNING
 
 CHILD: dict[str, Any] = {
     "input": {"type": "object", "properties": {"text": {}}, "required": ["text"], "additionalProperties": False},
@@ -171,3 +172,25 @@ def test_a_long_run_id_still_makes_one_for_its_child() -> None:
     (output,) = [output for output in run.outputs if output.topic is RUN_CHILDREN]
     assert output.key is not None
     assert output.key.startswith(b"child-")
+
+
+def test_a_loop_that_goes_round_takes_the_children_with_it_that_it_gives_up() -> None:
+    edges: list[Edge] = ["a call", "a quick", "call end", "quick end", {"from": "end", "to": "a", "max_iterations": 2}]
+    spec = graph(*edges, call=PARENT["nodes"]["call"], end={"join": "any"})
+    family = Family(child=CHILD, w=spec)
+    family.start({"text": "hi"})
+    family.also(family.run("r1").succeed("a"))
+    family.also(family.run("r1").succeed("quick"))
+    told = family.also(family.run("r1").succeed("end"))
+    assert "r1:call: cancelled: run r1 needs it no more: LoopRepeated of end" in told
+    assert family.run("r1").state.status == RUNNING
+
+
+def test_a_map_that_fails_takes_the_children_with_it_that_it_gives_up() -> None:
+    call = {**PARENT["nodes"]["call"], "map": {"over": "[1, 2, 3]"}}
+    spec = graph({"from": "call", "to": "after", "on_error": True}, call=call)
+    family = Family(child=CHILD, w=spec)
+    family.start({"text": "hi"})
+    told = family.also(family.run("r1:call.1").fail("work"))
+    gone = "cancelled: run r1 needs it no more: NodeFailed of call"
+    assert [line for line in told if "cancelled" in line] == [f"r1:call.0: {gone}", f"r1:call.2: {gone}"]

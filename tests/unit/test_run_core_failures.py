@@ -120,13 +120,6 @@ def test_a_reason_of_any_length_fits_into_the_log() -> None:
     assert "\0" not in cancelled.reason
 
 
-def test_a_signal_is_noted() -> None:
-    run = a_running()
-    signal = events_of.SignalRun(signal="approved", payload='{"by":"ada"}')
-    assert said(run.receive(signal)) == ['signal approved {"by":"ada"}']
-    assert said(run.succeed("a"))[0] == "succeeded a#1 b"
-
-
 @pytest.mark.parametrize(
     ("signal", "payload"),
     [("s", "{"), ("s", '"\\u0000"'), ("s", f'"{"x" * LARGEST_PAYLOAD}"'), ("s" * 2_001, "1"), ("s\0", "1")],

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from headrace.events import run as events_of
 from tests.unit.engine import Edge, a_run, a_running, graph, said
+from workflow_router.core.progress import MOST_EVENTS
+from workflow_router.model import RUNNING
 
 BACK: Edge = {"from": "check", "to": "draft", "when": "!nodes.check.output.good", "max_iterations": 3}
 DRAFT: dict[str, Any] = {"input": {"advice": "has(previous.check) ? previous.check.output.advice : ''"}}
@@ -91,7 +94,7 @@ def test_what_a_loop_led_to_is_the_same_in_memory_on_the_state_topic_and_in_the_
     run.succeed("draft")
     run.succeed("check", {"good": False, "advice": "x"})
     assert run.restored() == run.state == run.folded()
-    assert run.state.previous["check"].output is not None
+    assert run.state.previous["check", "check"].output is not None
     run.succeed("draft", iteration=1)
     run.succeed("check", {"good": False, "advice": "y"}, iteration=1)
     assert run.restored() == run.state == run.folded()
@@ -116,3 +119,43 @@ def test_a_head_that_joins_any_starts_once_in_a_round() -> None:
     run.succeed("a")
     run.succeed("h")
     assert said(run.tick(10)).count("scheduled h#1 {}") == 1
+
+
+def test_a_loop_in_a_loop_has_a_round_before_of_its_own() -> None:
+    def before(name: str) -> dict[str, Any]:
+        return {"input": {"before": f"has(previous.{name}) ? previous.{name}.output.n : 0"}}
+
+    edges: list[Edge] = [
+        "a b",
+        {"from": "b", "to": "b", "max_iterations": 2},
+        "b c",
+        {"from": "c", "to": "a", "max_iterations": 2},
+    ]
+    run = a_running(graph(*edges, a=before("b"), b=before("b")))
+    run.succeed("a")
+    assert said(run.succeed("b", {"n": 1}))[-1] == 'scheduled b#1 {"before":1}'
+    run.succeed("b", {"n": 2}, iteration=1)
+    assert said(run.succeed("c"))[-1] == 'scheduled a#1 {"before":2}', "what b led to in the round before of a's loop"
+    assert said(run.succeed("a", iteration=1))[-1] == 'scheduled b#1 {"before":0}', "b's own loop begins anew"
+    assert said(run.succeed("b", {"n": 3}, iteration=2))[-1] == 'scheduled b#1 {"before":3}'
+    assert run.restored() == run.state == run.folded()
+
+
+def test_loops_over_what_ends_at_once_go_on_in_the_next_decision() -> None:
+    empty = {"map": {"over": "[]"}}
+    edges: list[Edge] = [
+        "a b",
+        {"from": "b", "to": "b", "max_iterations": 100},
+        "b c",
+        {"from": "c", "to": "a", "max_iterations": 20},
+    ]
+    run = a_run(graph(*edges, a=empty, b=empty, c=empty))
+    decisions = [run.start()]
+    while run.state.status == RUNNING:
+        assert run.restored() == run.state == run.folded()
+        decisions.append(run.tick(0))
+        assert decisions[-1], "what is held goes on at once"
+    assert max(map(len, decisions)) < MOST_EVENTS + 10
+    assert said(decisions[-1])[-1] == 'completed {"done":true}'
+    again = [event for event in run.log if isinstance(event, events_of.LoopRepeated)]
+    assert len(again) == 20 * 99 + 19

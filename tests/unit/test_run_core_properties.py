@@ -51,6 +51,8 @@ def assert_it_ended_once(story: Story) -> None:
     assert ends == story.run.log[-1:]
     assert story.results == ends
     assert story.run.state.status == ENDED
+    left = {key: child for key, child in story.children.items() if (child.deadline or 0) > story.run.now}
+    assert not left, "runs that nobody waits for are cancelled"
 
 
 @given(workflows(), st.booleans(), ACTIONS)

@@ -8,7 +8,7 @@ import pytest
 from headrace.cloudevents import Attributes
 from headrace.events import run as events_of
 from headrace.machine import Received
-from tests.unit.engine import Run, a_run, a_running, graph, said
+from tests.unit.engine import Edge, Run, a_run, a_running, graph, said
 
 SCHEMA = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
 APPROVAL: dict[str, Any] = {"type": "wait", "config": {"signal": "approval"}, "output": SCHEMA, "timeout_ms": 5_000}
@@ -63,10 +63,34 @@ def test_the_same_signal_twice_counts_once() -> None:
     assert signal(run, '{"ok":true}', mark="s2")[-1] == 'completed {"done":true}'
 
 
-def test_a_signal_of_another_name_is_kept_for_others() -> None:
+def test_a_signal_that_no_node_of_the_workflow_waits_for_is_refused() -> None:
     run = a_running(approval())
-    assert signal(run, "1", name="other") == ["signal other 1"]
+    reason = "no node of its workflow waits for aproval (did you mean approval?)"
+    assert signal(run, "1", name="aproval") == [f"signal aproval refused: {reason}"]
     assert "succeeded ask#1 act" in signal(run, '{"ok":false}', mark="s2")
+
+
+def test_of_two_nodes_that_wait_for_a_signal_the_first_that_it_fits_takes_it() -> None:
+    other = {**APPROVAL, "output": {"required": ["no"]}}
+    run = a_running(graph("start one", "start two", "start three", one=APPROVAL, two=other, three=other))
+    run.succeed("start")
+    assert signal(run, '{"no":1}')[1] == "succeeded two#1"
+    assert signal(run, '{"no":2}', mark="s2")[1] == "succeeded three#1"
+    assert signal(run, '{"no":3}', mark="s3") == [
+        'signal approval refused: payload: "ok" is a required property',
+    ]
+
+
+def test_a_signal_after_which_a_condition_fails_is_used_up() -> None:
+    ask = {**APPROVAL, "output": {}}
+    edges: list[Edge] = [
+        {"from": "ask", "to": "act", "when": "nodes.ask.output.ok"},
+        {"from": "ask", "to": "again", "on_error": True},
+    ]
+    run = a_running(graph(*edges, ask=ask, again=ask))
+    assert signal(run, "{}")[1:] == ["failed ask#1 expression_failed", "skipped act", "scheduled again#1 {}"]
+    assert not run.state.signals
+    assert run.restored() == run.state == run.folded()
 
 
 def test_without_a_signal_in_time_the_default_is_taken() -> None:
@@ -86,9 +110,11 @@ def test_nobody_but_a_signal_speaks_for_a_node_that_waits() -> None:
 
 
 def test_more_signals_than_are_kept_are_refused() -> None:
-    run = a_running(graph("a b"))
-    lines = [signal(run, "1", mark=f"s{number}")[0] for number in range(101)]
-    assert lines[-1] == "signal approval refused: 100 signals that nothing has waited for are kept already"
+    veto = {**APPROVAL, "config": {"signal": "veto"}}
+    run = a_running(graph("a approval", "a veto", approval=APPROVAL, veto=veto))
+    lines = [signal(run, "1", mark=f"s{number}")[0] for number in range(51)]
+    assert lines[-1] == "signal approval refused: 50 signals approval that nothing has waited for are kept already"
+    assert signal(run, "1", name="veto", mark="v1") == ["signal veto 1"], "each name has a share of its own"
 
 
 def test_a_delay_ends_when_it_is_over() -> None:

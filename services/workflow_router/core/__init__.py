@@ -30,10 +30,10 @@ from workflow_router.core.progress import Progress, end_of
 from workflow_router.core.refusal import refuse
 from workflow_router.core.signals import receive
 from workflow_router.core.start import start, start_child
-from workflow_router.model import ABSENT, ENDED, RunState, shortened
+from workflow_router.model import ABSENT, ENDED, RUNNING, RunState, shortened
 from workflow_router.ports import Workflows
 
-__all__ = ["decide", "evolve", "linked"]
+__all__ = ["broken", "decide", "evolve", "linked"]
 
 
 def decide(
@@ -63,6 +63,16 @@ def decide(
     if progress.events:
         advance(progress)
     return progress.events
+
+
+def broken(state: RunState, message: Event | Tick | Unreadable, context: Context, reason: str) -> Sequence[Event]:
+    """Events instead of those of a decision that failed."""
+    if state.status == RUNNING:
+        return [run.RunFailed(**end_of(state, context.now), code="internal_error", message=shortened(reason))]
+    if isinstance(message, run.StartRun | run.StartChild):
+        parent = message.parent if isinstance(message, run.StartChild) else None
+        return [refuse(context.now, message.workflow, "internal_error", reason, parent)]
+    return ()
 
 
 def _first(

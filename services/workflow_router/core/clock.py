@@ -4,11 +4,10 @@ import msgspec
 
 from headrace import nodes
 from headrace.events.run import Attempt
-from headrace.nodes import WaitConfig
 from workflow_router.core.advance import advance
 from workflow_router.core.endings import end_badly, end_well
 from workflow_router.core.progress import Progress
-from workflow_router.core.scheduling import schedule
+from workflow_router.core.scheduling import go_on, schedule
 
 
 def tick(progress: Progress) -> None:
@@ -30,8 +29,8 @@ def _due(progress: Progress, name: str, attempt: Attempt) -> None:
     here = progress.node(name)
     match attempt.status, here.spec.type:
         case "held", _:
-            if not progress.paused:
-                schedule(progress, name, attempt.attempt)
+            if not (progress.paused or progress.full):
+                go_on(progress, name, attempt.attempt)
         case "retrying", _:
             schedule(progress, name, attempt.attempt)
         case _, nodes.DELAY:
@@ -48,9 +47,9 @@ def _due(progress: Progress, name: str, attempt: Attempt) -> None:
 
 def _unsignalled(progress: Progress, name: str) -> None:
     here = progress.node(name)
-    config = WaitConfig.model_validate(here.spec.config)
-    if "default" in config.model_fields_set:
-        end_well(progress, name, msgspec.json.encode(config.default).decode(), config.default)
+    default = here.config.default
+    if "default" in here.config.model_fields_set:
+        end_well(progress, name, msgspec.json.encode(default).decode(), default)
     else:
-        message = f"no signal {config.signal} within {here.timeout_ms} ms"
+        message = f"no signal {here.config.signal} within {here.timeout_ms} ms"
         end_badly(progress, name, "signal_timeout", message)

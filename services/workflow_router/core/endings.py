@@ -21,8 +21,8 @@ def end_well(progress: Progress, name: str, output: str, value: object, **more: 
     try:
         loop, taken = (None, ()) if index_of(name) is not None else _ways_out(progress, here, value)
     except ExpressionError as error:
-        usage, calls = more.get("usage"), more.get("calls", ())
-        end_badly(progress, name, "expression_failed", str(error), usage=usage, calls=calls)
+        spent = {key: more[key] for key in ("usage", "calls", "signal") if key in more}
+        end_badly(progress, name, "expression_failed", str(error), **spent)
         return
     times = {"started_at": progress.now, "finished_at": progress.now, **more}
     progress.emit(
@@ -50,12 +50,14 @@ def end_badly(
     *,
     usage: Usage | None = None,
     calls: tuple[Call, ...] = (),
+    signal: int | None = None,
     retryable: bool = False,
     before: bool = False,
 ) -> None:
     """An attempt fails: try again later, follow the edges for errors, or end the run.
 
-    before: it could not even be started; if the run fails because of it, then with the same code.
+    signal: the place of the one that is used up. before: it could not even be started; if the run fails because of it,
+    then with the same code.
     """
     here = progress.node(name)
     attempt = progress.state.outstanding.get(name)
@@ -79,6 +81,7 @@ def end_badly(
             usage=usage,
             calls=calls,
             taken=taken,
+            signal=signal,
         )
     )
     if again:
@@ -99,7 +102,7 @@ def _rescue(progress: Progress, name: str, code: str, message: str) -> tuple[str
         return ()
     progress.values.failed(here.id, code, shortened(message))
     try:
-        return _taken(progress, [edge for edge in here.edges if edge.on_error])
+        return _taken(progress, here, [edge for edge in here.edges if edge.on_error])
     except ExpressionError:  # whether it leads anywhere can't be told: it leads nowhere
         return ()
 
@@ -110,24 +113,24 @@ def _ways_out(progress: Progress, here: Node, value: object) -> tuple[Loop | Non
     if not here.edges and not loop:
         return None, ()
     progress.values.fresh(here.id, value)
-    if loop and _goes_on(progress, loop):
+    if loop and _goes_on(progress, here, loop):
         return loop, (loop.head,)
-    return None, _taken(progress, [edge for edge in here.edges if not edge.on_error])
+    return None, _taken(progress, here, [edge for edge in here.edges if not edge.on_error])
 
 
-def _goes_on(progress: Progress, loop: Loop) -> bool:
+def _goes_on(progress: Progress, here: Node, loop: Loop) -> bool:
     done = progress.state.loops.get(loop.tail)
     if (done.round if done else 0) + 1 >= loop.most:
         return False
-    return loop.when is None or progress.values.holds(progress.state, loop.when)
+    return loop.when is None or progress.values.holds(progress.state, here, loop.when)
 
 
-def _taken(progress: Progress, edges: Sequence[Edge]) -> tuple[str, ...]:
+def _taken(progress: Progress, here: Node, edges: Sequence[Edge]) -> tuple[str, ...]:
     """Targets of those of these edges that are taken. Raises ExpressionError."""
     taken = {
         edge.target
         for edge in edges
-        if not edge.otherwise and (edge.when is None or progress.values.holds(progress.state, edge.when))
+        if not edge.otherwise and (edge.when is None or progress.values.holds(progress.state, here, edge.when))
     }
     if not taken & {edge.target for edge in edges if edge.when is not None}:
         taken |= {edge.target for edge in edges if edge.otherwise}

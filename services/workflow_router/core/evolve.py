@@ -38,7 +38,10 @@ V = TypeVar("V")
 
 def evolve(state: RunState, event: Event) -> RunState:
     """The state after an event, its place in the log included."""
-    return _changed(replace(state, seq=state.seq + 1), event)
+    state = replace(state, seq=state.seq + 1)
+    if isinstance(event, NodeSucceeded | NodeFailed) and event.signal is not None:
+        state = replace(state, signals=_less(state.signals, (event.signal,)))
+    return _changed(state, event)
 
 
 def _changed(state: RunState, event: Event) -> RunState:
@@ -103,8 +106,6 @@ def _ended(state: RunState, event: NodeSucceeded | NodeFailed) -> RunState:
     result = _result(event)
     left = _less(state.outstanding, (event.node,))
     usage = add_usage(state.usage, event.usage)
-    if isinstance(event, NodeSucceeded) and event.signal is not None:
-        state = replace(state, signals=_less(state.signals, (event.signal,)))
     if index_of(event.node) is None:
         state = replace(state, outstanding=left, usage=usage, results=state.results.insert(event.node, result))
         return _without_maps(state, {event.node}) if event.node in state.maps else state
@@ -134,13 +135,14 @@ def _result(event: NodeSucceeded | NodeFailed) -> NodeResult:
 
 def _repeated(state: RunState, event: LoopRepeated) -> RunState:
     body = {*event.body}
-    kept = {name: state.results[name] for name in event.kept if name in state.results}
+    over = [(tail, name) for tail, name in state.previous if tail in body]
+    kept = {(event.node, name): state.results[name] for name in event.kept if name in state.results}
     inner = {tail: replace(loop, round=0) for tail, loop in state.loops.items() if tail in body}
     state = _without_maps(state, body)
     return replace(
         state,
         results=_removed(state.results, body),
-        previous=_removed(state.previous, body).update(kept),
+        previous=_removed(state.previous, over).update(kept),
         outstanding={name: attempt for name, attempt in state.outstanding.items() if base(name) not in body},
         loops={**state.loops, **inner, event.node: Loop(round=event.round, total=event.total)},
     )
@@ -164,7 +166,7 @@ def instances_of(state: RunState, node: str) -> list[str]:
     return [instance(node, index) for index in range(progress.started)] if progress else []
 
 
-def _removed(mapping: "HashTrieMap[str, V]", keys: Collection[str]) -> "HashTrieMap[str, V]":
+def _removed(mapping: "HashTrieMap[K, V]", keys: Iterable[K]) -> "HashTrieMap[K, V]":
     for key in keys:
         mapping = mapping.discard(key)
     return mapping

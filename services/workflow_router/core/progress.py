@@ -31,6 +31,10 @@ class Open(NamedTuple):
     node: Node
 
 
+MOST_EVENTS = 1_000
+"""Events of one decision before nodes wait for the next: a loop over what ends at once would have no end else."""
+
+
 class Progress:
     """What one message leads to. `events` is the result; `open` holds what is still to be done before it is complete.
 
@@ -53,6 +57,11 @@ class Progress:
     def ended(self) -> bool:
         """Whether the run has ended."""
         return self.state.status == ENDED
+
+    @property
+    def full(self) -> bool:
+        """Whether it leads to so much that the rest should wait for the next decision."""
+        return len(self.events) >= MOST_EVENTS
 
     def node(self, name: str) -> Node:
         """A node by its name, or by that of one of its instances."""
@@ -98,7 +107,7 @@ class Progress:
         if self.ended or len(self.state.results) < len(self.workflow.nodes):
             return
         try:
-            output = self.values.bound(self.state, self.workflow.output)
+            output = self.values.output(self.state, self.workflow.output)
         except ExpressionError as error:
             self.fail("expression_failed", f"output: {error}")
             return

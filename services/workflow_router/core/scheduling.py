@@ -6,7 +6,7 @@ import msgspec
 
 from headrace.events import run
 from headrace.expression import ExpressionError
-from headrace.nodes import DELAY, WAIT, WaitConfig
+from headrace.nodes import DELAY, WAIT
 from headrace.workflow import Node
 from headrace.workflow.spec import DAY_MS
 from workflow_router.core.endings import end_badly, end_well
@@ -19,11 +19,28 @@ LONGEST_DELAY = 30 * DAY_MS
 
 
 def start(progress: Progress, here: Node) -> None:
-    """Start a node: a mapped one with the first of its instances."""
-    if here.over is None:
+    """Start a node: a mapped one with the first of its instances. It waits a moment if much has happened already."""
+    if progress.paused or progress.full:
+        hold(progress, here.id, 1)
+    elif here.over is None:
         schedule(progress, here.id, 1)
     else:
         _start_map(progress, here)
+
+
+def hold(progress: Progress, name: str, attempt: int) -> None:
+    """Let a node wait: until its workflow is resumed, or the next decision."""
+    iteration = progress.iteration(progress.node(name))
+    progress.emit(run.NodeHeld(**progress.place(), node=name, iteration=iteration, attempt=attempt))
+
+
+def go_on(progress: Progress, name: str, attempt: int) -> None:
+    """Start what was held."""
+    here = progress.node(name)
+    if here.over is not None and index_of(name) is None:
+        _start_map(progress, here)
+    else:
+        schedule(progress, name, attempt)
 
 
 def schedule(progress: Progress, name: str, attempt: int) -> None:
@@ -31,10 +48,10 @@ def schedule(progress: Progress, name: str, attempt: int) -> None:
     here = progress.node(name)
     place: dict[str, Any] = {"node": name, "iteration": progress.iteration(here), "attempt": attempt}
     if progress.paused:
-        progress.emit(run.NodeHeld(**progress.place(), **place))
+        hold(progress, name, attempt)
         return
     try:
-        bound = progress.values.bound(progress.state, here.input, _item(progress, name))
+        bound = progress.values.input(progress.state, here, _item(progress, name))
     except ExpressionError as error:
         end_badly(progress, name, "expression_failed", f"node {name}, input: {error}", before=True)
         return
@@ -56,10 +73,9 @@ def schedule(progress: Progress, name: str, attempt: int) -> None:
 
 def take_kept(progress: Progress, here: Node) -> None:
     """Let a node that waits have the first signal that came before it waited, and that fits."""
-    config = WaitConfig.model_validate(here.spec.config)
     for place, signal in sorted(progress.state.signals.items()):
         value = parse(signal.payload)
-        if signal.signal == config.signal and not here.output_fault(value):
+        if signal.signal == here.config.signal and not here.output_fault(value):
             end_well(progress, here.id, signal.payload, value, signal=place)
             return
 
@@ -86,7 +102,7 @@ def _start_map(progress: Progress, here: Node) -> None:
     assert here.over is not None
     assert here.spec.map is not None
     try:
-        items = progress.values.value(progress.state, here.over)
+        items = progress.values.value(progress.state, here, here.over)
     except ExpressionError as error:
         end_badly(progress, here.id, "expression_failed", f"node {here.id}, map: {error}", before=True)
         return

@@ -2,15 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from headrace.claims.claim import claims_in
 from headrace.events.run import NodeResult
 from headrace.expression import Data, Expression, ExpressionError
-from headrace.workflow import Bindings
-from workflow_router.model import RunState
+from headrace.workflow import Bindings, Node
+from workflow_router.model import Round, RunState
 
 MOST_LISTS = 8
 """Lists of maps that are kept decoded: else each outcome of an instance would cost as much as all items are long."""
@@ -19,7 +19,8 @@ _CLAIMED = (
     "an output of more than 256 KiB travels as a reference, which expressions can't look into: hand it on as a whole, "
     "and look into it in a template node"
 )
-Key = tuple[frozenset[str], frozenset[str], frozenset[str]]
+Key = tuple[frozenset[str], frozenset[Round], frozenset[str]]
+K = TypeVar("K", str, Round)
 
 
 class Values:
@@ -29,18 +30,25 @@ class Values:
         self._run = run
         self._common: dict[str, Any] = {}
         self._nodes: dict[str, Any] = {}
-        self._previous: dict[str, Any] = {}
+        self._previous: dict[Round, Any] = {}
         self._data: dict[Key, Data] = {}
 
-    def bound(self, state: RunState, bindings: Bindings, extra: Mapping[str, Any] | None = None) -> str:
-        """Bindings as a JSON object. extra: what only these see. Raises ExpressionError."""
-        data = self._seen(state, [expression for _, expression in bindings], extra)
+    def output(self, state: RunState, bindings: Bindings) -> str:
+        """What a run puts out, as a JSON object. Raises ExpressionError."""
+        return self._bound(bindings, self._seen(state, [expression for _, expression in bindings], {}))
+
+    def input(self, state: RunState, here: Node, extra: Mapping[str, Any]) -> str:
+        """A node's input as a JSON object. extra: what only its instance sees. Raises ExpressionError."""
+        expressions = [expression for _, expression in here.input]
+        return self._bound(here.input, self._seen(state, expressions, here.before, extra))
+
+    def _bound(self, bindings: Bindings, data: Data) -> str:
         result = {name: self._evaluated(expression, data) for name, expression in bindings}
         return msgspec.json.encode(result).decode()
 
-    def value(self, state: RunState, expression: Expression) -> Any:
-        """An expression's value. Raises ExpressionError."""
-        return self._evaluated(expression, self._seen(state, [expression]))
+    def value(self, state: RunState, here: Node, expression: Expression) -> Any:
+        """The value of a node's expression. Raises ExpressionError."""
+        return self._evaluated(expression, self._seen(state, [expression], here.before))
 
     def _evaluated(self, expression: Expression, data: Data) -> Any:
         try:
@@ -50,9 +58,9 @@ class Values:
                 raise ExpressionError(f"{error}; {_CLAIMED}") from error
             raise
 
-    def holds(self, state: RunState, when: Expression) -> bool:
-        """Whether a condition is true. Raises ExpressionError."""
-        value = self.value(state, when)
+    def holds(self, state: RunState, here: Node, when: Expression) -> bool:
+        """Whether the condition of an edge from a node is true. Raises ExpressionError."""
+        value = self.value(state, here, when)
         if not isinstance(value, bool):
             raise ExpressionError(f"`{when.text:.200}` is {value!r:.80}; a condition must be true or false")
         return value
@@ -78,18 +86,25 @@ class Values:
         self._previous.clear()
         self._data.clear()
 
-    def _seen(self, state: RunState, expressions: Iterable[Expression], extra: Mapping[str, Any] | None = None) -> Data:
-        """What expressions look at."""
+    def _seen(
+        self,
+        state: RunState,
+        expressions: Iterable[Expression],
+        before: Mapping[str, str],
+        extra: Mapping[str, Any] | None = None,
+    ) -> Data:
+        """What expressions look at. before: see Node."""
         names: frozenset[str] = frozenset()
         wanted: frozenset[str] = frozenset()
-        before: frozenset[str] = frozenset()
+        rounds: frozenset[Round] = frozenset()
         for expression in expressions:
-            names, wanted, before = names | expression.names, wanted | expression.nodes, before | expression.previous
+            names, wanted = names | expression.names, wanted | expression.nodes
+            rounds |= {(before[name], name) for name in expression.previous}
         nodes = _there(wanted, self._nodes, state.results)
-        previous = _there(before, self._previous, state.previous) if before else {}
+        previous = {name: value for (_, name), value in _there(rounds, self._previous, state.previous).items()}
         if extra:
             return Data(nodes=nodes, previous=previous, **self._named(state, names), **extra)
-        key = (frozenset(nodes), frozenset(previous), names)
+        key = (frozenset(nodes), rounds, names)
         if key not in self._data:
             self._data[key] = Data(nodes=nodes, previous=previous, **self._named(state, names))
         return self._data[key]
@@ -118,7 +133,7 @@ def _list(text: str) -> list[Any]:
     return items
 
 
-def _there(wanted: frozenset[str], known: dict[str, Any], results: Mapping[str, NodeResult]) -> dict[str, Any]:
+def _there(wanted: frozenset[K], known: dict[K, Any], results: Mapping[K, NodeResult]) -> dict[K, Any]:
     """What is known of nodes that have ended: each its output, or its error."""
     for name in wanted - known.keys():
         result = results.get(name)

@@ -10,8 +10,7 @@ from headrace.links.known import Child, Known, Model, Prompt, Question
 from headrace.links.texts import most_tokens
 from headrace.links.window import answer_tokens
 from headrace.pricing import EXACT, cost_of
-from headrace.workflow.graph import reversed_graph
-from headrace.workflow.loops import bodies
+from headrace.workflow.loops import loops_in
 from headrace.workflow.spec import CostLimit, WorkflowSpec
 
 MOST_SHOWN = 10
@@ -102,15 +101,10 @@ def _sum(parts: Iterable[Money]) -> Money:
 
 def _rounds(workflow: WorkflowSpec) -> Mapping[str, int]:
     """How often each node may run: the bounds of the loops around it, multiplied."""
-    forward: dict[str, list[str]] = {name: [] for name in workflow.nodes}
-    back = {index: edge for index, edge in enumerate(workflow.edges) if edge.max_iterations}
-    for edge in workflow.edges:
-        if not edge.max_iterations:
-            forward[edge.source].append(edge.target)
     rounds = dict.fromkeys(workflow.nodes, 1)
-    for index, body in bodies(forward, reversed_graph(forward), list(back.items())).items():
+    for index, body in loops_in(workflow).items():
         for name in body:
-            rounds[name] *= back[index].max_iterations or 1
+            rounds[name] *= workflow.edges[index].max_iterations or 1
     return rounds
 
 

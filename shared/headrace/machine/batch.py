@@ -5,15 +5,17 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Generic, NamedTuple
 
+import structlog
 from aiokafka import ConsumerRecord
 
 from headrace import cloudevents
 from headrace.cloudevents import Header
 from headrace.codec import Codec, PackedBatch
-from headrace.errors import Undecodable
+from headrace.errors import NotFound, Undecodable
 from headrace.event import Event
 from headrace.events.control import Position
 from headrace.kafka import ORIGIN_HEADER, dead_letter, partition_of, place_of
+from headrace.machine import metrics
 from headrace.machine.memory import Memory
 from headrace.machine.model import POSITION_KEY, Context, Machine, Message, Preparation, Received, S, Tick, Unreadable
 from headrace.outbox import Outbox
@@ -27,6 +29,8 @@ LARGEST_BATCH = 16_777_216
 """Bytes that the records of one batch may lead to before the next is begun: a few small ones can lead to very much."""
 PLACE = re.compile(rb"[A-Za-z0-9._-]{1,249}-[0-9]{1,10}-[0-9]{1,19}")
 """`<topic>-<partition>-<offset>`; anybody can write the header that holds it."""
+
+_log = structlog.get_logger(__name__)
 
 
 class _Cause(NamedTuple):
@@ -157,15 +161,28 @@ class Batch(Generic[S]):
         return self._memory.states.get(key) or self._machine.initial(key)
 
     def _decide(self, message: Message, context: Context) -> None:
-        machine, key = self._machine, context.key
+        key = context.key
         before = state = self._state(key)
         cause = self._cause(state, context)
-        for number, event in enumerate(machine.decide(state, message, context)):
+        for number, event in enumerate(self._decided(state, message, context)):
             state = self._apply(state, event, context, cause, number)
         if state is not before:
             self._memory.keep(key, state)
         elif isinstance(message, Tick):
             self._memory.repeat(key, state, context.now)
+
+    def _decided(self, state: S, message: Message, context: Context) -> Sequence[Event]:
+        """A mistake in the program concerns one key; all others go on. NotFound: a table of ours is behind."""
+        try:
+            return self._machine.decide(state, message, context)
+        except NotFound:
+            raise
+        except Exception as error:
+            _log.exception(
+                "decision failed", machine=self._machine.name, key=context.key, message=type(message).__name__
+            )
+            metrics.BROKEN.labels(self._machine.name, str(self._partition)).inc()
+            return self._machine.broken(state, message, context, error)
 
     def _apply(self, state: S, event: Event, context: Context, cause: _Cause, number: int) -> S:
         machine, key = self._machine, context.key
@@ -175,7 +192,7 @@ class Batch(Generic[S]):
         before, state = state, machine.link(machine.evolve(state, event), hashlib.sha256(value).digest())
         for part, entry in machine.parts(before, state, event):
             self._changed[f"{key}/{part}" if part else key] = entry
-        for output in machine.outputs(state, event, context):
+        for output in machine.outputs(before, state, event, context):
             record = (
                 output.key or key.encode(),
                 self._codec.encode(output.topic, output.event),

@@ -102,6 +102,13 @@ class Machine(ABC, Generic[S]):
     def decide(self, state: S, message: Message, context: Context) -> Sequence[Event]:
         """What happens because of a message: events for the log. A refusal is an event too; nothing is an empty one."""
 
+    def broken(self, state: S, message: Message, context: Context, error: Exception) -> Sequence[Event]:
+        """What happens instead of a decision that a mistake in the program kept from being made; it is in the log.
+
+        Without an answer of its own a machine stops: started again, it meets the same message.
+        """
+        raise error
+
     @abstractmethod
     def evolve(self, state: S, event: Event) -> S:
         """The state after an event."""
@@ -110,8 +117,8 @@ class Machine(ABC, Generic[S]):
     def parts(self, before: S, state: S, event: Event) -> Iterable[tuple[str, Event | None]]:
         """State entries that an event changed, by part name; None deletes one. The states: before and after it."""
 
-    def outputs(self, state: S, event: Event, context: Context) -> Iterable[Output]:
-        """Records that an event leads to beside the log. `state` is the one after the event."""
+    def outputs(self, before: S, state: S, event: Event, context: Context) -> Iterable[Output]:
+        """Records that an event leads to beside the log. The states: before and after it."""
         return ()
 
     def key(self, received: Received) -> str:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from headrace.errors import mistake
 from headrace.event import Event
 from headrace.events import resource
 from headrace.machine import Context, Machine, Tick, Unreadable
 from headrace.resource import aggregate
 from headrace.resource.content import Check
-from headrace.resource.state import ERASING, State
+from headrace.resource.state import ERASING, State, refuse
 from headrace.topics import Topic
 
 OF_THE_WHOLE = (
@@ -59,6 +60,14 @@ class ResourceMachine(Machine[State]):
             )
             return [unread]
         return [] if isinstance(message, Tick) else aggregate.decide(state, message, context.now, self._check)
+
+    def broken(
+        self, state: State, message: Event | Tick | Unreadable, context: Context, error: Exception
+    ) -> Sequence[Event]:
+        """The command is refused."""
+        if isinstance(message, Unreadable | Tick):
+            raise error
+        return [refuse(message, context.now, "internal_error", mistake(error))]
 
     def evolve(self, state: State, event: Event) -> State:
         """The state after an event."""

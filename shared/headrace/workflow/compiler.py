@@ -3,8 +3,7 @@
 These are the faults without which nothing can run; what a run could run into is proven elsewhere, before a deployment.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,7 +12,7 @@ from headrace.errors import HeadraceError
 from headrace.expression import Expression, ExpressionError, compile_expression
 from headrace.fault import Fault, did_you_mean
 from headrace.json_schema import SchemaFault, compile_schema
-from headrace.nodes import DELAY, NODE_TYPES, WAIT, Reference
+from headrace.nodes import DELAY, NODE_TYPES, WAIT, Config, Reference
 from headrace.shape import from_pydantic
 from headrace.workflow.graph import cycle, reachable, reversed_graph
 from headrace.workflow.loops import Indexed, bodies, loop_faults
@@ -55,7 +54,7 @@ class _Compiler:
         self._before: dict[str, list[str]] = {}
         self._back: list[Indexed] = []
         self._bodies: dict[int, tuple[str, ...]] = {}
-        self._kept: dict[int, set[str]] = defaultdict(set)
+        self._again: dict[str, Expression | None] = {}
         self._length = 0
 
     def compile(self) -> CompiledWorkflow:
@@ -65,8 +64,8 @@ class _Compiler:
         self._before = reversed_graph(self._graph)
         self._bodies = bodies(self._graph, self._before, self._back)
         self._faults += loop_faults(self._graph, self._before, self._back, self._bodies)
+        self._again = {edge.source: self._back_condition(index, edge) for index, edge in self._back}
         nodes = {name: self._node(name, spec, edges[name]) for name, spec in self._spec.nodes.items()}
-        again = [self._back_condition(index, edge) for index, edge in self._back]
         output = self._bindings(("output",), self._spec.output, set(nodes))
         promised = self._schema(("output_schema",), self._spec.output_schema) if self._spec.output_schema else None
         if self._length > LONGEST_EXPRESSIONS:
@@ -77,7 +76,7 @@ class _Compiler:
         if self._faults:
             raise InvalidWorkflow(self._faults)
         starts = tuple(name for name, node in nodes.items() if not node.sources)
-        loops = {edge.source: self._loop(*each) for each, (_, edge) in zip(again, self._back, strict=True)}
+        loops = {edge.source: self._loop(index, edge, nodes) for index, edge in self._back}
         return CompiledWorkflow(self._spec, nodes, loops, starts, output, validator, promised)
 
     def _fault(self, code: str, path: Path, message: str, hint: str = "") -> None:
@@ -127,24 +126,45 @@ class _Compiler:
     def _node(self, name: str, spec: NodeSpec, edges: list[Indexed]) -> Node:
         upstream = reachable(self._before, name)
         around = self._around(name)
+        back = self._again.get(name)
         for index, edge in edges:
             beside = [other for _, other in edges if other.on_error == edge.on_error and other.when]
             if edge.otherwise and not beside:
                 hint = f"give another edge from {name} a `when`, or remove `else`"
                 self._fault("else_without_when", ("edges", index), "`else` needs a condition beside it", hint)
+        bindings = self._bindings(("nodes", name, "input"), spec.input, upstream, around, mapped=spec.map is not None)
+        ways = tuple(self._edge(index, edge, {name, *upstream}, around) for index, edge in edges)
+        over = self._over(name, spec, upstream, around)
+        config = self._config(name, spec)
+        expressions = (*(each for _, each in bindings), *(edge.when for edge in ways), over, back)
         return Node(
             name,
             spec,
-            self._bindings(("nodes", name, "input"), spec.input, upstream, around, mapped=spec.map is not None),
-            tuple(self._edge(index, edge, {name, *upstream}, around) for index, edge in edges),
+            bindings,
+            ways,
             tuple(self._before[name]),
             self._needed(name, spec),
-            self._references(name, spec),
+            config,
+            self._references(spec.type, config),
             spec.timeout_ms or self._patience(spec),
-            self._over(name, spec, upstream, around),
-            tuple(edge.source for index, edge in self._back if index in around),
+            over,
+            tuple(self._tail(loop) for loop in around),
+            self._rounds_before(around, expressions),
             self._schema(("nodes", name, "output"), spec.output) if spec.output else None,
         )
+
+    def _tail(self, loop: int) -> str:
+        return self._spec.edges[loop].source
+
+    def _rounds_before(self, around: Sequence[int], expressions: Iterable[Expression | None]) -> dict[str, str]:
+        """Nodes whose round before these look at, each with the tail of the smallest loop that repeats it and them."""
+        names = sorted({name for each in expressions if each for name in each.previous})
+        found = ((name, self._repeating(name, around)) for name in names)
+        return {name: self._tail(loop) for name, loop in found if loop is not None}
+
+    def _repeating(self, name: str, around: Sequence[int]) -> int | None:
+        """The smallest of these loops that repeats a node."""
+        return next((loop for loop in around if name in self._bodies[loop]), None)
 
     def _patience(self, spec: NodeSpec) -> int:
         node_type = NODE_TYPES.get(spec.type)
@@ -177,23 +197,27 @@ class _Compiler:
         when = self._expression(("edges", index, "when"), edge.when, visible, around) if edge.when else None
         return Edge(edge.target, when, edge.otherwise, edge.on_error)
 
-    def _back_condition(self, index: int, edge: EdgeSpec) -> tuple[int, EdgeSpec, Expression | None]:
+    def _back_condition(self, index: int, edge: EdgeSpec) -> Expression | None:
         visible = {edge.source, *reachable(self._before, edge.source)}
         around = self._around(edge.source)
-        when = self._expression(("edges", index, "when"), edge.when, visible, around) if edge.when else None
-        return index, edge, when
+        return self._expression(("edges", index, "when"), edge.when, visible, around) if edge.when else None
 
-    def _loop(self, index: int, edge: EdgeSpec, when: Expression | None) -> Loop:
-        kept = tuple(name for name in self._bodies[index] if name in self._kept[index])
-        return Loop(edge.target, edge.source, when, edge.max_iterations or 1, self._bodies[index], kept)
+    def _loop(self, index: int, edge: EdgeSpec, nodes: Mapping[str, Node]) -> Loop:
+        tail, body = edge.source, self._bodies[index]
+        looked_at = {name for each in body for name, loop in nodes[each].before.items() if loop == tail}
+        kept = tuple(name for name in body if name in looked_at)
+        return Loop(edge.target, tail, self._again[tail], edge.max_iterations or 1, body, kept)
 
-    def _references(self, name: str, spec: NodeSpec) -> tuple[Reference, ...]:
-        """What a node's configuration refers to; on the way, all that is wrong with it."""
+    def _references(self, kind: str, config: Config | None) -> tuple[Reference, ...]:
+        return NODE_TYPES[kind].references(config) if config else ()
+
+    def _config(self, name: str, spec: NodeSpec) -> Config | None:
+        """A node's configuration; on the way, all that is wrong with it."""
         node_type = NODE_TYPES.get(spec.type)
         if node_type is None:
             hint = did_you_mean(spec.type, NODE_TYPES)
             self._fault("unknown_node_type", ("nodes", name, "type"), f"no node type {spec.type:.80}", hint)
-            return ()
+            return None
         for missing in [need for need in node_type.needs if need not in spec.input]:
             message = f"a {spec.type} node needs the input {missing}"
             self._fault("missing_input", ("nodes", name, "input"), message, f"add {missing} under input")
@@ -202,9 +226,9 @@ class _Compiler:
         except ValidationError as error:
             faults = from_pydantic(error, node_type.config)
             self._faults += [fault.below("nodes", name, "config") for fault in faults]
-            return ()
+            return None
         self._faults += [fault.below("nodes", name, "config") for fault in node_type.faults(config, spec.input)]
-        return node_type.references(config)
+        return config
 
     def _bindings(
         self,
@@ -250,10 +274,9 @@ class _Compiler:
 
     def _unkept(self, path: Path, expression: Expression, around: Sequence[int]) -> Iterator[Fault]:
         for name in sorted(expression.previous):
-            loop = next((index for index in around if name in self._bodies[index]), None)
-            if loop is not None:
-                self._kept[loop].add(name)
-            elif name in self._spec.nodes:
+            if self._repeating(name, around) is not None:
+                continue
+            if name in self._spec.nodes:
                 hint = f"write nodes.{name}, or give the edge that leads back here max_iterations"
                 yield Fault(
                     "no_loop", path, f"no loop repeats both {name} and this place: it has no round before", hint

@@ -3,10 +3,20 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from headrace.fault import Fault
-from headrace.workflow.graph import Graph, reachable
-from headrace.workflow.spec import EdgeSpec
+from headrace.workflow.graph import Graph, reachable, reversed_graph
+from headrace.workflow.spec import EdgeSpec, WorkflowSpec
 
 Indexed = tuple[int, EdgeSpec]
+
+
+def loops_in(spec: WorkflowSpec) -> dict[int, tuple[str, ...]]:
+    """The nodes that each edge that leads back repeats, by the edge's index; of a spec without dangling edges."""
+    forward: dict[str, list[str]] = {name: [] for name in spec.nodes}
+    for edge in spec.edges:
+        if edge.max_iterations is None:
+            forward[edge.source].append(edge.target)
+    back = [(index, edge) for index, edge in enumerate(spec.edges) if edge.max_iterations is not None]
+    return bodies(forward, reversed_graph(forward), back)
 
 
 def bodies(forward: Graph, backward: Graph, back: Sequence[Indexed]) -> dict[int, tuple[str, ...]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from headrace.events import run
 from headrace.expression import Data, Expression, ExpressionError, compile_expression
+from headrace.workflow.loops import loops_in
 from headrace.workflow.spec import EdgeSpec, WorkflowSpec
 
 LONGEST_VALUE = 60
@@ -34,7 +35,9 @@ class Reasons:
         self._edges = list(enumerate(spec.edges)) if spec else []
         self._common: dict[str, Any] = {}
         self._nodes: dict[str, Any] = {}
-        self._previous: dict[str, Any] = {}
+        loops = loops_in(spec) if spec else {}
+        self._loops = sorted(((self._edges[index][1].source, body) for index, body in loops.items()), key=_size)
+        self._previous: dict[tuple[str, str], Any] = {}
         self._rounds: dict[str, int] = {}
 
     def start(self, event: run.RunStarted) -> None:
@@ -56,12 +59,12 @@ class Reasons:
 
     def repeat(self, event: run.LoopRepeated) -> None:
         """Begin the next round: what the body led to is only seen as `previous`, and loops inside of it begin anew."""
+        self._previous = {place: value for place, value in self._previous.items() if place[0] not in event.body}
         for name in event.body:
             before = self._nodes.pop(name, None)
-            self._previous.pop(name, None)
             self._rounds.pop(name, None)
             if before is not None and name in event.kept:
-                self._previous[name] = before
+                self._previous[event.node, name] = before
         self._rounds[event.node] = event.round
 
     def after_success(self, event: run.NodeSucceeded, repeated: run.LoopRepeated | None) -> tuple[Choice, ...]:
@@ -102,39 +105,49 @@ class Reasons:
             return taken, "no condition beside it is true" if taken else "a condition beside it is true"
         if edge.when is None:
             return taken, "it has no condition" if taken else "the log does not say that it was taken"
-        return taken, self._seen(edge.when)
+        return taken, self._seen(edge.source, edge.when)
 
     def _back(self, edge: EdgeSpec, most: int, repeated: run.LoopRepeated | None) -> tuple[bool, str]:
         """An edge that leads back is asked before all others, and not at all when its rounds are over."""
         done = self._rounds.get(edge.source, 0) + 1
-        condition = f"{self._seen(edge.when)}; " if edge.when else ""
+        condition = f"{self._seen(edge.source, edge.when)}; " if edge.when else ""
         if repeated:
             return True, f"{condition}round {done + 1} of at most {most} begins"
         if done >= most:
             return False, f"{condition}max_iterations is reached: round {done} of at most {most} is over"
         return False, f"{condition}round {done} of at most {most} was the last"
 
-    def _seen(self, text: str) -> str:
+    def _seen(self, source: str, text: str) -> str:
         """What a condition is, and over which values."""
         try:
             expression = compile_expression(text)
-            value = _json(expression.evaluate(self._data(expression)))
+            value = _json(expression.evaluate(self._data(source, expression)))
         except ExpressionError as error:
             return f"it can't be told again: {error}"
-        values = "; ".join(self._values(text))
+        values = "; ".join(self._values(source, text))
         return f"`{text}` is {value}{f': {values}' if values else ''}"
 
-    def _values(self, text: str) -> Iterator[str]:
+    def _values(self, source: str, text: str) -> Iterator[str]:
         for name in dict.fromkeys(_REFERENCE.findall(_QUOTED.sub("''", text))):
             try:
                 reference = compile_expression(name)
-                yield f"{name} is {shortened(_json(reference.evaluate(self._data(reference))))}"
+                yield f"{name} is {shortened(_json(reference.evaluate(self._data(source, reference))))}"
             except ExpressionError:
                 yield f"{name} is absent"
 
-    def _data(self, expression: Expression) -> Data:
-        known: Mapping[str, Any] = {**self._common, "nodes": self._nodes, "previous": self._previous}
+    def _data(self, source: str, expression: Expression) -> Data:
+        previous = {name: self._previous.get((self._loop(source, name), name)) for name in expression.previous}
+        there = {name: value for name, value in previous.items() if value is not None}
+        known: Mapping[str, Any] = {**self._common, "nodes": self._nodes, "previous": there}
         return Data(**{name: known[name] for name in expression.names if name in known})
+
+    def _loop(self, source: str, name: str) -> str:
+        """The tail of the smallest loop that repeats both."""
+        return next((tail for tail, body in self._loops if source in body and name in body), "")
+
+
+def _size(loop: tuple[str, tuple[str, ...]]) -> int:
+    return len(loop[1])
 
 
 def shortened(text: str, most: int = LONGEST_VALUE) -> str:

@@ -47,9 +47,9 @@ class Router(RunMachine):
         self.inputs = (requests, children, outcomes)
         self.commands = (requests, children)
 
-    def outputs(self, state: RunState, event: Event, context: Context) -> Iterable[Output]:
+    def outputs(self, before: RunState, state: RunState, event: Event, context: Context) -> Iterable[Output]:
         """Results, on the test's own topic."""
-        return [output._replace(topic=self._results) for output in super().outputs(state, event, context)]
+        return [output._replace(topic=self._results) for output in super().outputs(before, state, event, context)]
 
 
 def _catalog() -> Catalog:

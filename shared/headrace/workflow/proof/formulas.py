@@ -6,6 +6,8 @@ from pysat.solvers import Solver
 
 MOST_CONFLICTS = 2_000
 """Dead ends that a search may run into, before it is given up: less than 0.1 s."""
+MOST_CONFLICTS_IN_ALL = 20_000
+"""The same for all searches about one workflow: after that, only those without a dead end tell anything."""
 MOST_WORK = 8_000_000
 """Variables that are set, for all searches about one workflow: a few seconds if each is easy. The rest is not told."""
 
@@ -67,7 +69,8 @@ class Formulas:
         self._work += self._last
         if self._work > MOST_WORK:
             return None
-        self._solver.conf_budget(MOST_CONFLICTS)
+        left = MOST_CONFLICTS_IN_ALL - self._solver.accum_stats()["conflicts"]
+        self._solver.conf_budget(max(1, min(MOST_CONFLICTS, left)))
         found: bool | None = self._solver.solve_limited(assumptions=list(together))
         return found
 
