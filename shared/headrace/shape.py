@@ -26,6 +26,8 @@ from headrace.wording import (
 CONFIDENTIAL = {"credential", "endpoint", "body"}
 """Keys below which a value is never repeated: someone may have written a secret there, and faults reach the log."""
 _TAG = re.compile(r"\[[a-z]+\]")
+_UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
+_TIME = re.compile(rf"([0-9]{{1,9}}) ?({'|'.join(_UNITS)})")
 _PLAIN_KEY = re.compile(r"[a-z_]{1,20}")
 
 
@@ -42,7 +44,18 @@ def _untagged(path: Path) -> Path:
 def misfit(path: Path, words: Words, value: Any, hint: str = "") -> Fault:
     """A value that is not what these words ask for; it is not repeated where a secret may stand."""
     given = f", not {shown(value)}" if words.shows and not CONFIDENTIAL & set(path) else ""
-    return Fault("invalid_value", path, f"{words.must}{given}", hint or words.hint or _quotes(words, value))
+    return Fault(
+        "invalid_value",
+        path,
+        f"{words.must}{given}",
+        hint or words.hint or _in_ms(path, value) or _quotes(words, value),
+    )
+
+
+def _in_ms(path: Path, value: Any) -> str:
+    """A hint for a time with its unit, where milliseconds are meant."""
+    found = _TIME.fullmatch(value) if isinstance(value, str) and str(path[-1:][0]).endswith("ms") else None
+    return f"write milliseconds: {int(found[1]) * _UNITS[found[2]]}" if found else ""
 
 
 def keys(model: type[BaseModel], path: Path) -> list[str]:

@@ -30,6 +30,8 @@ def test_a_run_whose_words_are_hostile_is_shown_as_words() -> None:
         "status": "failed",
         "workflow": HOSTILE,
         "actor": HOSTILE,
+        "parent": {"node": HOSTILE, "run": HOSTILE},
+        "under_way": [{"node": HOSTILE, "type": HOSTILE, "status": "held"}],
         "started_at": 1,
         "pins": [],
         "nodes": [],
@@ -40,7 +42,7 @@ def test_a_run_whose_words_are_hostile_is_shown_as_words() -> None:
     }
     out = io.StringIO()
     summary.show(Console(file=out, width=200), found)
-    assert out.getvalue().count("[/nope]") == 5
+    assert out.getvalue().count("[/nope]") == 9
     assert "\x1b" not in out.getvalue()
 
 

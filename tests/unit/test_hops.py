@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from rich.console import Console
 
 from headrace.cli import hops, summary
@@ -15,6 +16,7 @@ from headrace.errors import Unanswered
 from headrace.event import Event
 from headrace.events import run
 from headrace.seen import Seen
+from headrace.workflow.spec import WorkflowSpec
 from tests.unit.engine import a_run, graph
 
 
@@ -149,8 +151,8 @@ def test_in_80_columns_no_cost_is_cut_and_no_name_is_broken(
     found = summary.summarize(ended())
     done = {"status": "succeeded", "ms": 4_666, "input_tokens": 427, "output_tokens": 108, "cost": "0.00001090 USD"}
     found["nodes"] = [
-        {"node": "search", "attempt": 1, **done, "detail": "multilingual-e5-small-q4"},
-        {"node": "answer", "attempt": 2, **done, "ms": None, "detail": f"broken: [/] {'why ' * 40}"},
+        {"node": "search", "round": 1, "attempt": 1, **done, "detail": "multilingual-e5-small-q4"},
+        {"node": "answer", "round": 1, "attempt": 2, **done, "ms": None, "detail": f"broken: [/] {'why ' * 40}"},
     ]
     summary.show(Console(), found)
     lines = capsys.readouterr().out.splitlines()
@@ -158,3 +160,16 @@ def test_in_80_columns_no_cost_is_cut_and_no_name_is_broken(
     assert sum("427 + 108" in line and "0.00001090 USD" in line for line in lines) == 2
     assert any("search" in line and "multilingual-e5-small-q4" in line for line in lines)
     assert any("answer #2" in line and "broken: [/]" in line for line in lines)
+
+
+def test_what_is_under_way_and_who_waits_for_it_is_said_first(capsys: pytest.CaptureFixture[str]) -> None:
+    running = a_run(graph("a b", "a c", b={"type": "wait", "config": {"signal": "s"}}))
+    running.start()
+    (started, *_) = running.log
+    assert isinstance(started, run.RunStarted)
+    parent = replace(started, parent=run.Parent(run="r0", node="call"))
+    log = [parent, *running.succeed("a"), run.NodeHeld(seq=5, prev=b"", at=1, node="c")]
+    seen = [record("run.events", offset, str(offset), event=event) for offset, event in enumerate(log)]
+    summary.show(Console(width=200), summary.summarize(seen, WorkflowSpec.model_validate(graph("a b", "a c"))))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:4] == ["for node call of run r0", "under way: b (template, running), c (template, held)"]

@@ -1,9 +1,14 @@
 """One object a body, under a key that its digest is part of."""
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from headrace.object_store.content import Codes, Content
-from headrace.object_store.settings import StoreSettings
-from headrace.object_store.store import READ_S, ObjectStore
+from headrace.object_store.settings import READ_S, StoreSettings
 from headrace.resource.prompt import StoredBody
+
+if TYPE_CHECKING:
+    from headrace.object_store.store import ObjectStore
 
 CODES = Codes("body_missing", "body_tampered", "body_refused")
 
@@ -20,7 +25,14 @@ class BodyStore:
     """
 
     def __init__(self, settings: StoreSettings, read_s: float = READ_S) -> None:
-        self._objects = ObjectStore(settings, CODES, read_s)
+        self._settings = settings
+        self._read_s = read_s
+
+    @cached_property
+    def _objects(self) -> "ObjectStore":
+        from headrace.object_store.store import ObjectStore  # noqa: PLC0415  # brings boto3: 0.1 s
+
+        return ObjectStore(self._settings, CODES, self._read_s)
 
     async def put(self, prompt: str, data: bytes) -> StoredBody:
         """Store a body, unless it is there already: then make sure that it is the same."""

@@ -10,7 +10,7 @@ from headrace.claims.claim import MARK, Claim, claims_in, largest, with_values
 from headrace.errors import BodyFault, NodeError, StoreUnavailable
 from headrace.limits import CLAIM_OVER, LARGEST_CLAIM, LARGEST_PAYLOAD
 from headrace.object_store.content import Codes, Content
-from headrace.object_store.settings import StoreSettings
+from headrace.object_store.settings import READ_S, StoreSettings
 
 if TYPE_CHECKING:  # who has no large values is 10 MB smaller without boto3
     from headrace.object_store.store import ObjectStore
@@ -125,7 +125,7 @@ class Claims:
 def _object_store(settings: StoreSettings) -> "ObjectStore":
     from headrace.object_store.store import ObjectStore  # noqa: PLC0415  # brings boto3
 
-    return ObjectStore(settings, CODES)
+    return ObjectStore(settings, CODES, READ_S)
 
 
 def _check(claims: Set[Claim]) -> None:

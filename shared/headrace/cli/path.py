@@ -18,7 +18,14 @@ from headrace.workflow.spec import NodeSpec, WorkflowSpec
 
 MOST_INSTANCES = 5
 """Instances of a map that are shown, beside all that failed."""
-COLORS = {"succeeded": "green", "failed": "red", "skipped": "dim", "running": "yellow", "cut off": "red"}
+COLORS = {
+    "succeeded": "green",
+    "failed": "red",
+    "skipped": "dim",
+    "running": "yellow",
+    "held": "yellow",
+    "cut off": "red",
+}
 Told = dict[str, Any]
 
 

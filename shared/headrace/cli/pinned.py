@@ -52,6 +52,8 @@ def _why(pin: Pin, key: str) -> str:
 
 def _sticky_key(run: str, started: RunStarted) -> str:
     """What a run was dealt its versions by: as workflow_router chooses."""
+    if started.parent:
+        return f"the key of run {started.parent.run}"
     if started.sticky:
         return f"sticky key {started.sticky}"
     return f"session {started.session}" if started.session else f"run id {run}"

@@ -17,7 +17,7 @@ from headrace.event import Event
 from headrace.events import run
 from headrace.seen import Seen
 from headrace.topics import TERMINAL
-from headrace.workflow.explained import explain
+from headrace.workflow.explained import HELD, RUNNING, explain
 from headrace.workflow.spec import WorkflowSpec
 
 
@@ -39,7 +39,13 @@ def summarize(log: Sequence[Seen], spec: WorkflowSpec | None = None) -> dict[str
         "input": json.loads(started.input) if started else None,
         "nodes": [_node(event) for event in events if isinstance(event, run.NodeSucceeded | run.NodeFailed)],
         "path": path_of(explain(log[0].key, events, spec), spec, started.pins if started else ()),
+        "parent": msgspec.to_builtins(started.parent) if started and started.parent else None,
     }
+    found["under_way"] = [
+        {name: visit[name] for name in ("node", "type", "status")}
+        for visit in found["path"]
+        if visit["status"] in {RUNNING, HELD}
+    ]
     if isinstance(end, TERMINAL):
         found |= _end(end)
     return found
@@ -54,6 +60,7 @@ def _node(event: run.NodeSucceeded | run.NodeFailed) -> dict[str, Any]:
     usage = event.usage
     found: dict[str, Any] = {
         "node": event.node,
+        "round": event.iteration + 1,
         "attempt": event.attempt,
         "status": "failed",
         "ms": None,
@@ -109,6 +116,12 @@ def show(console: Console, found: dict[str, Any]) -> None:
     if found["started_at"]:
         by = f" by {printable(found['actor'])}" if found["actor"] else ""
         console.print(f"started {clock(found['started_at'])}{by}", highlight=False, markup=False)
+    if found["parent"]:
+        parent = "for node {node} of run {run}".format(**found["parent"])
+        console.print(printable(parent), highlight=False, markup=False)
+    if found["under_way"]:
+        told = (f"{one['node']} ({one['type']}, {one['status']})" for one in found["under_way"])
+        console.print(printable(f"under way: {', '.join(told)}"), highlight=False, markup=False)
     if found["input"] is not None:
         console.print(short(f"input  {json.dumps(found['input'], ensure_ascii=False)}"), highlight=False, markup=False)
     if found["pins"]:
@@ -136,6 +149,7 @@ def _table(nodes: Iterable[dict[str, Any]]) -> Table:
     table = Table(Column("node", overflow="fold"), *wide, Column("called", overflow="fold"), box=None, pad_edge=False)
     for row in nodes:
         name = row["node"] if row["attempt"] == 1 else f"{row['node']} #{row['attempt']}"
+        name = name if row["round"] == 1 else f"{name}, round {row['round']}"
         spent = "" if row["ms"] is None else str(row["ms"])
         tokens = f"{row['input_tokens']} + {row['output_tokens']}"
         cells = (name, row["status"], spent, tokens, row["cost"], row["detail"])

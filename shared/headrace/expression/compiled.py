@@ -12,9 +12,15 @@ from cel_expr_python import cel
 from headrace.errors import HeadraceError
 from headrace.expression.tree import Call, Constant, Member, Name, Tree, free, parse, walk
 from headrace.expression.work import estimate, is_match, worth_estimating
+from headrace.fault import did_you_mean, nearest
 
 VARIABLES = ("input", "nodes", "run", "previous", "item", "index")
 """`previous` is for loops, `item` and `index` are for maps; not all are given everywhere."""
+FUNCTIONS = (
+    *("all", "bool", "contains", "double", "duration", "endsWith", "exists", "exists_one", "filter"),
+    *("has", "int", "map", "matches", "size", "startsWith", "string", "timestamp", "type"),
+)
+"""Those that are named when another one is asked for; CEL has also the parts of times, such as getHours()."""
 BY_NODE = ("nodes", "previous")
 """Variables that hold something for each node."""
 LONGEST = 4_096
@@ -32,6 +38,7 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _SINGLE_EQUALS = re.compile(r"(?<![=!<>])=(?!=)")
 _WORDS = re.compile(r"\w+([ ,]+\w+)*[.!?]?")
 _PLACE = re.compile(r"<input>:(\d+):(\d+): ([^|\n]*)")
+_UNKNOWN = re.compile(r"undeclared reference to '([^']+)'")
 
 
 class ExpressionError(HeadraceError):
@@ -90,7 +97,7 @@ def compile_expression(text: str) -> Expression:
     try:
         program = _ENVIRONMENT.compile(text)
     except Exception as error:  # RuntimeError for faults, and whatever a text that is none leads the binding to
-        raise ExpressionError(f"`{_short(text)}`: {_compile_reason(str(error))}{_hint(text)}") from error
+        raise ExpressionError(f"`{_short(text)}`: {_compile_reason(str(error), text)}") from error
     tree = parse(program.serialize())
     if any(is_match(part) and not isinstance(part.args[1], Constant) for part in walk(tree) if isinstance(part, Call)):
         raise ExpressionError(f"`{_short(text)}`: the pattern of matches() must be a literal text")
@@ -108,9 +115,23 @@ def _referred(text: str, parts: Sequence[Tree], name: str) -> frozenset[str]:
     return frozenset(found)
 
 
-def _compile_reason(message: str) -> str:
+def _compile_reason(message: str, text: str) -> str:
     found = _PLACE.search(message)
-    return f"line {found[1]}, column {found[2]}: {_short(found[3].strip())}" if found else _short(message)
+    if found is None:
+        return f"{_short(message)}{_hint(text)}"
+    reason = found[3].strip()
+    unknown = _UNKNOWN.match(reason)
+    said = _unknown(unknown[1].partition(".")[0], text) if unknown else f"{_short(reason)}{_hint(text)}"
+    return f"line {found[1]}, column {found[2]}: {said}"
+
+
+def _unknown(name: str, text: str) -> str:
+    """What is said of a name that there is not."""
+    called = re.search(rf"\b{re.escape(name)}\s*\(", text)
+    what, known = ("function", FUNCTIONS) if called else ("variable", VARIABLES)
+    near = nearest(name, known)
+    hint = f" (did you mean {near}?)" if near else _hint(text) or f" ({did_you_mean(name, known)})"
+    return f"there is no {what} {_short(name)}{hint}"
 
 
 def _hint(text: str) -> str:

@@ -5,6 +5,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 BUCKET = "headrace"
 KMS_ALIAS = "alias/headrace"
+READ_S = 10.0
+"""Seconds that the store may be silent in an answer."""
 LOCAL_SECRET = "local"  # noqa: S105  # a local S3 takes any
 
 

@@ -16,7 +16,6 @@ from headrace.object_store.faults import understood
 from headrace.object_store.settings import StoreSettings
 
 CONNECT_S = 3
-READ_S = 10.0
 ATTEMPTS = 2
 ENCRYPTIONS = {"aws:kms", "aws:kms:dsse"}
 EXISTS = {"PreconditionFailed", "412"}
@@ -32,7 +31,7 @@ class ObjectStore:
     that long, and again at its second attempt.
     """
 
-    def __init__(self, settings: StoreSettings, codes: Codes, read_s: float = READ_S) -> None:
+    def __init__(self, settings: StoreSettings, codes: Codes, read_s: float) -> None:
         self._settings = settings
         self._codes = codes
         self._read_s = read_s

@@ -121,6 +121,8 @@ def _syntax_fault(error: yaml.MarkedYAMLError, line: str) -> Fault:
         return Fault("yaml_tab", (), "a tab can't indent YAML", "use spaces")
     if found := _BARE_TEMPLATE.match(line):
         return Fault("yaml_invalid", (), f"not YAML: a value that begins with {found[1]} must be in quotes")
+    if "<block end>" in problem and line.rstrip().endswith(","):
+        return Fault("yaml_invalid", (), "not YAML: a comma at the end of a line", "remove it: each line is an entry")
     message, hint = next((words for part, words in _SYNTAX.items() if part in problem), (problem, ""))
     return Fault("yaml_invalid", (), f"not YAML: {message}", hint)
 

@@ -60,7 +60,7 @@ class _Compiler:
     def compile(self) -> CompiledWorkflow:
         validator = self._schema(("input",), self._spec.input)
         edges = self._edges()
-        self._check_cycle()
+        self._circular = self._circle()
         self._before = reversed_graph(self._graph)
         self._bodies = bodies(self._graph, self._before, self._back)
         self._faults += loop_faults(self._graph, self._before, self._back, self._bodies)
@@ -117,11 +117,14 @@ class _Compiler:
         if edge.target not in self._graph[edge.source]:
             self._graph[edge.source].append(edge.target)
 
-    def _check_cycle(self) -> None:
-        if circle := cycle(self._graph):
+    def _circle(self) -> bool:
+        """Whether forward edges go in a circle: then nothing is said of rounds, which there might be."""
+        circle = cycle(self._graph)
+        if circle:
             path = " → ".join([*circle, circle[0]])
             hint = "remove one of them, or give the one that leads back max_iterations"
             self._fault("cycle", ("edges",), f"the edges go in a circle: {path}", hint)
+        return bool(circle)
 
     def _node(self, name: str, spec: NodeSpec, edges: list[Indexed]) -> Node:
         upstream = reachable(self._before, name)
@@ -274,7 +277,7 @@ class _Compiler:
 
     def _unkept(self, path: Path, expression: Expression, around: Sequence[int]) -> Iterator[Fault]:
         for name in sorted(expression.previous):
-            if self._repeating(name, around) is not None:
+            if self._repeating(name, around) is not None or self._circular:
                 continue
             if name in self._spec.nodes:
                 hint = f"write nodes.{name}, or give the edge that leads back here max_iterations"

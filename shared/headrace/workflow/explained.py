@@ -13,7 +13,8 @@ from headrace.events import run
 from headrace.workflow.reasons import Choice, Reasons
 from headrace.workflow.spec import WorkflowSpec
 
-SUCCEEDED, FAILED, SKIPPED, RUNNING, CUT_OFF = "succeeded", "failed", "skipped", "running", "cut off"
+SUCCEEDED, FAILED, SKIPPED, RUNNING, HELD, CUT_OFF = "succeeded", "failed", "skipped", "running", "held", "cut off"
+_HELD = "until its workflow is resumed, or, after very many steps at once, until the router has looked after others"
 _INSTANCE = re.compile(r"(\w+)\[(\d+)\]")
 
 
@@ -22,9 +23,9 @@ class Visit:
     """One time that the run came to a node, or to one instance of a map.
 
     instance: the item's index; None for the node as a whole. round: how often loops had repeated the node, from 0.
-    state: SUCCEEDED, FAILED, SKIPPED, RUNNING, or CUT_OFF: the run ended first. input, output: JSON text. why: of what
-    failed its error, of what was skipped its reason. ms: of the last attempt. items: of a map, how many. calls, usages:
-    of all attempts, in order.
+    state: SUCCEEDED, FAILED, SKIPPED, RUNNING, HELD, or CUT_OFF: the run ended first. input, output: JSON text. why: of
+    what failed its error, of what was skipped its reason. ms: of the last attempt. items: of a map, how many. calls,
+    usages: of all attempts, in order.
     """
 
     node: str
@@ -80,11 +81,11 @@ class _Teller:
             case run.RunStarted():
                 self._reasons.start(event)
             case run.NodeScheduled():
-                self._put(event, attempt=event.attempt, input=event.input)
+                self._put(event, state=RUNNING, why="", attempt=event.attempt, input=event.input)
             case run.MapStarted():
-                self._put(event, input=event.items, items=event.count)
+                self._put(event, state=RUNNING, why="", input=event.items, items=event.count)
             case run.NodeHeld():
-                self._put(event, why="held while the workflow is paused")
+                self._put(event, state=HELD, attempt=event.attempt, why=_HELD)
             case run.NodeSkipped():
                 self._reasons.skipped(event.node)
                 self._put(event, state=SKIPPED, why=event.reason, choices=self._reasons.after_skip(event))
@@ -122,7 +123,7 @@ class _Teller:
             lost = (event.node, None, len(self._states(event.node)))
             self.visits[lost] = Visit(*lost, state=FAILED, why=f"{event.code}: {event.message}")
         for key, visit in self.visits.items():
-            if visit.state == RUNNING:
+            if visit.state in {RUNNING, HELD}:
                 self.visits[key] = replace(visit, state=CUT_OFF, why=visit.why or "the run ended first")
 
     def _states(self, node: str) -> list[str]:

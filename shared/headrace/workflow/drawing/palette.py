@@ -37,6 +37,7 @@ STATES = {
     "failed": Fill("#fee2e2", "#b91c1c"),
     "skipped": Fill("#f1f5f9", "#94a3b8"),
     "running": Fill("#fef9c3", "#a16207"),
+    "held": Fill("#e0e7ff", "#4338ca"),
     "cut off": Fill("#ffedd5", "#c2410c"),
 }
 UNREACHED = Fill("#ffffff", "#cbd5e1")
