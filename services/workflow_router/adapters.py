@@ -34,12 +34,9 @@ class CatalogWorkflows:
             self._compiled[name] = compile_workflow(workflow.spec)
         return self._compiled[name]
 
-    def compiled(self, started: RunStarted) -> CompiledWorkflow:
-        """The workflow that a run is pinned to."""
-        return self._named(started.workflow)
-
-    def _named(self, name: str) -> CompiledWorkflow:
-        return self._compiled.get(name) or self.compile(self._catalog.pinned("Workflow", *_parted(name)))
+    def compiled(self, workflow: str) -> CompiledWorkflow:
+        """The workflow that a run is pinned to, name@version."""
+        return self._compiled.get(workflow) or self.compile(self._catalog.pinned("Workflow", *_parted(workflow)))
 
     def paused(self, started: RunStarted) -> bool:
         """Whether the workflow is paused, whatever its version."""
@@ -50,7 +47,7 @@ class CatalogWorkflows:
         return self._config(started.workflow, started.pins, node)
 
     def _configured(self, workflow: str, pins: tuple[Pin, ...], node: str) -> str:
-        here = self._named(workflow).nodes[node]
+        here = self.compiled(workflow).nodes[node]
         pinned = _Pinned(self._catalog, pins)
         config = {**here.spec.config}
         for reference in here.references:

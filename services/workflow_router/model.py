@@ -24,7 +24,7 @@ LONGEST_MESSAGE = 2_000
 NO_USAGE = Usage(input_tokens=0, output_tokens=0, cost="0", currency="USD")
 
 _EXACT = Context(prec=100)
-"""For sums of costs, whose digits core/outcome.py limits."""
+"""For sums of costs, whose digits core/nonsense.py limits."""
 
 ABSENT, RUNNING, ENDED = "absent", "running", "ended"
 

@@ -67,7 +67,7 @@ def _request(started: run.RunStarted, event: run.NodeScheduled, key: str, workfl
 
 
 def _child(started: run.RunStarted, event: run.NodeScheduled, key: str, workflows: Workflows) -> run.StartChild:
-    here = workflows.compiled(started).nodes[base(event.node)]
+    here = workflows.compiled(started.workflow).nodes[base(event.node)]
     pin = next(pin for pin in started.pins if (pin.kind, pin.ref) == ("Workflow", here.config.workflow))
     depth = started.parent.depth + 1 if started.parent else 1
     return run.StartChild(

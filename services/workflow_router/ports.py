@@ -17,8 +17,8 @@ class Workflows(Protocol):
     def compile(self, workflow: Resolved) -> CompiledWorkflow:
         """The compiled form of a workflow's version; made once."""
 
-    def compiled(self, started: RunStarted) -> CompiledWorkflow:
-        """The workflow that a run in flight is pinned to."""
+    def compiled(self, workflow: str) -> CompiledWorkflow:
+        """The workflow that a run is pinned to, name@version."""
 
     def paused(self, started: RunStarted) -> bool:
         """Whether nothing new may start in runs of a workflow by now."""

@@ -7,7 +7,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +18,8 @@ from tests.unit import simulated
 from tests.unit.simulated import Chances, Simulation
 
 GRAPHS = 200
-"""Random workflows, in each of the two tests."""
+"""Random workflows, in each of the two tests, unless a profile has more."""
+TRIED = settings(max_examples=max(GRAPHS, settings().max_examples), deadline=None)
 RUNS = 8
 """Simulated runs of each, and of each fault's example."""
 TRIES = 400
@@ -203,28 +203,20 @@ def _repeats(spec: WorkflowSpec) -> bool:
     return any(edge.max_iterations for edge in spec.edges)
 
 
-@pytest.mark.parametrize("graphs", [GRAPHS])
-def test_each_fault_shows_in_simulated_runs_of_its_example(graphs: int) -> None:
-    @settings(max_examples=graphs, deadline=None)
-    @given(workflows(), st.integers(0, 2**32))
-    def every_fault_shows(spec: WorkflowSpec, seed: int) -> None:
-        luck = random.Random(seed)
-        for finding in findings(spec, compiled):
-            if finding.fault.code in SHOWN | ALWAYS:
-                assert confirmed(spec, finding, luck), finding
-
-    every_fault_shows()
+@TRIED
+@given(workflows(), st.integers(0, 2**32))
+def test_each_fault_shows_in_simulated_runs_of_its_example(spec: WorkflowSpec, seed: int) -> None:
+    luck = random.Random(seed)
+    for finding in findings(spec, compiled):
+        if finding.fault.code in SHOWN | ALWAYS:
+            assert confirmed(spec, finding, luck), finding
 
 
-@pytest.mark.parametrize("graphs", [GRAPHS])
-def test_no_simulated_run_shows_what_no_fault_tells(graphs: int) -> None:
-    @settings(max_examples=graphs, deadline=None)
-    @given(workflows(), st.integers(0, 2**32))
-    def nothing_else_shows(spec: WorkflowSpec, seed: int) -> None:
-        told = [(finding.fault.code, finding.fault.path) for finding in findings(spec, compiled)]
-        never = {path[1] for code, path in told if code in ALWAYS}
-        for run in runs(spec, random.Random(seed), RUNS):
-            assert not never & {*run.started}
-            assert {*run.problems} <= {*told}
-
-    nothing_else_shows()
+@TRIED
+@given(workflows(), st.integers(0, 2**32))
+def test_no_simulated_run_shows_what_no_fault_tells(spec: WorkflowSpec, seed: int) -> None:
+    told = [(finding.fault.code, finding.fault.path) for finding in findings(spec, compiled)]
+    never = {path[1] for code, path in told if code in ALWAYS}
+    for run in runs(spec, random.Random(seed), RUNS):
+        assert not never & {*run.started}
+        assert {*run.problems} <= {*told}

@@ -99,6 +99,10 @@ def test_a_condition_is_told_with_the_values_that_it_saw() -> None:
             "`has(nodes.b) && nodes.b.output.x == 1` is false: nodes.b is absent; nodes.b.output.x is absent",
         ),
         (
+            "nodes.ask.output.list.exists(n, n > 1) && {'a': 1}.a == 1",
+            "`nodes.ask.output.list.exists(n, n > 1) && {'a': 1}.a == 1` is true: nodes.ask.output.list is [1, 2]",
+        ),
+        (
             "nodes.ask.output.list[1] == 2 && 'nodes.ask.output' != ''",
             "`nodes.ask.output.list[1] == 2 && 'nodes.ask.output' != ''` is true: nodes.ask.output.list[1] is 2",
         ),

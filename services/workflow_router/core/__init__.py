@@ -4,7 +4,7 @@ start.py     a request becomes a run, or a refusal
 refusal.py   how a request is refused
 pins.py      what a run is bound to
 outcomes.py  what workers and other runs say of their attempts
-outcome.py   outcomes that can't be right
+nonsense.py  outcomes that can't be right
 signals.py   what callers tell a run
 clock.py     what is due
 endings.py   an attempt ends: edges are taken, loops go round, or it is tried again
@@ -45,7 +45,7 @@ def decide(
     if state.status == ABSENT:
         return _first(state, message, context, workflows)
     try:
-        workflow = workflows.compiled(state.start)
+        workflow = workflows.compiled(state.start.workflow)
     except InvalidWorkflow as error:  # this version of Headrace checks more than the one that took it in
         return [run.RunFailed(**end_of(state, context.now), code="workflow_invalid", message=shortened(str(error)))]
     progress = Progress(state, context, workflow, paused=workflows.paused(state.start))

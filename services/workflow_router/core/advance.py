@@ -3,7 +3,7 @@
 from headrace.events import run
 from headrace.workflow import Node
 from workflow_router.core.progress import Progress, Step
-from workflow_router.core.scheduling import fill, start
+from workflow_router.core.scheduling import begin, fill
 from workflow_router.model import shortened
 
 
@@ -13,7 +13,7 @@ def advance(progress: Progress) -> None:
         step, node = progress.open.popleft()
         match step:
             case Step.START if node.id not in progress.state.results and node.id not in progress.state.outstanding:
-                start(progress, node)
+                begin(progress, node)
             case Step.FILL:
                 fill(progress, node)
             case Step.FOLLOW:
@@ -37,7 +37,7 @@ def _settle(progress: Progress, target: Node) -> None:
     undecided = sum(result is None for result in sources)
     needed = target.needed or 1
     if taken >= needed and (target.needed or not undecided):
-        start(progress, target)
+        begin(progress, target)
     elif taken + undecided < needed:
         reason = f"no edge from {', '.join(target.sources)} leads here"
         if needed > 1:

@@ -7,7 +7,7 @@ from headrace.events import node
 from headrace.nodes import NODE_TYPES
 from headrace.topics import RUN_CHILDREN
 from workflow_router.core.endings import end_badly, end_well
-from workflow_router.core.outcome import nonsense
+from workflow_router.core.nonsense import nonsense
 from workflow_router.core.progress import Progress
 from workflow_router.model import parse, too_large
 

@@ -14,12 +14,12 @@ from workflow_router.core.progress import Progress, Step
 from workflow_router.model import LONGEST_MESSAGE, base, index_of, instance, parse, too_large
 
 MOST_INPUTS = 8_388_608
-"""Bytes of all inputs that one decision may hand to workers: they travel in one transaction."""
+"""Characters of all inputs that one decision may hand to workers: they travel in one transaction."""
 LONGEST_DELAY = 30 * DAY_MS
 
 
-def start(progress: Progress, here: Node) -> None:
-    """Start a node: a mapped one with the first of its instances. It waits a moment if much has happened already."""
+def begin(progress: Progress, here: Node) -> None:
+    """Start a node, a mapped one with its first instances; it waits a moment if much has happened already."""
     if progress.paused or progress.full:
         hold(progress, here.id, 1)
     elif here.over is None:
@@ -68,16 +68,7 @@ def schedule(progress: Progress, name: str, attempt: int) -> None:
         deadline = progress.now + int(ms)
     progress.emit(run.NodeScheduled(**progress.place(), **place, type=here.spec.type, input=bound, deadline=deadline))
     if here.spec.type == WAIT:
-        take_kept(progress, here)
-
-
-def take_kept(progress: Progress, here: Node) -> None:
-    """Let a node that waits have the first signal that came before it waited, and that fits."""
-    for place, signal in sorted(progress.state.signals.items()):
-        value = parse(signal.payload)
-        if signal.signal == here.config.signal and not here.output_fault(value):
-            end_well(progress, here.id, signal.payload, value, signal=place)
-            return
+        _take_kept(progress, here)
 
 
 def fill(progress: Progress, here: Node) -> None:
@@ -96,6 +87,15 @@ def fill(progress: Progress, here: Node) -> None:
             schedule(progress, instance(here.id, done.started), 1)
             continue
         return
+
+
+def _take_kept(progress: Progress, here: Node) -> None:
+    """Let a node that waits have the first signal that came before it waited, and that fits."""
+    for place, signal in sorted(progress.state.signals.items()):
+        value = parse(signal.payload)
+        if signal.signal == here.config.signal and not here.output_fault(value):
+            end_well(progress, here.id, signal.payload, value, signal=place)
+            return
 
 
 def _start_map(progress: Progress, here: Node) -> None:
@@ -162,5 +162,5 @@ def _too_much(progress: Progress, name: str, bound: str) -> str:
         return f"node {name}: the input has {reason}"
     progress.handed += len(bound)
     if progress.handed > MOST_INPUTS:
-        return f"the inputs of the nodes that start with {name} have more than {MOST_INPUTS} bytes in all"
+        return f"the inputs of the nodes that start with {name} have more than {MOST_INPUTS} characters in all"
     return ""

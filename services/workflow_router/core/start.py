@@ -1,9 +1,9 @@
 """A request becomes a run, or a refusal that says what was wrong."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
-from msgspec.structs import replace
 
 from headrace.claims.claim import claims_in
 from headrace.errors import NotFound
@@ -40,33 +40,41 @@ def start(state: RunState, request: StartRun, context: Context, workflows: Workf
 
 def start_child(state: RunState, request: StartChild, context: Context, workflows: Workflows) -> Sequence[Event]:
     """RunStarted, bound to what the run that asks is bound to, and the first nodes; or RunFailed."""
-    origin = context.received and context.received.attributes
     try:
-        started = RunStarted(
-            seq=0,
-            prev=GENESIS,
-            at=context.now,
+        compiled = workflows.compiled(request.workflow)
+        limit = context.now + compiled.spec.timeout_ms
+        started = _started(
+            request,
+            context,
             workflow=request.workflow,
-            input="{}",
-            session=request.session,
-            tenant=request.tenant,
-            actor=request.actor,
-            labels=request.labels,
-            correlation=origin.correlation if origin else None,
-            traceparent=origin.traceparent if origin else None,
-            sticky=request.sticky,
+            input=_checked_input(request.input, compiled),
+            deadline=limit if request.deadline is None else min(limit, request.deadline),
             pins=request.pins,
             parent=request.parent,
         )
-        compiled = workflows.compiled(started)
-        limit = context.now + compiled.spec.timeout_ms
-        deadline = limit if request.deadline is None else min(limit, request.deadline)
-        started = replace(started, input=_checked_input(request.input, compiled), deadline=deadline)
     except Refused as refusal:
         return [refuse(context.now, request.workflow, refusal.code, str(refusal), request.parent)]
     except InvalidWorkflow as error:
         return [refuse(context.now, request.workflow, "workflow_invalid", str(error), request.parent)]
     return _begun(state, context, started, compiled, workflows)
+
+
+def _started(request: StartRun | StartChild, context: Context, **more: Any) -> RunStarted:
+    """RunStarted with what a request hands on as it is."""
+    origin = context.received and context.received.attributes
+    return RunStarted(
+        seq=0,
+        prev=GENESIS,
+        at=context.now,
+        session=request.session,
+        tenant=request.tenant,
+        actor=request.actor,
+        labels=request.labels,
+        sticky=request.sticky,
+        correlation=origin.correlation if origin else None,
+        traceparent=origin.traceparent if origin else None,
+        **more,
+    )
 
 
 def _begun(
@@ -88,21 +96,12 @@ def _checked(request: StartRun, context: Context, workflows: Workflows) -> tuple
     compiled = workflows.compile(workflow)
     spec = compiled.spec
     limit = spec.timeout_ms if request.deadline_ms is None else min(spec.timeout_ms, max(request.deadline_ms, 0))
-    origin = context.received and context.received.attributes
-    started = RunStarted(
-        seq=0,
-        prev=GENESIS,
-        at=context.now,
+    started = _started(
+        request,
+        context,
         workflow=str(workflow),
         input=_checked_input(request.input, compiled),
-        session=request.session,
-        tenant=request.tenant,
-        actor=request.actor,
-        labels=request.labels,
         deadline=context.now + limit,
-        correlation=origin.correlation if origin else None,
-        traceparent=origin.traceparent if origin else None,
-        sticky=request.sticky,
         pins=pins_of(workflow, workflows.compile, workflows.resolver, sticky),
     )
     return started, compiled

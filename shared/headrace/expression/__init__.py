@@ -6,6 +6,7 @@ of an expression with loops is estimated from the sizes of its data before it is
 
 compiled.py  texts to programs, programs to values
 tree.py      the syntax tree of a program
+shown.py     it as CEL again
 work.py      how many bytes an evaluation may handle
 """
 

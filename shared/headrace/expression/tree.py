@@ -5,7 +5,7 @@ syntax.proto). Only the fields that say what an expression handles are read.
 """
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 
@@ -112,6 +112,26 @@ def free(tree: Tree, own: frozenset[str] = frozenset()) -> Iterator[str]:
         case _:
             for child in children(tree):
                 yield from free(child, own)
+
+
+def paths(tree: Tree, names: Set[str]) -> Iterator[Tree]:
+    """What a tree reads of these variables, as far as it goes: `input.a.b`, `nodes.c.output.d[0]`, of has() too."""
+    match tree:
+        case Member(of=of) | Call("_[_]", (of, Constant())) if _beginning(of) in names:
+            yield Member(of, tree.field) if isinstance(tree, Member) else tree
+        case _:
+            for child in children(tree):
+                yield from paths(child, names)
+
+
+def _beginning(tree: Tree) -> str | None:
+    """The variable that a path begins with."""
+    match tree:
+        case Name(name):
+            return name
+        case Member(of=of) | Call("_[_]", (of, Constant())):
+            return _beginning(of)
+    return None
 
 
 def children(tree: Tree) -> tuple[Tree, ...]:

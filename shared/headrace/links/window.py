@@ -1,17 +1,15 @@
 """Whether a prompt, with the largest retrieval that is bound into it, fits the window of every model of its chain."""
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from headrace.expression import compile_expression
+from headrace.expression.tree import Member, Name
 from headrace.fault import Fault
 from headrace.links.known import Known, Model, Question
 from headrace.links.texts import fixed_messages
 from headrace.prompting import BYTES_PER_TOKEN, FORMULA, estimated_question
 from headrace.resource.prompt import Parameters
-
-_PASSAGES = re.compile(r"\s*nodes\.(\w+)\.output(\.passages)?\s*")
-"""An expression that hands on all that a search has found."""
 
 
 class Retrieval(NamedTuple):
@@ -48,10 +46,13 @@ def _retrievals(known: Known, question: Question) -> Iterator[Retrieval]:
     if question.config.on_overflow != "fail":
         return
     for text in question.spec.input.values():
-        found = _PASSAGES.fullmatch(text)
-        search = known.searches.get(found[1]) if found else None
-        if found and search and search.collection in known.collections.passages:
-            yield Retrieval(found[1], search.top_k, known.collections.passages[search.collection])
+        match compile_expression(text).tree:  # whether it hands on all that a search has found
+            case Member(Member(Name("nodes"), node), "output") | Member(
+                Member(Member(Name("nodes"), node), "output"), "passages"
+            ):
+                search = known.searches.get(node)
+                if search and search.collection in known.collections.passages:
+                    yield Retrieval(node, search.top_k, known.collections.passages[search.collection])
 
 
 def _faults(question: Question, model: Model, own: int, largest: list[Retrieval]) -> Iterator[Fault]:

@@ -1,6 +1,7 @@
 """Questions about a graph that is given as the successors of each node."""
 
 from collections.abc import Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 Graph = Mapping[str, Sequence[str]]
 
@@ -27,27 +28,10 @@ def reachable(graph: Graph, start: str) -> set[str]:
 
 
 def cycle(graph: Graph) -> list[str]:
-    """One cycle's nodes in order, or nothing. Kahn's algorithm removes what can't be on one (Kahn 1962)."""
-    left = {node: len(before) for node, before in reversed_graph(graph).items()}
-    free = [node for node, count in left.items() if count == 0]
-    while free:
-        node = free.pop()
-        del left[node]
-        for target in graph[node]:
-            left[target] -= 1
-            if left[target] == 0:
-                free.append(target)
-    return _walk_back(graph, set(left))
-
-
-def _walk_back(graph: Graph, candidates: set[str]) -> list[str]:
-    """Every candidate has a predecessor among the candidates: following them backwards must close a circle."""
-    if not candidates:
-        return []
-    before = reversed_graph(graph)
-    path = [min(candidates)]
-    while True:
-        previous = next(node for node in before[path[-1]] if node in candidates)
-        if previous in path:
-            return path[path.index(previous) :][::-1]
-        path.append(previous)
+    """One cycle's nodes in order, or nothing."""
+    try:
+        TopologicalSorter(reversed_graph(graph)).prepare()
+    except CycleError as error:
+        circle: list[str] = error.args[1]
+        return circle[:-1]
+    return []

@@ -1,19 +1,18 @@
 """Why each edge of a workflow was or was not taken, from what its condition saw. Pure."""
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from headrace.events import run
 from headrace.expression import Data, Expression, ExpressionError, compile_expression
+from headrace.expression.shown import shown
+from headrace.expression.tree import paths
 from headrace.workflow.loops import loops_in
 from headrace.workflow.spec import EdgeSpec, WorkflowSpec
 
 LONGEST_VALUE = 60
-_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
-_REFERENCE = re.compile(r"(?<![\w.])(?:nodes|previous|input|run)(?:\.[A-Za-z_]\w*+(?!\()|\[\d+\])+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +123,11 @@ class Reasons:
             value = _json(expression.evaluate(self._data(source, expression)))
         except ExpressionError as error:
             return f"it can't be told again: {error}"
-        values = "; ".join(self._values(source, text))
+        values = "; ".join(self._values(source, expression))
         return f"`{text}` is {value}{f': {values}' if values else ''}"
 
-    def _values(self, source: str, text: str) -> Iterator[str]:
-        for name in dict.fromkeys(_REFERENCE.findall(_QUOTED.sub("''", text))):
+    def _values(self, source: str, expression: Expression) -> Iterator[str]:
+        for name in dict.fromkeys(map(shown, paths(expression.tree, expression.names))):
             try:
                 reference = compile_expression(name)
                 yield f"{name} is {shortened(_json(reference.evaluate(self._data(source, reference))))}"

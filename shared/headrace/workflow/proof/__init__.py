@@ -6,7 +6,6 @@ Where a search takes too long, nothing is told: a fault is always a real one.
 formulas.py    boolean formulas, and the SAT solver that finds examples
 conditions.py  conditions as formulas
 domains.py     what schemas say of the values in them
-shown.py       them as CEL again
 uses.py        what expressions read, and what guards it
 flow.py        the graph that the proofs look at
 places.py      where expressions stand
@@ -45,7 +44,7 @@ def flow_faults(spec: WorkflowSpec, compiled: Compile = compile_expression) -> l
 def findings(spec: WorkflowSpec, compiled: Compile = compile_expression) -> list[Finding]:
     """All faults of a spec's control flow, each with how it comes about."""
     flow = Flow(spec, compiled)
-    if len(flow.order) < len(spec.nodes):
+    if not flow.order:
         return []
     world = World(flow)
     try:

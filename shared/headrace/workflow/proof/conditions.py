@@ -8,10 +8,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from headrace.expression.shown import constant, shown
 from headrace.expression.tree import Call, Collection, Constant, Member, Name, Tree, walk
 from headrace.workflow.proof.domains import ANYTHING, Domain, Value
 from headrace.workflow.proof.formulas import Formulas
-from headrace.workflow.proof.shown import constant, shown
 
 Leaf = Callable[[Tree], int | None]
 """What a part of a condition stands for, if it is more than a variable: such as has(nodes.a)."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from headrace.expression import Expression, ExpressionError
@@ -74,15 +75,11 @@ class Flow:
 
     @cached_property
     def order(self) -> list[str]:
-        """The nodes, each after those that lead to it; without those on a cycle."""
-        left = {name: len(sources) for name, sources in self.sources.items()}
-        order = [name for name, count in left.items() if count == 0]
-        for name in order:
-            for target in self.graph[name]:
-                left[target] -= 1
-                if left[target] == 0:
-                    order.append(target)
-        return order
+        """The nodes, each after those that lead to it; none if there is a cycle."""
+        try:
+            return list(TopologicalSorter(self.sources).static_order())
+        except CycleError:
+            return []
 
     @cached_property
     def before(self) -> dict[str, frozenset[str]]:
