@@ -26,7 +26,7 @@ TRIES = 400
 """Runs that must show an example that depends on who is faster than whom, or on a round before."""
 SHOWN = {"maybe_not_run", "missing_else"}
 ALWAYS = {"unreachable_node", "join_never_completes"}
-GIVEN = [{"a": a, "b": b, "x": x} for a in (True, False) for b in (True, False) for x in range(2, 7)]
+GIVEN = [{"a": a, "b": b, "x": x / 2} for a in (True, False) for b in (True, False) for x in range(2, 13)]
 
 
 compiled = lru_cache(maxsize=None)(compile_expression)
@@ -158,9 +158,11 @@ def chances(spec: WorkflowSpec, luck: random.Random, example: Example | None = N
     """What a run meets, at random but for what an example says."""
     example = example or Example()
     yes = {name: {number: luck.random() < 0.5 for number in range(40)} for name in spec.nodes}
+    first = luck.randrange(2, 5) if any("previous." in fact for fact in example.facts) else 0
     for fact, holds in example.facts.items():
-        if found := re.fullmatch(r"nodes\.(\w+)\.output\.yes", fact):
-            yes[found[1]] = dict.fromkeys(range(40), holds)
+        if found := re.fullmatch(r"(nodes|previous)\.(\w+)\.output\.yes", fact):
+            rounds = range(first, 40) if found[1] == "nodes" else [first - 1]
+            yes[found[2]] |= dict.fromkeys(rounds, holds)
     broken = {
         name: example.facts.get(f"nodes.{name}.error.code == 'broken'", luck.random() < 0.5) for name in spec.nodes
     }

@@ -46,9 +46,10 @@ def example_of(world: World, formula: int, view: View) -> Example | None:
         return None
     literals = [each if found.get(each) else -each for each in sorted(world.formulas.variables(formula))]
     reasons = {abs(literal): literal > 0 for literal in world.formulas.reasons(formula, literals)}
+    facts = world.facts
     return Example(
-        {world.conditions.facts[each]: holds for each, holds in reasons.items() if each in world.conditions.facts},
-        {name: reasons[each] for name, each in world.failures.items() if each in reasons},
+        {facts[each]: holds for each, holds in reasons.items() if each in facts},
+        {name: reasons[each] for name, each in world.failing.items() if each in reasons},
         {name: reasons[each] for (name, _), each in world.noticed.items() if each in reasons},
         view.slow,
     )

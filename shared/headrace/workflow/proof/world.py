@@ -229,6 +229,20 @@ class World:
 
     # The round before
 
+    @property
+    def facts(self) -> dict[int, str]:
+        """What each variable says, in CEL; what it says of the round before, of `previous`."""
+        before = (each.conditions.facts for _, each in self._rounds.values())
+        earlier = {each: fact.replace("nodes.", "previous.") for facts in before for each, fact in facts.items()}
+        return {**earlier, **self.conditions.facts}
+
+    @property
+    def failing(self) -> dict[str, int]:
+        """The variables of failures by node; those of the round before by `previous.<node>`."""
+        before = (each.failures for _, each in self._rounds.values())
+        earlier = {f"previous.{name}": each for failures in before for name, each in failures.items()}
+        return {**self.failures, **{name: each for name, each in earlier.items() if each not in self.failures.values()}}
+
     def remembered(self, reading: Reading, place: Place) -> int | None:
         """Whether something was there in the round before; None where no loop repeats it and the place."""
         around = [each for each, body in self.flow.loops.items() if reading.node in body and place.node in body]
