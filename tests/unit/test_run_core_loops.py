@@ -153,7 +153,8 @@ def test_loops_over_what_ends_at_once_go_on_in_the_next_decision() -> None:
     decisions = [run.start()]
     while run.state.status == RUNNING:
         assert run.restored() == run.state == run.folded()
-        decisions.append(run.tick(0))
+        assert run.tick(0) == [], "others of the same batch come first"
+        decisions.append(run.tick(1))
         assert decisions[-1], "what is held goes on at once"
     assert max(map(len, decisions)) < MOST_EVENTS + 10
     assert said(decisions[-1])[-1] == 'completed {"done":true}'

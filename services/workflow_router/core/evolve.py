@@ -51,7 +51,7 @@ def _changed(state: RunState, event: Event) -> RunState:
         case NodeScheduled():
             state = _under_way(state, event, "scheduled", event.attempt, event.deadline)
         case NodeHeld():
-            state = _under_way(state, event, "held", event.attempt, event.at)
+            state = _under_way(state, event, "held", event.attempt, event.at + 1)  # not in the same batch
         case NodeSucceeded() | NodeFailed(retry_at=None):
             state = _ended(state, event)
         case NodeFailed():
