@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console
 
 from headrace.cli.path import path_of, show_path
@@ -338,3 +339,9 @@ def test_hostile_words_are_shown_as_words() -> None:
     lines = printed(path(workflow, succeeded("a", {"x": "\x1b]0;pwned\x07"}), failed("b", message="\x1b[2J[/nope]")))
     assert not {"\x1b", "\x07"} & {*"".join(lines)}
     assert any("[/nope]" in line for line in lines)
+
+
+def test_what_waits_took_as_long_as_it_waited() -> None:
+    wait = run.NodeScheduled(**{**PLACE, "at": 100}, node="a", type="wait", input="{}")
+    found = path(spec(edge("a", "b")), wait, replace(succeeded("a", {}, "b"), started_at=5_100, finished_at=5_100))
+    assert found.visits[0].ms == 5_000

@@ -1,7 +1,7 @@
 """A run as its log tells it: what each node did, whom it asked, what it cost."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -17,7 +17,7 @@ from headrace.event import Event
 from headrace.events import run
 from headrace.seen import Seen
 from headrace.topics import TERMINAL
-from headrace.workflow.explained import HELD, RUNNING, explain
+from headrace.workflow.explained import HELD, RUNNING, explain, time_spent
 from headrace.workflow.spec import WorkflowSpec
 
 
@@ -29,6 +29,7 @@ def summarize(log: Sequence[Seen], spec: WorkflowSpec | None = None) -> dict[str
     events = [seen.event for seen in log if seen.event]
     started = next((event for event in events if isinstance(event, run.RunStarted)), None)
     end = next((event for event in events if isinstance(event, TERMINAL)), None)
+    spent = time_spent(events)
     found: dict[str, Any] = {
         "run": log[0].key,
         "status": _status(end),
@@ -37,7 +38,7 @@ def summarize(log: Sequence[Seen], spec: WorkflowSpec | None = None) -> dict[str
         "pins": pins_of(log[0].key, started) if started else [],
         "actor": started.actor if started else None,
         "input": json.loads(started.input) if started else None,
-        "nodes": [_node(event) for event in events if isinstance(event, run.NodeSucceeded | run.NodeFailed)],
+        "nodes": [_node(event, spent) for event in events if isinstance(event, run.NodeSucceeded | run.NodeFailed)],
         "path": path_of(explain(log[0].key, events, spec), spec, started.pins if started else ()),
         "parent": msgspec.to_builtins(started.parent) if started and started.parent else None,
     }
@@ -56,7 +57,7 @@ def _status(end: Event | None) -> str:
     return names[type(end)] if end else "running"
 
 
-def _node(event: run.NodeSucceeded | run.NodeFailed) -> dict[str, Any]:
+def _node(event: run.NodeSucceeded | run.NodeFailed, spent: Callable[[run.NodeSucceeded], int]) -> dict[str, Any]:
     usage = event.usage
     found: dict[str, Any] = {
         "node": event.node,
@@ -76,7 +77,7 @@ def _node(event: run.NodeSucceeded | run.NodeFailed) -> dict[str, Any]:
     return {
         **found,
         "status": "succeeded",
-        "ms": event.finished_at - event.started_at,
+        "ms": spent(event),
         "detail": called,
     }
 

@@ -4,12 +4,13 @@ The log is the truth about which edges were taken; conditions are evaluated agai
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from headrace.event import Event
 from headrace.events import run
+from headrace.nodes import DELAY, WAIT
 from headrace.workflow.reasons import Choice, Reasons
 from headrace.workflow.spec import WorkflowSpec
 
@@ -60,10 +61,20 @@ class Path:
 
 def explain(run_id: str, events: Sequence[Event], spec: WorkflowSpec | None) -> Path:
     """The path of a run, from its log. Without its workflow's spec no edge is told of."""
-    teller = _Teller(run_id, spec)
+    teller = _Teller(run_id, spec, time_spent(events))
     for index, event in enumerate(events):
         teller.tell(event, events[index + 1 :])
     return Path(tuple(teller.visits.values()))
+
+
+def time_spent(events: Iterable[Event]) -> Callable[[run.NodeSucceeded], int]:
+    """How many milliseconds successes in a log took; of what waits, from when it began to."""
+    waits = {
+        (event.node, event.iteration): event.at
+        for event in events
+        if isinstance(event, run.NodeScheduled) and event.type in {WAIT, DELAY}
+    }
+    return lambda event: event.finished_at - waits.get((event.node, event.iteration), event.started_at)
 
 
 _Key = tuple[str, int | None, int]
@@ -72,8 +83,9 @@ _Key = tuple[str, int | None, int]
 class _Teller:
     """Goes through a log, and remembers what conditions would have seen at each moment."""
 
-    def __init__(self, run_id: str, spec: WorkflowSpec | None) -> None:
+    def __init__(self, run_id: str, spec: WorkflowSpec | None, spent: Callable[[run.NodeSucceeded], int]) -> None:
         self._reasons = Reasons(run_id, spec)
+        self._spent = spent
         self.visits: dict[_Key, Visit] = {}
 
     def tell(self, event: Event, later: Sequence[Event]) -> None:
@@ -103,8 +115,8 @@ class _Teller:
         if _instance(event.node)[1] is None:
             self._reasons.succeeded(event)
             choices = self._reasons.after_success(event, repeated)
-        spent = event.finished_at - event.started_at
-        self._put(event, state=SUCCEEDED, why="", attempt=event.attempt, output=event.output, ms=spent, choices=choices)
+        told = {"attempt": event.attempt, "output": event.output, "ms": self._spent(event), "choices": choices}
+        self._put(event, state=SUCCEEDED, why="", **told)
         self._count(event)
 
     def _failed(self, event: run.NodeFailed) -> None:
