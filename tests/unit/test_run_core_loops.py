@@ -4,7 +4,7 @@ from typing import Any
 
 from headrace.events import run as events_of
 from tests.unit.engine import Edge, a_run, a_running, graph, said
-from workflow_router.core.progress import MOST_EVENTS
+from workflow_router.core.progress import MOST_EVENTS, MOST_IN_A_RUN
 from workflow_router.model import RUNNING
 
 BACK: Edge = {"from": "check", "to": "draft", "when": "!nodes.check.output.good", "max_iterations": 3}
@@ -139,6 +139,18 @@ def test_a_loop_in_a_loop_has_a_round_before_of_its_own() -> None:
     assert said(run.succeed("a", iteration=1))[-1] == 'scheduled b#1 {"before":0}', "b's own loop begins anew"
     assert said(run.succeed("b", {"n": 3}, iteration=2))[-1] == 'scheduled b#1 {"before":3}'
     assert run.restored() == run.state == run.folded()
+
+
+def test_a_run_that_would_go_on_for_ever_in_its_bounds_is_ended() -> None:
+    empty = {"map": {"over": "[]"}}
+    again = {"max_iterations": 1_000}
+    edges: list[Edge] = ["a b", {"from": "b", "to": "b", **again}, "b c", {"from": "c", "to": "a", **again}]
+    run = a_run(graph(*edges, a=empty, b=empty, c=empty))
+    run.start()
+    while run.state.status == RUNNING:
+        run.tick(1)
+    assert said(run.log[-1:]) == ["run failed too_many_steps"]
+    assert MOST_IN_A_RUN <= len(run.log) < MOST_IN_A_RUN + 10
 
 
 def test_loops_over_what_ends_at_once_go_on_in_the_next_decision() -> None:

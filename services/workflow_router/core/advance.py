@@ -2,7 +2,7 @@
 
 from headrace.events import run
 from headrace.workflow import Node
-from workflow_router.core.progress import Progress, Step
+from workflow_router.core.progress import MOST_IN_A_RUN, Progress, Step
 from workflow_router.core.scheduling import begin, fill
 from workflow_router.model import shortened
 
@@ -10,6 +10,12 @@ from workflow_router.model import shortened
 def advance(progress: Progress) -> None:
     """Do all that is open, and end the run if no node is left."""
     while progress.open and not progress.ended:
+        if progress.state.seq >= MOST_IN_A_RUN:
+            message = (
+                f"the run has led to {progress.state.seq} events and would go on: at most {MOST_IN_A_RUN} are allowed"
+            )
+            progress.fail("too_many_steps", message)
+            return
         step, node = progress.open.popleft()
         match step:
             case Step.START if node.id not in progress.state.results and node.id not in progress.state.outstanding:

@@ -34,6 +34,9 @@ class Open(NamedTuple):
 MOST_EVENTS = 1_000
 """Events of one decision before nodes wait for the next: a loop over what ends at once would have no end else."""
 
+MOST_IN_A_RUN = 100_000
+"""Events of a run, about: bounds let loops in loops go on for as long as nobody could pay for or read."""
+
 
 class Progress:
     """What one message leads to. `events` is the result; `open` holds what is still to be done before it is complete.
