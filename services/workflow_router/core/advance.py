@@ -11,10 +11,7 @@ def advance(progress: Progress) -> None:
     """Do all that is open, and end the run if no node is left."""
     while progress.open and not progress.ended:
         if progress.state.seq >= MOST_IN_A_RUN:
-            message = (
-                f"the run has led to {progress.state.seq} events and would go on: at most {MOST_IN_A_RUN} are allowed"
-            )
-            progress.fail("too_many_steps", message)
+            progress.fail("too_many_steps", f"the run has led to {MOST_IN_A_RUN} events, and would go on")
             return
         step, node = progress.open.popleft()
         match step:
