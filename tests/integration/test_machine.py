@@ -46,6 +46,21 @@ async def test_killed_again_and_again_each_command_has_its_event_once(
     await world.assert_exact()
 
 
+async def test_a_machine_with_nothing_to_do_does_not_lag_behind_a_marker(world: World) -> None:
+    # given commands that the machine itself sends home, in transactions of its own
+    await world.commands_in_flight()
+    await world.start()
+    await world.all_answered()
+
+    async def caught_up() -> bool:
+        committed = await topics.group_offsets(world.kafka, world.machine.name)
+        return {place: found.offset for place, found in committed.items()} == await topics.ends(
+            world.kafka, world.commands
+        )
+
+    await until(caught_up)
+
+
 async def test_killed_mid_send_it_leaves_a_part_that_nobody_ever_sees(world: World) -> None:
     # given a machine that dies when the events have arrived and the state has not
     await world.commands_in_flight()

@@ -167,14 +167,17 @@ class Loop(Generic[S]):
         await partition.close()
 
     async def _show_progress(self) -> None:
-        """Commit group offsets for lag tools and autoscalers; the truth is in the state topic."""
-        ready = [partition for partition in self._partitions.values() if partition.ready]
-        offsets = {place: offset for partition in ready for place, offset in partition.group_offsets().items()}
-        if not offsets:
+        """Commit group offsets for lag tools and autoscalers; the truth is in the state topic.
+
+        They are where the consumer stands: a transaction ends with a marker, an offset that nobody gets to see.
+        """
+        consumer = self._member.consumer
+        places = [place for partition in self._partitions.values() if partition.ready for place in partition.inputs]
+        if not places:
             return
         with contextlib.suppress(KafkaError, TimeoutError):  # while the coordinator is away, aiokafka tries for ever
             async with asyncio.timeout(SHOW_S):
-                await self._member.consumer.commit(offsets)
+                await consumer.commit({place: await consumer.position(place) for place in places})
 
     async def _pause(self, what: str, error: BaseException) -> None:
         self._warn(what, error)
