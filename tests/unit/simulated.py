@@ -19,7 +19,8 @@ Problem = tuple[str, tuple[str | int, ...]]
 class Chances:
     """What a run meets. outputs: of a node, in a round. failing: nodes that fail. pace: who is slow ends late.
 
-    code: of a node's failure.
+    code: of a node's failure. late: nodes whose input is looked at only when they are about to end, as it is when they
+    are tried again, or were held while the workflow was paused.
     """
 
     given: Mapping[str, Any] = field(default_factory=dict)
@@ -27,6 +28,7 @@ class Chances:
     failing: frozenset[str] = frozenset()
     pace: Mapping[str, int] = field(default_factory=dict)
     code: Callable[[str], str] = lambda _name: "broken"
+    late: frozenset[str] = frozenset()
 
 
 class Simulation:
@@ -90,11 +92,17 @@ class Simulation:
     def _start(self, name: str) -> None:
         self.started.append(name)
         self._running.append(name)
+        if name not in self._chances.late:
+            self._bind(name)
+
+    def _bind(self, name: str) -> None:
         for key, text in self._spec.nodes[name].input.items():
             self._value(("nodes", name, "input", key), text)
 
     def _end(self, name: str) -> None:
         self._running.remove(name)
+        if name in self._chances.late:
+            self._bind(name)
         ways = [(index, edge) for index, edge in self._forward if edge.source == name]
         rescue = [(index, edge) for index, edge in ways if edge.on_error]
         if name in self._chances.failing and rescue:

@@ -26,6 +26,7 @@ TRIES = 400
 """Runs that must show an example that depends on who is faster than whom, or on a round before."""
 SHOWN = {"maybe_not_run", "missing_else"}
 ALWAYS = {"unreachable_node", "join_never_completes"}
+LATE = 0.3
 GIVEN = [{"a": a, "b": b, "x": x / 2} for a in (True, False) for b in (True, False) for x in range(2, 13)]
 
 
@@ -177,6 +178,7 @@ def chances(spec: WorkflowSpec, luck: random.Random, example: Example | None = N
         frozenset(failing),
         pace,
         lambda name: "broken" if broken[name] else "other",
+        frozenset(name for name in spec.nodes if luck.random() < LATE),
     )
 
 

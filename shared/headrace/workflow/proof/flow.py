@@ -29,10 +29,11 @@ class Way(NamedTuple):
 
 
 class Text(NamedTuple):
-    """An expression and its place in the spec."""
+    """An expression and its place in the spec; of an edge's condition the edge's number."""
 
     path: Path
     expression: Expression
+    number: int = -1
 
 
 class Flow:

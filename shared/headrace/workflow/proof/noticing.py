@@ -1,7 +1,7 @@
 """What has() finds of nodes that may still be running: when it can, and when it must. Pure.
 
 Whether a node that need not be waited for has ended is free, within what order demands: claims about one variable for
-each node and each place that asks for it.
+each node and each place that asks for it. A node's input may be looked at late: when it is tried again, or was held.
 """
 
 from collections.abc import Collection
@@ -20,7 +20,6 @@ def claim(world: "World", name: str, place: Place) -> None:
     early = world.reached(place, world.hanging(name, place.node))
     world.formulas.claim(-noticed, started)
     world.formulas.claim(-world.reached(place, world.all), -started, early, noticed)
-    _begins_first(world, name, place, noticed)
     for other in world.claimed[place]:
         _in_order(world, name, other, place)
         _in_order(world, other, name, place)
@@ -29,18 +28,6 @@ def claim(world: "World", name: str, place: Place) -> None:
         _still(world, name, there, place)
     world.claimed[place].append(name)
     world.claimed_of[name].append(place)
-
-
-def _begins_first(world: "World", name: str, place: Place, noticed: int) -> None:
-    """It can't be noticed by a node that begins as soon as what it had to wait for itself has ended."""
-    if place.node is None or place.ended or (needed := world.flow.needed(place.node)) is None:
-        return
-    ended = [
-        world.formulas.both(world.all.taken[source, place.node], -world.hanging(source, name).started[name])
-        for source in world.flow.sources[place.node]
-        if source in world.flow.before[name]
-    ]
-    world.formulas.claim(-noticed, -world.formulas.at_least(needed, ended))
 
 
 def _in_order(world: "World", name: str, later: str, place: Place) -> None:

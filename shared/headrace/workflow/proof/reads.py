@@ -32,8 +32,13 @@ def read_faults(world: World, never: dict[str, bool]) -> Iterator[Finding]:
 
 
 def _readings(world: World, never: dict[str, bool]) -> Iterator[Finding]:
-    """In order; after a condition that fails, a run goes on nowhere: nothing more is said of such runs."""
+    """In order; after a condition that fails, a run goes on nowhere: nothing more is said of such runs.
+
+    The edge that leads back is asked before the others of its node, but not in the last round. What it reads of a node
+    that the loop does not repeat has failed in the first one.
+    """
     failing: list[int] = []
+    before_others: list[int] = []
     at: str | None = None
     for text, place in _texts(world):
         if place.node in never:
@@ -47,10 +52,14 @@ def _readings(world: World, never: dict[str, bool]) -> Iterator[Finding]:
             cases = _cases(world, place, use)
             finding = _finding(world, text, place, use, cases)
             if finding and place.ended:
-                failing += [case.formula for case in cases if case.view is world.all]
+                body = world.flow.loops.get(text.number, world.flow.graph)
+                failed = failing if use.reading.node in body else before_others
+                failed += [case.formula for case in cases if case.view is world.all]
             if finding and use.reading not in told:
                 told.add(use.reading)
                 yield finding
+        while before_others:
+            world.formulas.claim(-before_others.pop())
 
 
 def _texts(world: World) -> Iterator[tuple[Text, Place]]:
@@ -59,13 +68,11 @@ def _texts(world: World) -> Iterator[tuple[Text, Place]]:
     for name in flow.order:
         for text in flow.inputs(name):
             yield text, Place(name)
-        ways = [
-            *flow.ways[name],
-            *(way for way in flow.back if way.spec.source == name and way.spec.max_iterations != 1),
-        ]
-        for way in ways:
+        back = (way for way in flow.back if way.spec.source == name and way.spec.max_iterations != 1)
+        for way in (*back, *flow.ways[name]):
             if way.when is not None:
-                yield Text(("edges", way.number, "when"), way.when), Place(name, True, way.spec.on_error)
+                text = Text(("edges", way.number, "when"), way.when, way.number)
+                yield text, Place(name, True, way.spec.on_error)
     for text in flow.output():
         yield text, END
 
