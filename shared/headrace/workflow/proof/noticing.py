@@ -30,6 +30,23 @@ def claim(world: "World", name: str, place: Place) -> None:
     world.claimed_of[name].append(place)
 
 
+def recall(world: "World", before: "World", later: int, body: Collection[str], recalled: set[tuple[int, int]]) -> None:
+    """What was noticed in the round before is so in the next one; outside of the loop, both are the same moment.
+
+    recalled: the pairs of variables that this was claimed of.
+    """
+    for (name, place), earlier in before.noticed.items():
+        for (other, there), now in world.noticed.items():
+            if other != name or (earlier, now) in recalled:
+                continue
+            recalled.add((earlier, now))
+            if place == there and place.node not in body:
+                world.formulas.claim(-earlier, now)
+                world.formulas.claim(earlier, -now)
+            elif place.node in body and there.node in body and name not in body:
+                world.formulas.claim(-later, -earlier, -world.reached(there, world.all), now)
+
+
 def _in_order(world: "World", name: str, later: str, place: Place) -> None:
     """Where a node is noticed, so is each that it had to wait for."""
     if name in world.flow.before[later]:

@@ -18,7 +18,7 @@ from headrace.workflow.proof.conditions import Conditions, OtherRound
 from headrace.workflow.proof.domains import Domain, domain_in
 from headrace.workflow.proof.flow import Flow, Way
 from headrace.workflow.proof.formulas import Formulas
-from headrace.workflow.proof.noticing import claim
+from headrace.workflow.proof.noticing import claim, recall
 from headrace.workflow.proof.places import Place, View
 from headrace.workflow.proof.uses import Guards, Reading, asks
 
@@ -52,6 +52,7 @@ class World:
         self._views: dict[str, View] = {}
         self._conditions: dict[int, int] = {}
         self._rounds: dict[int, tuple[int, World]] = {}
+        self._recalled: set[tuple[int, int]] = set()
         self._inner = scope != ()
         self.tail = ""
         self.all = View()
@@ -226,6 +227,8 @@ class World:
             before.settle()
         while self.asked:
             claim(self, *self.asked.pop())
+        for loop, (later, before) in self._rounds.items():
+            recall(self, before, later, self.flow.loops[loop], self._recalled)
 
     # The round before
 
