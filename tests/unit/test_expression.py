@@ -1,5 +1,7 @@
 """CEL expressions: values, faults, what they refer to, and that none of them can reach out, stall or fill a service."""
 
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -260,3 +262,14 @@ def test_the_estimate_is_never_below_the_size_of_the_result(text: str, given_inp
 )
 def test_a_text_that_is_no_expression_gets_a_hint_at_what_was_meant(text: str, hint: str) -> None:
     assert why_not(text).endswith(hint)
+
+
+def test_many_nulls_do_not_end_the_program() -> None:
+    """cel-expr-python 0.1.3 loses a reference to None for each. In a program of its own: ours would end."""
+    program = (
+        "from headrace.expression import Data, compile_expression\n"
+        "expression, data = compile_expression('input.n'), Data(input={'n': [None] * 1_000})\n"
+        "print(sum(len(expression.evaluate(data)) for _ in range(1_000)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout.strip()) == (0, "1000000"), ended.stderr

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from headrace.fault import Fault
-from headrace.workflow.proof.places import View
+from headrace.workflow.proof.places import Place, View
 from headrace.workflow.proof.world import World
 
 
@@ -13,13 +13,15 @@ class Example:
     """What is enough for a fault to show, whatever else is.
 
     facts: conditions in CEL, and whether they hold. failing: nodes that fail, and those that must not. noticed: nodes
-    that have, or have not, ended when something asks for them. slow: a node that ends after all others.
+    that have, or have not, ended when something asks for them. slow: a node that ends after all others. asked: those of
+    noticed, with the places that ask.
     """
 
     facts: Mapping[str, bool] = field(default_factory=dict)
     failing: Mapping[str, bool] = field(default_factory=dict)
     noticed: Mapping[str, bool] = field(default_factory=dict)
     slow: str | None = None
+    asked: frozenset[tuple[str, Place]] = frozenset()
 
     def __str__(self) -> str:
         """What must be so, as the beginning of a sentence."""
@@ -52,4 +54,5 @@ def example_of(world: World, formula: int, view: View) -> Example | None:
         {name: reasons[each] for name, each in world.failing.items() if each in reasons},
         {name: reasons[each] for (name, _), each in world.noticed.items() if each in reasons},
         view.slow,
+        frozenset(asked for asked, each in world.noticed.items() if each in reasons),
     )

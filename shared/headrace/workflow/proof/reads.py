@@ -88,9 +88,19 @@ def _finding(world: World, text: Text, place: Place, use: Use, cases: Sequence[C
     if not world.formulas.possible(world.formulas.either(*(case.formula for case in cases))):
         return None
     for case in cases:
-        if (example := example_of(world, case.formula, case.view)) is not None:
+        if (example := _example(world, case)) is not None:
             return Finding(_fault(text, place, use.reading, case, example), example)
     return None
+
+
+def _example(world: World, case: Case) -> Example | None:
+    """How a case comes about, with joins that were completed by what is noticed where somebody asks."""
+    formula, known = case.formula, set[tuple[str, Place]]()
+    while (example := example_of(world, formula, case.view)) is not None and example.asked - known:
+        joins = (because(world, {name}, place, case.view) for name, place in sorted(example.asked - known))
+        formula = world.formulas.both(formula, *joins)
+        known |= example.asked
+    return example
 
 
 def _guarded(world: World, place: Place, use: Use, case: Case) -> int:
