@@ -120,7 +120,5 @@ class StackError(HeadraceError):
 
 
 def mistake(error: Exception) -> str:
-    """What users are told of a mistake in the program; the log of the service has the traceback."""
-    return (
-        f"a mistake in Headrace ({type(error).__name__}: {error}): please report it, with what the service's log says"
-    )
+    """What users are told of a mistake in the program, without the error's words, in which a secret may stand."""
+    return f"a mistake in Headrace ({type(error).__name__}): please report it, with what the service's log says"

@@ -45,7 +45,7 @@ def test_a_run_that_a_mistake_stops_fails_and_others_go_on() -> None:
     assert said(owner.events()) == ["run failed internal_error", "succeeded a#1 b", "scheduled b#1 {}"]
     (result,) = owner.events(RUN_RESULTS)
     assert isinstance(result, events_of.RunFailed)
-    assert "KeyError: 'n'" in result.message
+    assert "(KeyError)" in result.message
     assert owner.memory.position == {"run.requests": 2, "node.outcomes": 3}
 
 
@@ -67,6 +67,7 @@ def test_a_table_that_is_behind_is_no_mistake() -> None:
 def test_a_change_that_a_mistake_stops_is_refused() -> None:
     machine = ResourceMachine("shelf", (MODEL_COMMANDS, MODEL_EVENTS, MODEL_STATE), check)
     command = resource.CreateVersion(kind="Model", spec="{}", actor="ada")
-    (refused,) = machine.broken(machine.initial("m"), command, context("m"), ValueError("x"))
+    (refused,) = machine.broken(machine.initial("m"), command, context("m"), ValueError("s3cret"))
     assert isinstance(refused, resource.ChangeRefused)
+    assert "s3cret" not in refused.message
     assert (refused.code, refused.command, refused.actor, refused.at) == ("internal_error", "CreateVersion", "ada", NOW)
