@@ -1,9 +1,7 @@
 """Texts to programs, programs to values."""
 
-import ctypes
 import math
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,6 +13,7 @@ from headrace.errors import HeadraceError
 from headrace.expression.tree import Call, Constant, Member, Name, Tree, free, parse, walk
 from headrace.expression.work import estimate, is_match, worth_estimating
 from headrace.fault import did_you_mean, nearest
+from headrace.nulls import keep_none
 
 VARIABLES = ("input", "nodes", "run", "previous", "item", "index")
 """`previous` is for loops, `item` and `index` are for maps; not all are given everywhere."""
@@ -34,11 +33,7 @@ MOST_WORK = 8_388_608
 _SHOWN = 200
 """Characters of an expression, or of a reason, that a message repeats."""
 
-if sys.version_info < (3, 12):
-    # cel-expr-python 0.1.3 gives away a reference to None that is not its own for each null in a value: when None has
-    # none left, Python aborts. Newer Pythons don't count them; here None gets more than can ever be lost.
-    ctypes.c_ssize_t.from_address(id(None)).value += 1 << 40
-
+keep_none()
 _ENVIRONMENT = cel.NewEnv(variables=dict.fromkeys(VARIABLES, cel.Type.DYN))
 _NOTHING: Mapping[str, Any] = {name: {} for name in ("input", "nodes", "run", "previous")}
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
