@@ -6,13 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from headrace.events import resource
 from headrace.events import run as events_of
 from headrace.kafka import ORIGIN_HEADER, partition_of
 from headrace.machine.batch import LARGEST_BATCH, LARGEST_FORWARD, LONGEST_KEY, Batch
 from headrace.machine.memory import SPARE, Memory
 from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, RUN_EVENTS, RUN_REQUESTS, RUN_RESULTS, RUN_STATE
-from tests.unit.engine import CODEC, NOW, said, succeeded
+from tests.unit.engine import CODEC, NOW, Shelf, graph, said, succeeded
 from tests.unit.partitions import HOME, OTHER, PARTITIONS, START, Owner, a_machine, outcome, record, request, sent
+from workflow_router.adapters import CatalogWorkflows
+from workflow_router.machine import RunMachine
 
 
 def test_a_command_leads_to_events_work_state_and_a_position() -> None:
@@ -326,3 +329,19 @@ def test_what_time_leads_to_carries_on_the_request_s_correlation_actor_and_trace
     assert (carried["ce_correlationid"], carried["ce_authid"]) == (b"order-7", b"ada")
     assert carried["traceparent"] == trace.encode()
     assert "ce_causationid" not in carried
+
+
+def test_a_run_that_is_held_is_looked_at_now_and_then_and_when_something_else_of_it_is_due() -> None:
+    shelf = Shelf()
+    shelf.put("Workflow", "w", graph("a c", "b d", b={"timeout_ms": 1_500}))
+    owner = Owner(RunMachine(CatalogWorkflows(shelf.catalog)))
+    owner.batch(request(0, HOME))
+    shelf.change("w", resource.PauseWorkflow())
+    owner.batch(outcome(0, HOME, succeeded("a")))
+    assert said(owner.events())[-1] == "held c#1"
+    looked_at = []
+    for _ in range(3):
+        looked_at.append((owner.memory.next_due or 0) - NOW)
+        owner.batch(tick=True, now=NOW + looked_at[-1])
+    assert looked_at == [1, 1_001, 1_500], "at once, a second later, and when b's time is over"
+    assert said(owner.events())[-2:] == ["failed b#1 timeout", "run failed node_failed b"]

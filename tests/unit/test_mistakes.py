@@ -1,6 +1,6 @@
 """A mistake in the program concerns one key: its run ends and says so, and all others go on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 
@@ -9,9 +9,9 @@ from headrace.event import Event
 from headrace.events import resource
 from headrace.events import run as events_of
 from headrace.kafka import partition_of
-from headrace.machine import Context, Tick, Unreadable
+from headrace.machine import Context, Output, Tick, Unreadable
 from headrace.resource.machine import ResourceMachine
-from headrace.topics import MODEL_COMMANDS, MODEL_EVENTS, MODEL_STATE, RUN_RESULTS
+from headrace.topics import MODEL_COMMANDS, MODEL_EVENTS, MODEL_STATE, NODE_REQUESTS, RUN_RESULTS
 from tests.unit.engine import NOW, Shelf, check, context, graph, said, succeeded
 from tests.unit.partitions import HOME, PARTITIONS, Owner, outcome, request
 from workflow_router.adapters import CatalogWorkflows
@@ -23,23 +23,50 @@ NEIGHBOUR = next(f"s{n}" for n in range(99) if partition_of(f"s{n}".encode(), PA
 
 
 class Mistaken(RunMachine):
-    """The rules, with a mistake in them: they can't bear what `broken` says."""
+    """The rules, with a mistake in them: `step` can't bear what `broken` says, in one run."""
 
-    def __init__(self, error: Exception, broken: type[Event]) -> None:
+    def __init__(self, error: Exception, broken: type[Event], step: str = "decide") -> None:
         shelf = Shelf()
         shelf.put("Workflow", "w", graph("a b"))
         super().__init__(CatalogWorkflows(shelf.catalog))
-        self._error, self._broken = error, broken
+        self._error, self._broken, self._step, self._key = error, broken, step, ""
+
+    def _try(self, step: str, message: object) -> None:
+        if self._key == HOME and step == self._step and isinstance(message, self._broken):
+            raise self._error
 
     def decide(self, state: RunState, message: Event | Tick | Unreadable, context: Context) -> Sequence[Event]:
-        if context.key == HOME and isinstance(message, self._broken):
-            raise self._error
+        self._key = context.key
+        self._try("decide", message)
         return super().decide(state, message, context)
 
+    def seal(self, state: RunState, event: Event) -> Event:
+        self._try("seal", event)
+        return super().seal(state, event)
 
-def test_a_run_that_a_mistake_stops_fails_and_others_go_on() -> None:
-    owner = Owner(Mistaken(KeyError("n"), type(succeeded("a"))))
+    def parts(self, before: RunState, state: RunState, event: Event) -> Iterable[tuple[str, Event | None]]:
+        yield from super().parts(before, state, event)
+        self._try("parts", event)
+
+    def outputs(self, before: RunState, state: RunState, event: Event, context: Context) -> Iterable[Output]:
+        yield from super().outputs(before, state, event, context)
+        self._try("outputs", event)
+
+
+@pytest.mark.parametrize(
+    ("step", "broken"),
+    [
+        ("decide", type(succeeded("a"))),
+        ("seal", events_of.NodeSucceeded),
+        ("parts", events_of.NodeSucceeded),
+        ("outputs", events_of.NodeScheduled),
+    ],
+)
+def test_a_run_that_a_mistake_stops_fails_and_others_go_on(step: str, broken: type[Event]) -> None:
+    machine = Mistaken(KeyError("n"), broken, step="")
+    owner = Owner(machine)
     owner.batch(request(0, HOME), request(1, NEIGHBOUR))
+    machine._step = step
     owner.sent.clear()
     owner.batch(*(outcome(number, key, succeeded("a")) for number, key in enumerate((HOME, HOME, NEIGHBOUR))))
     assert said(owner.events()) == ["run failed internal_error", "succeeded a#1 b", "scheduled b#1 {}"]
@@ -47,6 +74,7 @@ def test_a_run_that_a_mistake_stops_fails_and_others_go_on() -> None:
     assert isinstance(result, events_of.RunFailed)
     assert "(KeyError)" in result.message
     assert owner.memory.position == {"run.requests": 2, "node.outcomes": 3}
+    assert [key for key, _, _ in owner.on(NODE_REQUESTS["template"].name)] == [NEIGHBOUR.encode()]
 
 
 def test_a_request_that_a_mistake_stops_is_refused() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from headrace.events import run as events_of
-from tests.unit.engine import Edge, a_run, a_running, graph, said
+from tests.unit.engine import Edge, a_run, a_running, at, graph, said
 from workflow_router.core.progress import MOST_EVENTS, MOST_IN_A_RUN
 from workflow_router.model import RUNNING
 
@@ -174,3 +174,25 @@ def test_loops_over_what_ends_at_once_go_on_in_the_next_decision() -> None:
     assert said(decisions[-1])[-1] == 'completed {"done":true}'
     again = [event for event in run.log if isinstance(event, events_of.LoopRepeated)]
     assert len(again) == 20 * 99 + 19
+
+
+def test_each_round_of_a_wait_sees_what_the_round_before_was_told() -> None:
+    wait = {"type": "wait", "config": {"signal": "s"}, "input": {"n": "has(previous.w) ? previous.w.output.n : 0"}}
+    again: Edge = {"from": "w", "to": "w", "max_iterations": 5, "when": "nodes.w.output.n < 3"}
+    run = a_running(graph("a w", again, w=wait))
+    for number in (1, 2, 3):
+        run.receive(events_of.SignalRun(signal="s", payload=f'{{"n":{number}}}'), at(b"r1", f"run.requests-0-{number}"))
+    scheduled = [line for line in said(run.succeed("a")) if line.startswith("scheduled")]
+    assert scheduled == [f'scheduled w#1 {{"n":{number}}}' for number in (0, 1, 2)]
+
+
+def test_a_timer_of_a_new_round_does_not_go_off_with_one_of_the_round_before() -> None:
+    def rest(ms: int) -> dict[str, Any]:
+        return {"type": "delay", "input": {"ms": str(ms)}}
+
+    empty = {"map": {"over": "[]"}}
+    edges: list[Edge] = ["h t", "h d", "d e", "t e2", "e e2", {"from": "e2", "to": "h", "max_iterations": 2}]
+    run = a_running(graph(*edges, h=empty, t=rest(10), d=rest(1_000), e=rest(1), e2={**empty, "join": "any"}))
+    told = said(run.tick(2_000))
+    assert "again h, round 1" in told
+    assert not any(line.startswith("succeeded d#1") for line in told[told.index("again h, round 1") :])

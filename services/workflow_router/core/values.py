@@ -39,6 +39,8 @@ class Values:
 
     def input(self, state: RunState, here: Node, extra: Mapping[str, Any]) -> str:
         """A node's input as a JSON object. extra: what only its instance sees. Raises ExpressionError."""
+        if not here.input:
+            return "{}"
         expressions = [expression for _, expression in here.input]
         return self._bound(here.input, self._seen(state, expressions, here.before, extra))
 

@@ -18,7 +18,7 @@ from headrace.kafka import ORIGIN_HEADER, dead_letter, partition_of, place_of
 from headrace.machine import metrics
 from headrace.machine.memory import Memory
 from headrace.machine.model import POSITION_KEY, Context, Machine, Message, Preparation, Received, S, Tick, Unreadable
-from headrace.outbox import Outbox
+from headrace.outbox import Outbox, Record
 from headrace.topics import LARGEST_MESSAGE, Topic
 
 LONGEST_KEY = 1_024
@@ -42,6 +42,16 @@ class _Cause(NamedTuple):
     def of(self, topic: Topic, event: Event, number: int) -> list[Header]:
         """The CloudEvents headers of a record that the decision's event of this number leads to."""
         return cloudevents.headers(event.NAME, f"{self.id}/{number}/{topic.name}", self.headers)
+
+
+class _Effects(Generic[S]):
+    """What one decision leads to, before any of it counts: the state, records by topic, and changed state entries."""
+
+    def __init__(self, state: S) -> None:
+        self.state = state
+        self.records: list[tuple[Topic, Record]] = []
+        self.changed: dict[str, Event | None] = {}
+        self.events = 0
 
 
 class Batch(Generic[S]):
@@ -161,46 +171,54 @@ class Batch(Generic[S]):
         return self._memory.states.get(key) or self._machine.initial(key)
 
     def _decide(self, message: Message, context: Context) -> None:
-        key = context.key
-        before = state = self._state(key)
-        cause = self._cause(state, context)
-        for number, event in enumerate(self._decided(state, message, context)):
-            state = self._apply(state, event, context, cause, number)
-        if state is not before:
-            self._memory.keep(key, state)
-        elif isinstance(message, Tick):
-            self._memory.repeat(key, state, context.now)
-
-    def _decided(self, state: S, message: Message, context: Context) -> Sequence[Event]:
-        """A mistake in the program concerns one key; all others go on. NotFound: a table of ours is behind."""
+        """Take what a message leads to as a whole. A mistake in the program concerns one key; all others go on."""
+        before = self._state(context.key)
         try:
-            return self._machine.decide(state, message, context)
-        except NotFound:
+            effects = self._effects(before, self._machine.decide(before, message, context), context)
+        except NotFound:  # a table of ours is behind
             raise
         except Exception as error:
-            _log.exception(
-                "decision failed", machine=self._machine.name, key=context.key, message=type(message).__name__
-            )
-            metrics.BROKEN.labels(self._machine.name, str(self._partition)).inc()
-            return self._machine.broken(state, message, context, error)
+            self._tell(context.key, message)
+            effects = self._effects(before, self._machine.broken(before, message, context, error), context)
+        for topic, record in effects.records:
+            self.outbox.add(topic.name, self._partition, record)
+        self._changed |= effects.changed
+        self.events += effects.events
+        if effects.state is not before:
+            self._memory.keep(context.key, effects.state)
+        elif isinstance(message, Tick):
+            self._memory.repeat(context.key, before, context.now)
 
-    def _apply(self, state: S, event: Event, context: Context, cause: _Cause, number: int) -> S:
-        machine, key = self._machine, context.key
-        event = machine.seal(state, event)
+    def _tell(self, key: str, message: Message) -> None:
+        name = self._machine.name
+        _log.exception("decision failed", machine=name, key=key, message=type(message).__name__)
+        metrics.BROKEN.labels(name, str(self._partition)).inc()
+
+    def _effects(self, state: S, events: Iterable[Event], context: Context) -> "_Effects[S]":
+        """What events lead to."""
+        effects = _Effects(state)
+        cause = self._cause(state, context)
+        for event in events:
+            self._apply(effects, event, context, cause)
+        return effects
+
+    def _apply(self, effects: "_Effects[S]", event: Event, context: Context, cause: _Cause) -> None:
+        machine, key, number = self._machine, context.key, effects.events
+        before = effects.state
+        event = machine.seal(before, event)
         value = self._codec.encode(machine.log, event)
-        self.outbox.add(machine.log.name, self._partition, (key.encode(), value, cause.of(machine.log, event, number)))
-        before, state = state, machine.link(machine.evolve(state, event), hashlib.sha256(value).digest())
+        effects.records.append((machine.log, (key.encode(), value, cause.of(machine.log, event, number))))
+        state = effects.state = machine.link(machine.evolve(before, event), hashlib.sha256(value).digest())
         for part, entry in machine.parts(before, state, event):
-            self._changed[f"{key}/{part}" if part else key] = entry
+            effects.changed[f"{key}/{part}" if part else key] = entry
         for output in machine.outputs(before, state, event, context):
             record = (
                 output.key or key.encode(),
                 self._codec.encode(output.topic, output.event),
                 cause.of(output.topic, output.event, number),
             )
-            self.outbox.add(output.topic.name, self._partition, record)
-        self.events += 1
-        return state
+            effects.records.append((output.topic, record))
+        effects.events += 1
 
     def _cause(self, state: S, context: Context) -> _Cause:
         received, key = context.received, context.key

@@ -10,11 +10,6 @@ typing/     the types of its expressions
 drawing/    it as a picture
 explained.py what a run of it did, and reasons.py why
 upgrade.py  which runs in flight could go on with another version
-explained.py what a run did
-reasons.py  why it took an edge or not
-upgrade.py  what keeps a run from going on with another version
-drawing/    pictures
-typing/     the types of expressions, and what can't go well with them
 """
 
 from headrace.workflow.compiler import InvalidWorkflow, compile_workflow
