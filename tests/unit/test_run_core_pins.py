@@ -7,9 +7,9 @@ import pytest
 
 from headrace.events import run as events_of
 from headrace.events.resource import MovePointer, RetireVersion, Share
+from headrace.resource.prompt import DEEPEST_USES, MOST_USES
 from tests.unit.engine import Run, Shelf, a_run, graph
 from tests.unit.test_run_core_start import MODEL, config, refusal
-from workflow_router.core.pins import DEEPEST_USES, MOST_USES
 
 ASK: Mapping[str, Any] = {"type": "model_invoke", "config": {"prompt": "ask", "model": "writer"}}
 CANARY = (Share(version=1, weight=90), Share(version=2, weight=10))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from headrace.events.run import Pin
 from headrace.resource.catalog import Resolved, Resolver
+from headrace.resource.prompt import DEEPEST_USES, MOST_USES
 from headrace.resource.state import ACTIVE
 from headrace.workflow import CompiledWorkflow
 from workflow_router.core.refusal import Refused
@@ -12,10 +13,6 @@ Compile = Callable[[Resolved], CompiledWorkflow]
 
 DEEPEST_RUNS = 8
 """Levels of workflows in workflows."""
-DEEPEST_USES = 8
-"""Levels of prompts that use prompts."""
-MOST_USES = 64
-"""Prompts that one prompt leads to, each counted as often as it is used: a worker gets them all in full."""
 
 
 def pins_of(workflow: Resolved, compile_: Compile, resolver: Resolver, sticky: str) -> tuple[Pin, ...]:

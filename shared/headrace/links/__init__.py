@@ -1,6 +1,7 @@
 """What is wrong between resources that are sound in themselves, before anything runs. Pure.
 
 resources.py     references that lead nowhere, and what keeps a resource from using another
+uses.py          prompts that use each other in a circle, or too many
 workflows.py     all that is wrong between a workflow and what it refers to, of which each of these tells a part:
 bindings.py      what nodes give, against what prompts and sub-workflows take
 types.py         types of what nodes give and get

@@ -6,6 +6,7 @@ from typing import Any
 from headrace.errors import NotFound
 from headrace.fault import Fault
 from headrace.links.known import UNKNOWN, Collections
+from headrace.links.uses import use_faults
 from headrace.links.workflows import linked_faults
 from headrace.prompting import misused
 from headrace.resource.catalog import Resolver
@@ -51,6 +52,7 @@ def spec_faults(
                 yield Fault("reference_not_found", named.path, str(error))
     if kind == "Prompt":
         yield from (Fault("use_invalid", ("uses",), reason) for reason in misused(catalog, name, spec))
+        yield from use_faults(catalog, name, spec)
     if kind == "Workflow":
         yield from linked_faults(catalog, name, spec, collections)
 

@@ -2,11 +2,9 @@
 
 from headrace.links.known import Known
 from headrace.prompting import ChatMessage, most_question
-from headrace.resource.prompt import PromptSpec
+from headrace.resource.prompt import DEEPEST_USES, PromptSpec
 from headrace.templating import outline
 
-DEEPEST_USES = 8
-"""Levels of prompts that use prompts, as the router has it; a circle is told elsewhere."""
 MOST_BYTES = 4
 """Of one character in UTF-8."""
 

@@ -8,6 +8,10 @@ Role = Literal["system", "user", "assistant"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 LARGEST_BODY = 1_048_576
 """Bytes of the largest body."""
+DEEPEST_USES = 8
+"""Levels of prompts that use prompts."""
+MOST_USES = 64
+"""Prompts that one prompt leads to, each counted as often as it is used: a worker gets them all in full."""
 
 
 class Spec(BaseModel):
