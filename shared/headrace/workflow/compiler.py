@@ -55,6 +55,7 @@ class _Compiler:
         self._back: list[Indexed] = []
         self._bodies: dict[int, tuple[str, ...]] = {}
         self._again: dict[str, Expression | None] = {}
+        self._circular = False
         self._length = 0
 
     def compile(self) -> CompiledWorkflow:
@@ -141,19 +142,19 @@ class _Compiler:
         config = self._config(name, spec)
         expressions = (*(each for _, each in bindings), *(edge.when for edge in ways), over, back)
         return Node(
-            name,
-            spec,
-            bindings,
-            ways,
-            tuple(self._before[name]),
-            self._needed(name, spec),
-            config,
-            self._references(spec.type, config),
-            spec.timeout_ms or self._patience(spec),
-            over,
-            tuple(self._tail(loop) for loop in around),
-            self._rounds_before(around, expressions),
-            self._schema(("nodes", name, "output"), spec.output) if spec.output else None,
+            id=name,
+            spec=spec,
+            input=bindings,
+            edges=ways,
+            sources=tuple(self._before[name]),
+            needed=self._needed(name, spec),
+            config=config,
+            references=self._references(spec.type, config),
+            timeout_ms=spec.timeout_ms or self._patience(spec),
+            over=over,
+            around=tuple(self._tail(loop) for loop in around),
+            before=self._rounds_before(around, expressions),
+            validator=self._schema(("nodes", name, "output"), spec.output) if spec.output else None,
         )
 
     def _tail(self, loop: int) -> str:
