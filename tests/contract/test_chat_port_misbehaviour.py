@@ -163,6 +163,30 @@ class TestMisbehaviour:
             server.behave(providers.well)
             assert (await chat.complete(question(server.url), PATIENCE_S)).text == providers.TEXT
 
+    @pytest.mark.parametrize("behaviour", [providers.resets, providers.closes])
+    async def test_a_connection_that_the_server_was_closing_is_no_fault_of_a_call(
+        self, chat: HttpChat, behaviour: Behaviour
+    ) -> None:
+        async with loopback() as server:
+            await chat.complete(question(server.url), PATIENCE_S)
+            server.behave(behaviour, times=1)
+            answer = await chat.complete(question(server.url), PATIENCE_S)
+
+        assert answer.text == providers.TEXT
+        assert len(server.connections) == 2
+        assert len(server.bodies) == 3
+
+    @pytest.mark.parametrize("behaviour", [providers.resets, providers.closes])
+    async def test_a_server_that_never_answers_is_asked_once_on_a_connection_of_the_call_s_own(
+        self, chat: HttpChat, behaviour: Behaviour
+    ) -> None:
+        async with loopback() as server:
+            await chat.complete(question(server.url), PATIENCE_S)
+            server.behave(behaviour)
+            asked = [str(await fault_of(chat, server.url)) and len(server.bodies) for _ in range(2)]
+
+        assert asked == [3, 4]
+
 
 @pytest.fixture
 def deaf() -> Iterator[str]:

@@ -101,6 +101,13 @@ async def resets(call: Call) -> web.StreamResponse:
     return web.Response()
 
 
+async def closes(call: Call) -> web.StreamResponse:
+    """Closes the connection instead of an answer, as one that was closing it when the request came."""
+    assert call.request.transport is not None
+    call.request.transport.close()
+    return web.Response()
+
+
 async def breaks_off(call: Call) -> web.StreamResponse:
     """Begins a good answer and resets the connection in the middle of it."""
     response = await call.begin(call.half(call.good(TEXT)))

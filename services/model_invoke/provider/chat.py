@@ -16,8 +16,8 @@ from model_invoke.provider.redaction import Redaction
 from model_invoke.provider.wire import FORMATS, fault_of
 
 CONNECT_S = 5.0
-KEEP_S = 4.0
-"""How long an idle connection is kept: less than servers keep theirs, which is 5 s in llama.cpp and uvicorn."""
+KEEP_S = 30.0
+"""How long an idle connection is kept, unless the server closes it sooner: see Exchange."""
 
 
 def http_client(connections: int) -> httpx.AsyncClient:
