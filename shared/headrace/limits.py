@@ -16,5 +16,7 @@ LARGEST_DOCUMENT = 524_288
 """Bytes of the largest document: it travels as one record."""
 MOST_TOKENS = 10**12
 """Tokens of one call: more than any provider counts, and few enough for a sum of them to fit into 64 bits."""
+LONGEST_DELAY_MS = 2_592_000_000
+"""Milliseconds that a node may wait for time to go by: 30 days."""
 START_PART = "@start"
 """Part of a run's state that holds how it started; node ids have no @."""

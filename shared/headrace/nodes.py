@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from headrace.fault import Fault, did_you_mean
+from headrace.limits import LONGEST_DELAY_MS
 
 WAIT, DELAY, WORKFLOW = "wait", "delay", "workflow"
 
@@ -83,16 +84,16 @@ class Reference:
 class NodeType:
     """One type of node.
 
-    routed: the router itself does what there is to do. needs: names that a node's input must bind. faults: what is
-    wrong with a configuration, given the names that the node's input binds. output: the JSON Schema of what it puts
-    out, as far as that is the same for all.
+    routed: the router itself does what there is to do. faults: what is wrong with a configuration, given the names that
+    the node's input binds. input, output: the JSON Schemas of what it takes and puts out, as far as those are the same
+    for all.
     """
 
     config: type[Config]
     references: Callable[[Config], tuple[Reference, ...]] = lambda _: ()
-    needs: tuple[str, ...] = ()
     routed: bool = False
     faults: Callable[[Config, Collection[str]], Iterable[Fault]] = lambda *_: ()
+    input: Mapping[str, Any] = field(default_factory=dict)
     output: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -102,6 +103,16 @@ def _model_invoke(config: Config) -> tuple[Reference, ...]:
         Reference("prompt", ("Prompt",), config.prompt),
         Reference("model", ("ModelAlias", "Model"), config.model),
     )
+
+
+def _model_invoke_faults(config: Config, bound: Collection[str]) -> Iterator[Fault]:
+    """What may be left out must be there."""
+    assert isinstance(config, ModelInvokeConfig)
+    if config.on_overflow == "drop_lowest_documents" and config.documents not in bound:
+        message = f"what does not fit is left out of the input {config.documents:.80}, which the node does not bind"
+        known = did_you_mean(config.documents, bound)
+        hint = f"set `documents` to the name of the input that holds them{known and f'; {known}'}"
+        yield Fault("missing_input", ("on_overflow",), message, hint)
 
 
 def _workflow(config: Config) -> tuple[Reference, ...]:
@@ -144,14 +155,14 @@ def _text_faults(path: tuple[str | int, ...], source: str, bound: Collection[str
         yield Fault("undeclared_variable", path, f"the variable {name} is not in the node's input", hint)
 
 
+def _object(**properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The schema of an object with these fields, and maybe others."""
+    return {"type": "object", "properties": properties, "required": sorted(properties)}
+
+
 def _record(required: Iterable[str], **properties: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The schema of an object with these fields and no others."""
-    return {
-        "type": "object",
-        "properties": properties,
-        "required": sorted(required),
-        "additionalProperties": False,
-    }
+    """The schema of an object with no other fields than these."""
+    return {**_object(**properties), "required": sorted(required), "additionalProperties": False}
 
 
 _TEXT: Mapping[str, Any] = {"type": "string"}
@@ -175,15 +186,17 @@ _PASSAGE = _record(
     score={"type": "number", "format": "double"},
 )
 
+_DELAY_MS: Mapping[str, Any] = {"type": "number", "minimum": 0, "maximum": LONGEST_DELAY_MS}
+
 NODE_TYPES: Mapping[str, NodeType] = {
     "template": NodeType(TemplateConfig, faults=_template_faults),
     "vector_search": NodeType(
         VectorSearchConfig,
-        needs=("query",),
+        input=_object(query=_TEXT),
         output=_record(("passages",), passages={"type": "array", "items": _PASSAGE}),
     ),
-    "model_invoke": NodeType(ModelInvokeConfig, _model_invoke, output=_ANSWER),
+    "model_invoke": NodeType(ModelInvokeConfig, _model_invoke, faults=_model_invoke_faults, output=_ANSWER),
     WAIT: NodeType(WaitConfig, routed=True),
-    DELAY: NodeType(DelayConfig, needs=("ms",), routed=True, output=_record(())),
+    DELAY: NodeType(DelayConfig, routed=True, input=_object(ms=_DELAY_MS), output=_record(())),
     WORKFLOW: NodeType(WorkflowConfig, _workflow, routed=True),
 }

@@ -162,8 +162,7 @@ def node_requests(node_type: str) -> Topic:
     )
 
 
-NODE_TYPES = ("model_invoke", "template", "vector_search")
-NODE_REQUESTS = {name: node_requests(name) for name in NODE_TYPES}
+NODE_REQUESTS = {name: node_requests(name) for name in ("model_invoke", "template", "vector_search")}
 
 
 class Domain(NamedTuple):

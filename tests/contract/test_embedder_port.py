@@ -153,6 +153,20 @@ class TestHttpEmbedder:
         assert server.url in str(raised.value)
         await embedder.close()
 
+    async def test_a_connection_that_the_server_was_closing_is_no_fault(self) -> None:
+        async with embedding_server() as server:
+            # given
+            embedder = embedder_at(server.url)
+            await embedder.query("a")
+            server.faults = [(0, "")]
+
+            # when
+            await embedder.query("b")
+
+            # then
+            assert server.texts == ["a", "b"]
+            await embedder.close()
+
     async def test_sends_the_key_and_never_says_it(self) -> None:
         async with embedding_server() as server:
             # given

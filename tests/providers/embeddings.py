@@ -16,7 +16,10 @@ DIMENSIONS = 256
 
 @dataclass
 class EmbeddingServer:
-    """The server. `asked` and `headers` are what it was sent; the next answers are `faults`: status and body."""
+    """The server. `asked` and `headers` are what it was sent; the next answers are `faults`: status and body.
+
+    Status 0 closes the connection instead.
+    """
 
     url: str = ""
     dimensions: int = DIMENSIONS
@@ -38,6 +41,8 @@ class EmbeddingServer:
         asked = await request.json()
         if self.faults:
             status, body = self.faults.pop(0)
+            if not status and request.transport:
+                request.transport.close()
             return web.Response(status=status, text=body, content_type="application/json")
         self.asked.append(asked)
         vectors = [self._vector(text, asked.get("input_type", "")) for text in asked["input"]]

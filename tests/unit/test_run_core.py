@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from headrace.nodes import NODE_TYPES
+from headrace.topics import NODE_REQUESTS
 from tests.unit.engine import Edge, Shelf, a_run, graph, message, said
+from workflow_router.core.kinds import ROUTED
 
 GREETING = {
     "input": {"type": "object", "properties": {"name": {"type": "string", "default": "world"}}},
@@ -233,3 +236,9 @@ def test_a_workflow_of_an_older_headrace_that_can_not_run_any_more_ends_its_runs
     events = a_run(shelf=shelf).start()
     assert said(events) == ["run failed workflow_invalid"]
     assert "no node nowhere" in message(events)
+
+
+def test_every_type_of_node_is_carried_out_by_workers_or_by_the_router() -> None:
+    routed = {name for name, node_type in NODE_TYPES.items() if node_type.routed}
+    assert routed == ROUTED.keys()
+    assert NODE_TYPES.keys() - routed == NODE_REQUESTS.keys()

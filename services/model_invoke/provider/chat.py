@@ -17,7 +17,7 @@ from model_invoke.provider.wire import FORMATS, fault_of
 
 CONNECT_S = 5.0
 KEEP_S = 30.0
-"""How long an idle connection is kept, unless the server closes it sooner: see Exchange."""
+"""How long an idle connection is kept, unless the server closes it sooner."""
 
 
 def http_client(connections: int) -> httpx.AsyncClient:

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from httpx_sse import EventSource
 
+from headrace.http import send
 from model_invoke.model import Completion
 from model_invoke.ports import Heard, ProviderFault
 from model_invoke.provider.redaction import RedactedPieces, Redaction
@@ -33,7 +34,6 @@ class Exchange:
         self._redact = redact
         self._heard = heard
         self._assembly: Assembly | None = None
-        self._connected = False
         self.sent = False
         self.succeeding = False
 
@@ -44,7 +44,7 @@ class Exchange:
 
     async def read(self, http: httpx.AsyncClient, request: httpx.Request) -> tuple[httpx.Response, bytes]:
         """The answer, and its body unless it is a stream. Raises ProviderFault, and what httpx does."""
-        answer = await self._send(http, request)
+        answer = await send(http, request, stream=True)
         try:
             self.succeeding = answer.is_success
             if self._is_stream(answer):
@@ -64,22 +64,8 @@ class Exchange:
         return completion
 
     async def trace(self, event: str, _: Mapping[str, Any]) -> None:
-        """Note when a connection was made for the request, and when it has left: httpcore tells of each step."""
-        self._connected = self._connected or event.startswith("connection.connect")
+        """Note when the request has left: httpcore tells of each step."""
         self.sent = self.sent or event.endswith("send_request_body.complete")
-
-    async def _send(self, http: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
-        """Send the request, and once more when it took a connection that was kept and that the server was closing.
-
-        llama.cpp closes each after a stream and does not say so, others when nobody used it for some seconds.
-        """
-        try:
-            return await http.send(request, stream=True)
-        except (httpx.ReadError, httpx.RemoteProtocolError):
-            if self._connected:
-                raise
-        self.sent = False
-        return await http.send(request, stream=True)
 
     def _is_stream(self, answer: httpx.Response) -> bool:
         """A provider that does not stream though it was asked to still answers."""

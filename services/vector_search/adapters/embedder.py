@@ -7,6 +7,7 @@ import httpx
 from pydantic import BaseModel, Field, ValidationError
 
 from headrace.errors import NodeError
+from headrace.http import send
 from headrace.limits import MOST_TOKENS
 from vector_search.model import Embedded
 from vector_search.ports import EMBEDDING_REFUSED
@@ -58,7 +59,7 @@ class HttpEmbedder:
     async def _embed(self, texts: Sequence[str], input_type: str, timeout_s: float) -> Embedded:
         asked = {"model": self.model, "input": list(texts)} | ({"input_type": input_type} if input_type else {})
         try:
-            answer = await self._http.post(self._url, json=asked, timeout=timeout_s)
+            answer = await send(self._http, self._http.build_request("POST", self._url, json=asked, timeout=timeout_s))
         except httpx.HTTPError as error:
             raise self._unavailable(f"does not answer ({str(error) or type(error).__name__})") from error
         if answer.status_code in OF_THE_TEXT:

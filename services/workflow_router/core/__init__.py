@@ -9,7 +9,10 @@ signals.py   what callers tell a run
 clock.py     what is due
 endings.py   an attempt ends: edges are taken, loops go round, or it is tried again
 advance.py   what follows: nodes start or are ruled out
-scheduling.py nodes start
+scheduling.py nodes start, or are held
+maps.py      nodes that run once for each item of a list
+attempts.py  one attempt begins
+kinds.py     what is particular to nodes of one type
 progress.py  one decision: its events, and the state as they change it
 values.py    what expressions see of a run
 evolve.py    the state after an event

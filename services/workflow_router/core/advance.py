@@ -2,8 +2,9 @@
 
 from headrace.events import run
 from headrace.workflow import Node
+from workflow_router.core.maps import fill
 from workflow_router.core.progress import MOST_IN_A_RUN, Progress, Step
-from workflow_router.core.scheduling import begin, fill
+from workflow_router.core.scheduling import begin
 from workflow_router.model import shortened
 
 

@@ -1,13 +1,11 @@
 """Time goes by: deadlines, time-outs, retries, delays, and what was held while its workflow was paused."""
 
-import msgspec
-
-from headrace import nodes
 from headrace.events.run import Attempt
 from workflow_router.core.advance import advance
-from workflow_router.core.endings import end_badly, end_well
+from workflow_router.core.attempts import schedule
+from workflow_router.core.kinds import kind_of
 from workflow_router.core.progress import Progress
-from workflow_router.core.scheduling import go_on, schedule
+from workflow_router.core.scheduling import go_on
 
 
 def tick(progress: Progress) -> None:
@@ -26,30 +24,11 @@ def tick(progress: Progress) -> None:
 
 
 def _due(progress: Progress, name: str, attempt: Attempt) -> None:
-    here = progress.node(name)
-    match attempt.status, here.spec.type:
-        case "held", _:
+    match attempt.status:
+        case "held":
             if not (progress.paused or progress.full):
                 go_on(progress, name, attempt.attempt)
-        case "retrying", _:
+        case "retrying":
             schedule(progress, name, attempt.attempt)
-        case _, nodes.DELAY:
-            end_well(progress, name, "{}", {})
-        case _, nodes.WAIT:
-            _unsignalled(progress, name)
-        case _, nodes.WORKFLOW:
-            message = f"the workflow did not end within {here.timeout_ms} ms"
-            end_badly(progress, name, "timeout", message, retryable=True)
         case _:
-            message = f"no outcome within {here.timeout_ms} ms; is a worker for {here.spec.type} running?"
-            end_badly(progress, name, "timeout", message, retryable=True)
-
-
-def _unsignalled(progress: Progress, name: str) -> None:
-    here = progress.node(name)
-    default = here.config.default
-    if "default" in here.config.model_fields_set:
-        end_well(progress, name, msgspec.json.encode(default).decode(), default)
-    else:
-        message = f"no signal {here.config.signal} within {here.timeout_ms} ms"
-        end_badly(progress, name, "signal_timeout", message)
+            kind_of(progress.node(name)).due(progress, name)

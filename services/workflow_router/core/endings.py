@@ -52,21 +52,21 @@ def end_badly(
     calls: tuple[Call, ...] = (),
     signal: int | None = None,
     retryable: bool = False,
-    before: bool = False,
+    begun: bool = True,
 ) -> None:
     """An attempt fails: try again later, follow the edges for errors, or end the run.
 
-    signal: the place of the one that is used up. before: it could not even be started; if the run fails because of it,
-    then with the same code.
+    signal: the place of the one that is used up. begun: whether it could be started at all; if not, and if the run
+    fails because of it, then with the same code.
     """
     here = progress.node(name)
     attempt = progress.state.outstanding.get(name)
     number, iteration = (attempt.attempt, attempt.iteration) if attempt else (1, progress.iteration(here))
     retry = here.spec.retry
     worth = retryable if retry.codes is None else code in retry.codes
-    again = worth and not before and number < retry.attempts
+    again = worth and begun and number < retry.attempts
     taken = () if again else _rescue(progress, name, code, message)
-    if before and not taken and index_of(name) is None:
+    if not begun and not taken and index_of(name) is None:
         progress.fail(code, message, name)
         return
     progress.emit(

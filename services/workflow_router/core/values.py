@@ -42,7 +42,7 @@ class Values:
         if not here.input:
             return "{}"
         expressions = [expression for _, expression in here.input]
-        return self._bound(here.input, self._seen(state, expressions, here.before, extra))
+        return self._bound(here.input, self._seen(state, expressions, here.previous, extra))
 
     def _bound(self, bindings: Bindings, data: Data) -> str:
         result = {name: self._evaluated(expression, data) for name, expression in bindings}
@@ -50,7 +50,7 @@ class Values:
 
     def value(self, state: RunState, here: Node, expression: Expression) -> Any:
         """The value of a node's expression. Raises ExpressionError."""
-        return self._evaluated(expression, self._seen(state, [expression], here.before))
+        return self._evaluated(expression, self._seen(state, [expression], here.previous))
 
     def _evaluated(self, expression: Expression, data: Data) -> Any:
         try:
@@ -92,16 +92,16 @@ class Values:
         self,
         state: RunState,
         expressions: Iterable[Expression],
-        before: Mapping[str, str],
+        looped: Mapping[str, str],
         extra: Mapping[str, Any] | None = None,
     ) -> Data:
-        """What expressions look at. before: see Node."""
+        """What expressions look at. looped: `previous` of their node."""
         names: frozenset[str] = frozenset()
         wanted: frozenset[str] = frozenset()
         rounds: frozenset[Round] = frozenset()
         for expression in expressions:
             names, wanted = names | expression.names, wanted | expression.nodes
-            rounds |= {(before[name], name) for name in expression.previous}
+            rounds |= {(looped[name], name) for name in expression.previous}
         nodes = _there(wanted, self._nodes, state.results)
         previous = {name: value for (_, name), value in _there(rounds, self._previous, state.previous).items()}
         if extra:

@@ -153,7 +153,7 @@ class _Compiler:
             timeout_ms=spec.timeout_ms or self._patience(spec),
             over=over,
             around=tuple(self._tail(loop) for loop in around),
-            before=self._rounds_before(around, expressions),
+            previous=self._rounds_before(around, expressions),
             validator=self._schema(("nodes", name, "output"), spec.output) if spec.output else None,
         )
 
@@ -208,7 +208,7 @@ class _Compiler:
 
     def _loop(self, index: int, edge: EdgeSpec, nodes: Mapping[str, Node]) -> Loop:
         tail, body = edge.source, self._bodies[index]
-        looked_at = {name for each in body for name, loop in nodes[each].before.items() if loop == tail}
+        looked_at = {name for each in body for name, loop in nodes[each].previous.items() if loop == tail}
         kept = tuple(name for name in body if name in looked_at)
         return Loop(edge.target, tail, self._again[tail], edge.max_iterations or 1, body, kept)
 
@@ -222,7 +222,7 @@ class _Compiler:
             hint = did_you_mean(spec.type, NODE_TYPES)
             self._fault("unknown_node_type", ("nodes", name, "type"), f"no node type {spec.type:.80}", hint)
             return None
-        for missing in [need for need in node_type.needs if need not in spec.input]:
+        for missing in [need for need in node_type.input.get("required", ()) if need not in spec.input]:
             message = f"a {spec.type} node needs the input {missing}"
             self._fault("missing_input", ("nodes", name, "input"), message, f"add {missing} under input")
         try:

@@ -50,7 +50,7 @@ class Node:
 
     sources: where its incoming edges come from, but for those that lead back. needed: how many of them must be taken;
     None: those that can be. config: the node type's own. timeout_ms: of an attempt. over: what it is mapped over.
-    around: tails of the loops that it is in, the smallest first. before: whose round before it looks at, and the tail
+    around: tails of the loops that it is in, the smallest first. previous: whose round before it looks at, and the tail
     of the loop that is meant. validator: of its output.
     """
 
@@ -65,7 +65,7 @@ class Node:
     timeout_ms: int
     over: Expression | None = None
     around: tuple[str, ...] = ()
-    before: Mapping[str, str] = field(default_factory=dict)
+    previous: Mapping[str, str] = field(default_factory=dict)
     validator: Any = field(default=None, repr=False)
 
     def output_fault(self, value: Any) -> str:

@@ -9,13 +9,11 @@ edge must lead somewhere. If the output reads no node at all, a workflow is run 
 from collections.abc import Iterator
 
 from headrace.fault import Fault
-from headrace.nodes import DELAY, WAIT, WORKFLOW
+from headrace.nodes import NODE_TYPES
 from headrace.workflow.graph import reachable
 from headrace.workflow.proof.examples import Finding
 from headrace.workflow.proof.flow import Flow
 from headrace.workflow.proof.world import World
-
-WAITED_FOR = {WAIT, DELAY, WORKFLOW}
 
 
 def end_faults(world: World, never: dict[str, bool]) -> Iterator[Finding]:
@@ -43,7 +41,7 @@ def _counted(flow: Flow) -> set[str]:
     if not read:
         return set(flow.graph)
     needs = _needs(flow)
-    begin = read | {name for name, node in flow.spec.nodes.items() if node.type in WAITED_FOR}
+    begin = read | {name for name, node in flow.spec.nodes.items() if NODE_TYPES[node.type].routed}
     begin |= {way.spec.target for ways in flow.ways.values() for way in ways if way.spec.otherwise or way.spec.on_error}
     return reachable({**needs, "": sorted(begin)}, "")
 

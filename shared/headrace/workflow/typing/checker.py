@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
+from headrace.expression import ExpressionError
 from headrace.fault import Fault, Path
 from headrace.json_schema import SchemaFault, compile_schema
-from headrace.nodes import DELAY, WAIT
+from headrace.nodes import NODE_TYPES, WAIT
 from headrace.workflow.model import schema_faults
 from headrace.workflow.spec import NodeSpec, WorkflowSpec
 from headrace.workflow.typing.fits import misfits
@@ -21,11 +22,13 @@ from headrace.workflow.typing.outputs import (
     usual_output,
 )
 from headrace.workflow.typing.schemas import type_of
-from headrace.workflow.typing.trees import tree_of
-from headrace.workflow.typing.types import ANY, NUMBERS, PLAIN, Type, meet, only, record
+from headrace.workflow.typing.trees import constant, tree_of
+from headrace.workflow.typing.types import ANY, PLAIN, Type, meet, only, record
 
 _NOTHING: Mapping[str, Mapping[str, Any]] = {}
-_DELAYED = Type(frozenset({"map"}), {"ms": only(*NUMBERS)})
+_OF_NAMES = frozenset({"$schema", "$defs", "definitions", "properties"})
+"""Keywords of a schema that say what its properties hold, whichever others there are."""
+_OTHERWISE = "write what can have a value, or remove it"
 _SHOWN = 200
 """Characters of an expression that a message repeats."""
 
@@ -59,13 +62,18 @@ class TypedWorkflow:
             if edge.when is not None:
                 self._expression(("edges", index, "when"), edge.when, self._scope, only("bool"))
         output = self._bindings(("output",), spec.output, self._scope)
-        self.faults += _placed(("output",), misfits(output, type_of(spec.output_schema)))
+        unfit = [*misfits(output, type_of(spec.output_schema))]
+        self.faults += _placed(("output",), unfit)
+        if not unfit:
+            self.faults += _value_faults(("output",), spec.output, spec.output_schema)
 
     def binding_faults(self, node: str, expected: Mapping[str, Any]) -> list[Fault]:
         """Why what a node's input binds can't fit a schema. Whether all names are bound is for others to tell."""
-        wanted, bound = type_of(expected), self._bound[node].fields
+        path, wanted, bound = ("nodes", node, "input"), type_of(expected), self._bound[node].fields
         faults = [fault.below(name) for name in bound for fault in misfits(bound[name], wanted.at(name))]
-        return list(_placed(("nodes", node, "input"), faults))
+        told = {fault.path[0] for fault in faults}
+        others = {name: text for name, text in self._spec.nodes[node].input.items() if name not in told}
+        return [*_placed(path, faults), *_value_faults(path, others, expected)]
 
     def _in_all(self, name: str) -> Type:
         """What `nodes` and `previous` hold for a node."""
@@ -84,8 +92,8 @@ class TypedWorkflow:
             made = self._bindings((*path, "config", "expressions"), texts, {"input": self._bound[name]})
             self._usual[name] = template_output(spec, made.fields)
             self._seen[name] = self._in_all(name)
-        if spec.type == DELAY:
-            self.faults += _placed((*path, "input"), misfits(self._bound[name], _DELAYED))
+        if spec.type in NODE_TYPES:
+            self.faults += self.binding_faults(name, NODE_TYPES[spec.type].input)
         if spec.type == WAIT and "default" in spec.config:
             self.faults += _default_faults(name, spec)
         self.faults += _output_faults(name, misfits(self._usual[name], type_of(spec.output)))
@@ -104,7 +112,14 @@ class TypedWorkflow:
         self.faults += [
             Fault(fault.code, path, f"`{text:.{_SHOWN}}`: {fault.message}", fault.hint) for fault in (*faults, *unfit)
         ]
-        return ANY if unfit else found
+        if faults or unfit:
+            return ANY if unfit else found
+        try:
+            constant(text)
+        except ExpressionError as error:
+            self.faults.append(Fault("expression_fails", path, f"{error}, whatever there is to see", _OTHERWISE))
+            return ANY
+        return found
 
 
 def _in_order(spec: WorkflowSpec) -> list[str]:
@@ -124,6 +139,29 @@ def _placed(path: Path, faults: Iterable[Fault]) -> Iterator[Fault]:
     for fault in faults:
         inside = _inside(fault.path[1:])
         yield Fault(fault.code, (*path, *fault.path[:1]), f"{inside}{fault.message}", fault.hint)
+
+
+def _value_faults(path: Path, bindings: Mapping[str, str], expected: Mapping[str, Any]) -> Iterator[Fault]:
+    """Values that are always the same and never fit what a schema says of their names."""
+    values = {name: value for name, text in bindings.items() for value in _known(text)}
+    if not values:
+        return
+    try:
+        validator = compile_schema({key: expected[key] for key in _OF_NAMES & expected.keys()})
+    except SchemaFault:
+        return
+    for name, value in values.items():
+        for error in validator.iter_errors({name: value}):
+            message = f"{_inside(error.instance_path[1:])}{error.message:.{_SHOWN}}"
+            yield Fault("value_invalid", (*path, name), message, "write a value that fits")
+
+
+def _known(text: str) -> tuple[Any, ...]:
+    """The value of an expression, if it is always the same."""
+    try:
+        return constant(text)
+    except ExpressionError:
+        return ()
 
 
 def _output_faults(name: str, faults: Iterable[Fault]) -> Iterator[Fault]:
