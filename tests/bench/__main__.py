@@ -49,7 +49,7 @@ def chain(nodes: int, payload: bool) -> str:
     names = [f"n{number}" for number in range(nodes)]
     value = "input.payload" if payload else "input.value"
     spec = {
-        "input": {"type": "object", "properties": {"value": {"type": "string"}}},
+        "input": {"type": "object", "properties": {"value": {"type": "string"}}, "required": ["value"]},
         "nodes": {
             name: {
                 "type": "template",

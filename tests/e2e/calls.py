@@ -8,7 +8,6 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.events.model import ModelCalled
 from headrace.events.run import Charge, Usage
 from headrace.events.usage import UsageWindow
@@ -16,6 +15,7 @@ from headrace.kafka import partition_of
 from headrace.topics import MODEL_CALLS, USAGE_WINDOWS
 from tests.conftest import Stack
 from tests.e2e.installation import Installation
+from tests.support.topics import registered
 
 
 def called(id: str, model: str, **given: Any) -> ModelCalled:  # noqa: A002  # the field's name
@@ -51,9 +51,7 @@ class Calls:
 
 @asynccontextmanager
 async def calls(stack: Stack, **options: str) -> AsyncIterator[Calls]:
-    async with SchemaRegistry(stack.registry_url) as registry:
-        codec = Codec(registry)
-        await codec.register([MODEL_CALLS])
+    async with registered(stack.registry_url, [MODEL_CALLS]) as codec:
         producer = AIOKafkaProducer(**stack.kafka.connection(), **options)
         await producer.start()
         try:

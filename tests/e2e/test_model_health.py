@@ -4,21 +4,18 @@ import time
 import uuid
 
 from headrace.announcer import Announcer
-from headrace.codec import Codec
-from headrace.contracts import SchemaRegistry
 from headrace.events.model import ModelHealthChanged
 from headrace.topics import MODEL_HEALTH
 from tests.conftest import Stack
 from tests.e2e.commands import Run, printed
+from tests.support.topics import registered
 
 REASON = "7 of 10 calls within 30 s failed, the last with provider_timeout"
 
 
 async def seen(stack: Stack, model: str, *changes: ModelHealthChanged) -> None:
     """Let a worker have seen this."""
-    async with SchemaRegistry(stack.registry_url) as registry:
-        codec = Codec(registry)
-        await codec.register((MODEL_HEALTH,))
+    async with registered(stack.registry_url, [MODEL_HEALTH]) as codec:
         announcer = Announcer("test", [MODEL_HEALTH], codec, stack.kafka)
         await announcer.start()
         for change in changes:

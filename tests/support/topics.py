@@ -18,6 +18,8 @@ from headrace.topics import Topic, dead_letters
 from tests.conftest import Stack
 
 LARGEST = 64 * 1_048_576
+REGISTRY_S = 30.0
+"""For an answer of the schema registry of a busy machine."""
 
 
 def renamed(suffix: str, *topics: Topic) -> tuple[Topic, ...]:
@@ -40,7 +42,7 @@ async def created(kafka: KafkaSettings, topics: Sequence[Topic]) -> AsyncIterato
 @asynccontextmanager
 async def registered(registry_url: str, topics: Iterable[Topic]) -> AsyncIterator[Codec]:
     """A codec for the events of these topics, whose schemas are in the registry."""
-    async with SchemaRegistry(registry_url) as registry:
+    async with SchemaRegistry(registry_url, REGISTRY_S) as registry:
         codec = Codec(registry)
         await codec.register(topics)
         yield codec

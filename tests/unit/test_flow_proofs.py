@@ -104,6 +104,44 @@ def test_conditions_that_can_all_be_false_miss_an_else(whens: list[str]) -> None
 @pytest.mark.parametrize(
     ("schema", "whens"),
     [
+        ({"type": "integer", "minimum": 0}, ["input.x % 2 == 0", "input.x % 2 == 1"]),
+        ({"type": "integer", "exclusiveMinimum": 0}, ["input.x == 1", "input.x >= 2"]),
+        ({"type": "integer", "minimum": 0.5, "maximum": 2.5}, ["input.x == 1", "input.x == 2"]),
+        ({"type": "string"}, ["input.x == ''", "size(input.x) > 0"]),
+        ({"type": "array", "minItems": 1}, ["size(input.x) == 1", "size(input.x) > 1"]),
+        ({"type": ["boolean", "null"]}, ["input.x == null", "input.x == true || input.x == false"]),
+        ({"type": ["string", "integer"]}, ["type(input.x) == string", "type(input.x) == int"]),
+        ({"$ref": "#/$defs/kind"}, ["input.x == 'a'", "input.x == 'b'"]),
+        ({"oneOf": [{"const": "a"}, {"const": "b"}]}, ["input.x == 'a'", "input.x == 'b'"]),
+        ({"enum": ["a", None]}, ["input.x == null", "input.x == 'a'"]),
+        ({"enum": [1, True]}, ["input.x == 1", "input.x == true"]),
+        ({"enum": ["a1", "b1"]}, ["input.x.startsWith('a')", "input.x.startsWith('b')"]),
+        ({"enum": ["a", "b"]}, ["input['x'] == 'a'", "input['x'] == 'b'"]),
+    ],
+)
+def test_conditions_are_complete_if_no_values_make_all_of_them_false(schema: Any, whens: list[str]) -> None:
+    assert told(branch(*whens)) == ["missing_else edges.0"]
+    given = {"properties": {"x": schema}, "required": ["x"], "$defs": {"kind": {"enum": ["a", "b"]}}}
+    assert told(branch(*whens, input=given)) == []
+
+
+@pytest.mark.parametrize(
+    "whens",
+    [
+        ["input.x < input.y", "input.x == input.y", "input.x > input.y"],
+        ["input.x <= input.y", "input.x >= input.y"],
+        ["input.x.matches('^a')", "!input.x.matches('^a')"],
+        ["input.x + input.y > 10", "input.x + input.y <= 10"],
+    ],
+)
+def test_two_values_are_in_one_order_or_another(whens: list[str]) -> None:
+    assert told(branch(*whens)) == []
+    assert told(branch(*whens[:1])) == ["missing_else edges.0"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "whens"),
+    [
         ({"enum": ["a", "b"]}, ["input.x == 'a'", "input.x == 'b'"]),
         ({"type": "integer"}, ["input.x <= 4", "input.x >= 5"]),
         ({"type": "boolean"}, ["input.x == true", "input.x == false"]),
@@ -112,7 +150,7 @@ def test_conditions_that_can_all_be_false_miss_an_else(whens: list[str]) -> None
 )
 def test_a_schema_says_which_values_there_are(schema: dict[str, Any], whens: list[str]) -> None:
     assert told(branch(*whens)) == ["missing_else edges.0"]
-    assert told(branch(*whens, input={"properties": {"x": schema}})) == []
+    assert told(branch(*whens, input={"properties": {"x": schema}, "required": ["x"]})) == []
 
 
 def test_a_missing_else_is_told_with_an_example() -> None:
@@ -307,3 +345,50 @@ def test_two_hundred_nodes_are_proven_in_200_ms() -> None:
         flow_faults(spec)
         taken.append(time.process_time() - start)
     assert min(taken) < 0.2, taken
+
+
+OPTIONAL = {"type": "object", "properties": {"x": {"type": "integer"}, "y": {"type": "integer"}}, "required": ["y"]}
+
+
+@pytest.mark.parametrize(
+    ("edges", "nodes", "expected"),
+    [
+        (["a b"], {"b": {"input": {"i": "input.x"}}}, ["maybe_left_out nodes.b.input.i"]),
+        (["a b"], {"b": {"input": {"i": "input.y"}}}, []),
+        (["a b"], {"b": {"input": {"i": "has(input.x) ? input.x : 0"}}}, []),
+        (["a b"], {"b": {"input": {"i": "has(input.x) && input.x > 5"}}}, []),
+        (["a b"], {"b": {"input": {"i": "has(input.y) ? input.x : 0"}}}, ["maybe_left_out nodes.b.input.i"]),
+        (
+            ["a b"],
+            {"a": {"input": {"i": "input.x"}}, "b": {"input": {"i": "input.x"}}},
+            ["maybe_left_out nodes.a.input.i"],
+        ),
+        (["a b"], {"b": {"map": {"over": "[input.x]"}}}, ["maybe_left_out nodes.b.map.over"]),
+        (
+            [{"from": "a", "to": "b", "when": "input.x > 1"}, {"from": "a", "to": "c", "else": True}],
+            {"b": {"input": {"i": "input.x"}}},
+            ["maybe_left_out edges.0.when"],
+        ),
+        (
+            [{"from": "a", "to": "b", "when": "has(input.x)"}, {"from": "a", "to": "c", "else": True}],
+            {"b": {"input": {"i": "input.x"}}},
+            [],
+        ),
+        (
+            [{"from": "a", "to": "b", "when": "has(input.x)"}, {"from": "a", "to": "c", "else": True}],
+            {"c": {"input": {"i": "input.x"}}},
+            ["maybe_left_out nodes.c.input.i"],
+        ),
+    ],
+)
+def test_what_a_caller_may_leave_out_is_asked_for_before_it_is_read(
+    edges: list[Edge], nodes: dict[str, Any], expected: list[str]
+) -> None:
+    assert told(workflow(*edges, **nodes, input=OPTIONAL)) == expected
+    assert told(workflow(*edges, **nodes, input={**OPTIONAL, "required": ["x", "y"]})) == []
+    assert told(workflow(*edges, **nodes, input={**OPTIONAL, "anyOf": [{"required": ["x"]}]})) == []
+
+
+def test_a_default_is_there_whatever_a_caller_leaves_out() -> None:
+    given = {"properties": {"x": {"type": "integer", "default": 0}}}
+    assert told(workflow("a b", b={"input": {"i": "input.x"}}, input=given)) == []

@@ -76,6 +76,18 @@ def test_an_instance_is_tried_again_as_the_node_says() -> None:
     assert said(run.tick(100)) == ['scheduled each[0]#2 {"i":0,"x":1}']
 
 
+def test_a_map_is_never_tried_again_as_a_whole() -> None:
+    spec = mapped()
+    spec["nodes"]["each"]["retry"] = {"attempts": 3, "codes": ["map_failed"]}
+    run = a_run(spec)
+    run.start({"list": ["a", "b"]})
+    assert said(run.fail("each[0]")) == [
+        "failed each[0]#1 broken",
+        "failed each#1 map_failed",
+        "run failed node_failed each",
+    ]
+
+
 @pytest.mark.parametrize("over", [3, {"a": 1}, None, list(range(101))])
 def test_what_is_no_list_or_too_long_fails_the_node(over: Any) -> None:
     run = a_run(mapped())

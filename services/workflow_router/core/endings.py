@@ -64,7 +64,8 @@ def end_badly(
     number, iteration = (attempt.attempt, attempt.iteration) if attempt else (1, progress.iteration(here))
     retry = here.spec.retry
     worth = retryable if retry.codes is None else code in retry.codes
-    again = worth and begun and number < retry.attempts
+    whole = here.over is not None and index_of(name) is None
+    again = worth and begun and number < retry.attempts and not whole  # of a map, its instances are
     taken = () if again else _rescue(progress, name, code, message)
     if not begun and not taken and index_of(name) is None:
         progress.fail(code, message, name)

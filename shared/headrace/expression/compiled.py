@@ -35,6 +35,7 @@ _SHOWN = 200
 
 keep_none()
 _ENVIRONMENT = cel.NewEnv(variables=dict.fromkeys(VARIABLES, cel.Type.DYN))
+_MATCH = _ENVIRONMENT.compile("''.matches(input)")
 _NOTHING: Mapping[str, Any] = {name: {} for name in ("input", "nodes", "run", "previous")}
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _SINGLE_EQUALS = re.compile(r"(?<![=!<>])=(?!=)")
@@ -101,12 +102,23 @@ def compile_expression(text: str) -> Expression:
     except Exception as error:  # RuntimeError for faults, and whatever a text that is none leads the binding to
         raise ExpressionError(f"`{_short(text)}`: {_compile_reason(str(error), text)}") from error
     tree = parse(program.serialize())
-    if any(is_match(part) and not isinstance(part.args[1], Constant) for part in walk(tree) if isinstance(part, Call)):
-        raise ExpressionError(f"`{_short(text)}`: the pattern of matches() must be a literal text")
     parts = list(walk(tree))
+    for match in [part for part in parts if isinstance(part, Call) and is_match(part)]:
+        if reason := _pattern_fault(match.args[1]):
+            raise ExpressionError(f"`{_short(text)}`: the pattern of matches() {reason}")
     names = frozenset(free(tree)) & {*VARIABLES}
     nodes, previous = (_referred(text, parts, name) for name in BY_NODE)
     return Expression(text, nodes, previous, names, tree, program, worth_estimating(tree))
+
+
+def _pattern_fault(pattern: Tree) -> str:
+    """Why a pattern can't be used, or nothing."""
+    if not isinstance(pattern, Constant) or pattern.text is None:
+        return "must be a literal text"
+    tried = _MATCH.eval(data={"input": pattern.text})
+    if tried.type() != cel.Type.ERROR:
+        return ""
+    return f"is no regular expression: {_short(str(tried.plain_value()).rpartition('regular expression: ')[2])}"
 
 
 def _referred(text: str, parts: Sequence[Tree], name: str) -> frozenset[str]:

@@ -30,19 +30,19 @@ def shown(tree: Tree) -> str:
 def _call(function: str, args: Sequence[Tree]) -> str:
     match function, [*args]:
         case sign, [left, right] if sign in _SIGNS:
-            return f"{_inner(left)} {_SIGNS[sign]} {_inner(right)}"
+            return f"{inner(left)} {_SIGNS[sign]} {inner(right)}"
         case "!_" | "-_", [part]:
-            return f"{function[0]}{_inner(part)}"
+            return f"{function[0]}{inner(part)}"
         case "_[_]", [part, key]:
             return f"{shown(part)}[{shown(key)}]"
         case "_?_:_", [when, yes, no]:
-            return f"{_inner(when)} ? {_inner(yes)} : {_inner(no)}"
+            return f"{inner(when)} ? {inner(yes)} : {inner(no)}"
         case method, [part, *rest] if method in _METHODS:
             return f"{shown(part)}.{method}({', '.join(map(shown, rest))})"
     return f"{function}({', '.join(map(shown, args))})"
 
 
-def _inner(tree: Tree) -> str:
+def inner(tree: Tree) -> str:
     """A part of an operation; in brackets if it is one itself."""
     text = shown(tree)
     return f"({text})" if isinstance(tree, Call) and (tree.function in _SIGNS or tree.function == "_?_:_") else text

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from headrace.expression.shown import constant, shown
+from headrace.expression.shown import constant, inner, shown
 from headrace.expression.tree import Call, Collection, Constant, Member, Name, Tree, walk
 from headrace.workflow.proof.domains import ANYTHING, Domain, Value
 from headrace.workflow.proof.formulas import Formulas
@@ -133,7 +133,7 @@ class Conditions:
         equal = self._variable(value) if key == (bool, True) else self._formulas.variable()
         limit = Limit(less, equal)
         text = constant(key[1])
-        self.facts |= {less: f"{shown(value)} < {text}", equal: f"{shown(value)} == {text}"}
+        self.facts |= {less: f"{inner(value)} < {text}", equal: f"{inner(value)} == {text}"}
         self._formulas.claim(-less, -equal)
         if key[0] in {bool, type(None)}:
             self.facts.pop(less)

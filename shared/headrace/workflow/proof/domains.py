@@ -57,7 +57,7 @@ def _inside(schema: Any, path: list[str]) -> Any:
 
 
 def _of_schema(schema: Any) -> Domain:
-    if not isinstance(schema, Mapping):
+    if not isinstance(schema, Mapping) or "$ref" in schema:
         return ANYTHING
     if "const" in schema:
         return _of_schema(
@@ -65,11 +65,11 @@ def _of_schema(schema: Any) -> Domain:
         )
     named = schema.get("enum")
     if isinstance(named, list) and named and len(named) <= MOST_NAMED and all(_plain(each) for each in named):
-        return Domain(values=tuple(dict.fromkeys(named)))
+        return Domain(values=tuple({(isinstance(each, bool), each): each for each in named}.values()))
     kind = schema.get("type")
     if kind == "boolean":
         return Domain(values=(True, False))
-    if kind in {"integer", "number"}:
+    if kind in ("integer", "number"):
         return Domain(
             whole=kind == "integer", least=_number(schema.get("minimum")), most=_number(schema.get("maximum"))
         )

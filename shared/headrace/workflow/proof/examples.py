@@ -7,6 +7,9 @@ from headrace.fault import Fault
 from headrace.workflow.proof.places import Place, View
 from headrace.workflow.proof.world import World
 
+MOST_REFUTED = 30
+"""Examples that turn out to be none, before the search for one is given up."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
@@ -41,13 +44,27 @@ class Finding:
 
 
 def example_of(world: World, formula: int, view: View) -> Example | None:
-    """How a formula can be true, with as little as is needed for it; None if it can't be, or nobody knows."""
+    """How a formula can be true, with as little as is needed for it; None if it can't be, or nobody knows.
+
+    An example that no values bear out is none: its conditions can't be so together, and the next one is looked for.
+    """
     world.settle()
-    found = world.formulas.example(formula)
-    if found is None:
-        return None
-    literals = [each if found.get(each) else -each for each in sorted(world.formulas.variables(formula))]
-    reasons = {abs(literal): literal > 0 for literal in world.formulas.reasons(formula, literals)}
+    for _ in range(MOST_REFUTED):
+        found = world.formulas.example(formula, *world.barred)
+        if found is None:
+            return None
+        literals = [each if found.get(each) else -each for each in sorted(world.formulas.variables(formula))]
+        reasons = {abs(literal): literal > 0 for literal in world.formulas.reasons(formula, literals)}
+        facts = {each: fact for each, fact in world.facts.items() if each in reasons}
+        refuted = world.witnesses.refuted({fact: reasons[each] for each, fact in facts.items()})
+        if not refuted:
+            return _example(world, reasons, view)
+        together = (each if reasons[each] else -each for each, fact in facts.items() if fact in refuted)
+        world.barred.append(-world.formulas.both(*together))
+    return None
+
+
+def _example(world: World, reasons: Mapping[int, bool], view: View) -> Example:
     facts = world.facts
     return Example(
         {facts[each]: holds for each, holds in reasons.items() if each in facts},

@@ -10,6 +10,12 @@ MOST_CONFLICTS_IN_ALL = 20_000
 """The same for all searches about one workflow: after that, only those without a dead end tell anything."""
 MOST_WORK = 8_000_000
 """Variables that are set, for all searches about one workflow: a few seconds if each is easy. The rest is not told."""
+MOST_BUILT = 150_000
+"""Formulas that are built of others for one workflow: a second or two."""
+
+
+class GivenUp(Exception):  # a way out of the proofs, never seen outside
+    """There is more to be said about a workflow than there is time for."""
 
 
 class Formulas:
@@ -19,6 +25,7 @@ class Formulas:
         self._solver = Solver(name="minisat22")
         self._last = 0
         self._work = 0
+        self._built = 0
         self._gates: dict[tuple[int, ...], int] = {}
         self._parts: dict[int, tuple[int, ...]] = {}
         self.true = self.variable()
@@ -34,7 +41,10 @@ class Formulas:
         self._solver.add_clause(any_of)
 
     def both(self, *parts: int) -> int:
-        """All of these are true."""
+        """All of these are true. Raises GivenUp after too many such."""
+        self._built += 1
+        if self._built > MOST_BUILT:
+            raise GivenUp
         different = {*parts} - {self.true}
         if -self.true in different or any(-part in different for part in different):
             return -self.true

@@ -1,18 +1,20 @@
-"""Expressions that read a node which may not have run, or not ended, by then. Pure."""
+"""Expressions that read a node which may not have run, or not ended, by then; or what a caller may leave out. Pure."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from headrace.expression.tree import Member, Name
 from headrace.fault import Fault
 from headrace.workflow.proof.examples import Example, Finding, example_of
 from headrace.workflow.proof.flow import Text
 from headrace.workflow.proof.noticing import because
 from headrace.workflow.proof.places import END, Place, View
+from headrace.workflow.proof.schemas import left_out
 from headrace.workflow.proof.uses import Reading, Use, asked, uses
 from headrace.workflow.proof.world import World
 
-CODE = "maybe_not_run"
+CODE, OF_INPUT = "maybe_not_run", "maybe_left_out"
 ONLY = "finds only"
 MOST = 100
 """Faults that are told of one workflow; an example for each takes a few ms to find."""
@@ -27,7 +29,7 @@ class Case(NamedTuple):
 
 
 def read_faults(world: World, never: dict[str, bool]) -> Iterator[Finding]:
-    """Readings that may fail, each once for an expression. Those of nodes that never start are not looked at."""
+    """Readings that may fail, each once for an expression; of the input, once. Nodes that never start are left out."""
     yield from islice(_readings(world, never), MOST)
 
 
@@ -37,6 +39,7 @@ def _readings(world: World, never: dict[str, bool]) -> Iterator[Finding]:
     The edge that leads back is asked before the others of its node, but not in the last round. What it reads of a node
     that the loop does not repeat has failed in the first one.
     """
+    of_input: set[Reading] = set()
     failing: list[int] = []
     before_others: list[int] = []
     at: str | None = None
@@ -47,7 +50,7 @@ def _readings(world: World, never: dict[str, bool]) -> Iterator[Finding]:
             at = place.node
             while failing:
                 world.formulas.claim(-failing.pop())
-        told: set[Reading] = set()
+        told = {*of_input}
         for use in uses(text.expression.tree):
             cases = _cases(world, place, use)
             finding = _finding(world, text, place, use, cases)
@@ -57,6 +60,7 @@ def _readings(world: World, never: dict[str, bool]) -> Iterator[Finding]:
                 failed += [case.formula for case in cases if case.view is world.all]
             if finding and use.reading not in told:
                 told.add(use.reading)
+                of_input |= {each for each in told if each.of == "input"}
                 yield finding
         while before_others:
             world.formulas.claim(-before_others.pop())
@@ -79,7 +83,7 @@ def _texts(world: World) -> Iterator[tuple[Text, Place]]:
 
 def _cases(world: World, place: Place, use: Use) -> list[Case]:
     """All ways for something not to be there that its guards let through."""
-    cases = _of_previous(world, place, use) if use.reading.of == "previous" else _of_nodes(world, place, use)
+    cases = _CASES[use.reading.of](world, place, use)
     return [case._replace(formula=_guarded(world, place, use, case)) for case in cases]
 
 
@@ -115,7 +119,8 @@ def _guarded(world: World, place: Place, use: Use, case: Case) -> int:
 def _fault(text: Text, place: Place, reading: Reading, case: Case, example: Example) -> Fault:
     why = f"the expression fails, and with it {_where(place)}"
     message = f"{reading} may not be there: {example}{case.told}; {why}"
-    return Fault(CODE, text.path, message, _hint(reading, place, case))
+    code = OF_INPUT if reading.of == "input" else CODE
+    return Fault(code, text.path, message, _hint(reading, place, case))
 
 
 def _where(place: Place) -> str:
@@ -123,6 +128,9 @@ def _where(place: Place) -> str:
 
 
 def _hint(reading: Reading, place: Place, case: Case) -> str:
+    if reading.of == "input":
+        guard = f"write `has({reading}) ? {reading} : …`"
+        return f"put {reading.node} under `required` in the workflow's `input`, give it a `default` there, or {guard}"
     node = f"{reading.of}.{reading.node}"
     asks = f"has({node})" if not reading.part else f"has({node}) && has({reading})"
     if reading.part and ONLY not in case.told and reading.part != "error":
@@ -171,3 +179,14 @@ def _of_previous(world: World, place: Place, use: Use) -> Iterator[Case]:
         return
     missing = world.formulas.both(world.reached(place, world.all), -there)
     yield Case(missing, world.all, f"{_where_to(place)} and there is nothing of a round before")
+
+
+def _of_input(world: World, place: Place, use: Use) -> Iterator[Case]:
+    """A property that the input's schema names, and that callers may leave out."""
+    name = use.reading.node
+    if name in left_out(world.flow.spec.input):
+        there = world.formula(Member(Name("input"), name, test=True), place, world.all)
+        yield Case(world.formulas.both(world.reached(place, world.all), -there), world.all, _where_to(place))
+
+
+_CASES = {"nodes": _of_nodes, "previous": _of_previous, "input": _of_input}

@@ -1,4 +1,4 @@
-"""What an expression reads of nodes, and what must be true for it to get there. Pure.
+"""What an expression reads of nodes and of the input, and what must be true for it to get there. Pure.
 
 `a ? b : c` reads b only if a is true. `a && b` does not fail if b fails and a is false, in whatever order they stand,
 and `a || b` not if a is true: so each side guards the other (google/cel-spec, "Logical Operators").
@@ -15,11 +15,14 @@ Part = Literal["output", "error", ""]
 
 
 class Reading(NamedTuple):
-    """A part of a node that is looked at: of `nodes` or of `previous`. An empty part: the node as a whole."""
+    """A part of a node that is looked at: of `nodes` or of `previous`. An empty part: the node as a whole.
+
+    Or a property of the `input`.
+    """
 
     of: str
     node: str
-    part: Part
+    part: Part = ""
 
     def __str__(self) -> str:
         """As it stands in the expression."""
@@ -54,10 +57,12 @@ def uses(tree: Tree, guards: Guards = ()) -> Iterator[Use]:
 
 
 def asks(tree: Tree) -> Reading | None:
-    """What has() asks for, if it asks for a node or for its output or error."""
+    """What has() asks for, if it asks for a node or for its output or error, or for a property of the input."""
     match tree:
+        case Member(Name("input"), name, test=True):
+            return Reading("input", name)
         case Member(Name("nodes" | "previous" as of), node, test=True):
-            return Reading(of, node, "")
+            return Reading(of, node)
         case Member(Member(Name("nodes" | "previous" as of), node, test=False), "output" | "error" as part, test=True):
             return Reading(of, node, part)
     return None
@@ -78,6 +83,6 @@ def _reading(tree: Tree) -> Reading | None:
             return Reading(of, node, part)
         case Call("_[_]", (Member(Name("nodes" | "previous" as of), node), Constant(value="output" | "error" as part))):
             return Reading(of, node, part)
-        case Member(Name("nodes" | "previous" as of), node):
-            return Reading(of, node, "")
+        case Member(Name("nodes" | "previous" | "input" as of), node):
+            return Reading(of, node)
     return None

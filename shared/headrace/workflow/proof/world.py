@@ -21,11 +21,13 @@ from headrace.workflow.proof.formulas import Formulas
 from headrace.workflow.proof.noticing import claim, recall
 from headrace.workflow.proof.places import Place, View
 from headrace.workflow.proof.uses import Guards, Reading, asks
+from headrace.workflow.proof.witness import Witnesses
 
 
 class World:
     """All formulas of a flow. failures: the variable of each node that may fail and yet lead somewhere.
 
+    witnesses, barred: what no values bear out, and formulas that say so.
     scope: nodes that are looked at; all, but for the round before of a loop, which shares formulas and some failures.
     """
 
@@ -55,6 +57,8 @@ class World:
         self._recalled: set[tuple[int, int]] = set()
         self._inner = scope != ()
         self.tail = ""
+        self.witnesses = Witnesses(flow.spec)
+        self.barred: list[int] = []
         self.all = View()
         for name in flow.order:
             if name in (scope or flow.graph):
@@ -197,7 +201,7 @@ class World:
 
     def _asked(self, tree: Tree, place: Place, view: View) -> int | None:
         reading = asks(tree)
-        if reading is None or reading.node not in self.flow.before:
+        if reading is None or reading.of == "input" or reading.node not in self.flow.before:
             return None
         if reading.of == "previous":
             return self.remembered(reading, place)
