@@ -9,9 +9,9 @@ import msgspec
 from pydantic import ValidationError
 
 from headrace.errors import NodeError
-from headrace.expression import Data, Expression, ExpressionError, compile_expression
+from headrace.expression import MOST_WORK_OF_A_NODE, Data, Expression, ExpressionError, Meter, compile_expression
 from headrace.nodes import TemplateConfig
-from headrace.templating import TemplateFault, render
+from headrace.templating import Budget, TemplateFault, render
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,21 @@ def plan(config: str, given: str) -> Plan:
 
 
 def compute(call: Plan) -> dict[str, Any]:
-    """The values by name. Raises NodeError, which names the expression or template that failed."""
+    """The values by name. Raises NodeError, which names the expression or template that failed.
+
+    All share what one may cost: while they are computed, the worker does nothing else.
+    """
+    meter = Meter()
+    meter.allow(MOST_WORK_OF_A_NODE)
+    data = Data(meter, input=call.input)
     try:
-        data = Data(input=call.input)
         made = {name: expression.evaluate(data) for name, expression in call.expressions.items()}
     except ExpressionError as error:
         raise NodeError("expression_failed", str(error)) from error
+    budget = Budget()
     for name, source in call.templates.items():
         try:
-            made[name] = render(source, call.input)
+            made[name] = render(source, call.input, budget)
         except TemplateFault as error:
             raise NodeError("template_failed", f"template {name}: {error}") from error
     return made

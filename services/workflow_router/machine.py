@@ -7,7 +7,7 @@ import msgspec
 from rpds import HashTrieMap
 
 from headrace.cloudevents import Attributes
-from headrace.errors import mistake
+from headrace.errors import RecordTooLarge, mistake
 from headrace.event import Event
 from headrace.events import run
 from headrace.limits import RUN_ID, START_PART
@@ -77,7 +77,9 @@ class RunMachine(Machine[RunState]):
         self, state: RunState, message: Event | Tick | Unreadable, context: Context, error: Exception
     ) -> Sequence[Event]:
         """The run ends, or its request is refused."""
-        return core.broken(state, message, context, mistake(error))
+        if isinstance(error, RecordTooLarge):
+            return core.broken(state, message, context, "run_too_large", str(error))
+        return core.broken(state, message, context, "internal_error", mistake(error))
 
     def evolve(self, state: RunState, event: Event) -> RunState:
         """See core."""

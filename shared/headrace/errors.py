@@ -9,6 +9,7 @@
     │   └── StoreUnavailable  the object store, which holds bodies of prompts and claims, does not answer; try again
     ├── KafkaUnavailable      the broker does not answer, or does not take a record; try again
     ├── Unanswered            nothing came within the time that the caller gave
+    ├── RecordTooLarge        what a decision leads to fits into no record; the decision is another one
     ├── Refused               a service refused a command; nothing changed
     ├── NotFound              a prompt, model, alias, workflow or pointer does not exist
     ├── NodeError             a node's attempt failed; says whether another may help
@@ -74,6 +75,13 @@ class KafkaUnavailable(HeadraceError):
 
 class Unanswered(HeadraceError):
     """What a caller waited for did not come in time."""
+
+
+class RecordTooLarge(HeadraceError):
+    """What a decision leads to fits into no record."""
+
+    def __init__(self, topic: str, size: int, most: int) -> None:
+        super().__init__(f"a record for {topic} would have {size} bytes, at most {most} are allowed")
 
 
 class Refused(HeadraceError):

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from headrace.events import resource
 from headrace.events import run as events_of
 from headrace.kafka import ORIGIN_HEADER, partition_of
-from headrace.machine.batch import LARGEST_BATCH, LARGEST_FORWARD, LONGEST_KEY, Batch
+from headrace.machine.batch import LARGEST_BATCH, LARGEST_RECORD, LONGEST_KEY, Batch
 from headrace.machine.memory import SPARE, Memory
 from headrace.topics import NODE_OUTCOMES, NODE_REQUESTS, RUN_EVENTS, RUN_REQUESTS, RUN_RESULTS, RUN_STATE
+from tests.unit.asking import MODEL, PROMPT
 from tests.unit.engine import CODEC, NOW, Shelf, graph, said, succeeded
 from tests.unit.partitions import HOME, OTHER, PARTITIONS, START, Owner, a_machine, outcome, record, request, sent
 from workflow_router.adapters import CatalogWorkflows
@@ -174,7 +175,7 @@ def test_a_key_without_end_is_poison_and_names_nothing() -> None:
 
 def test_what_is_too_large_to_be_sent_home_is_buried_here_and_answered_there() -> None:
     owner = Owner()
-    owner.batch(record(RUN_REQUESTS, 7, OTHER.encode(), b"x" * (LARGEST_FORWARD + 1)))
+    owner.batch(record(RUN_REQUESTS, 7, OTHER.encode(), b"x" * (LARGEST_RECORD + 1)))
     assert len(owner.on("run.requests.dlq")) == 1
     ((key, value, headers),) = owner.on("run.requests", partition=1)
     assert (key, value, headers) == (OTHER.encode(), None, [(ORIGIN_HEADER, b"run.requests-0-7")])
@@ -345,3 +346,23 @@ def test_a_run_that_is_held_is_looked_at_now_and_then_and_when_something_else_of
         owner.batch(tick=True, now=NOW + looked_at[-1])
     assert looked_at == [1, 1_001, 1_500], "at once, a second later, and when b's time is over"
     assert said(owner.events())[-2:] == ["failed b#1 timeout", "run failed node_failed b"]
+
+
+def test_what_fits_into_no_record_refuses_the_run_and_harms_no_other() -> None:
+    shelf = Shelf()
+    uses = {f"u{number}": f"u{number}" for number in range(40)}
+    for name in uses:
+        shelf.put("Prompt", name, {**PROMPT, "description": "x" * 250_000})
+    shelf.put("Prompt", "p", {**PROMPT, "uses": uses})
+    shelf.put("Model", "m", MODEL)
+    asks = {"type": "model_invoke", "config": {"prompt": "p", "model": "m"}}
+    another = next(name for n in range(99) if partition_of((name := f"s{n}").encode(), PARTITIONS) == 0)
+    shelf.put("Workflow", "large", graph("a b", b=asks))
+    shelf.put("Workflow", "w", graph("a b"))
+    owner = Owner(RunMachine(CatalogWorkflows(shelf.catalog)))
+    owner.batch(request(0, HOME, events_of.StartRun(workflow="large", input="{}")))
+    owner.batch(request(1, another), outcome(0, HOME, succeeded("a")))
+    failed = owner.events()[-1]
+    assert isinstance(failed, events_of.RunFailed)
+    assert (failed.code, "node.model_invoke.requests" in failed.message) == ("run_too_large", True)
+    assert said(owner.events())[2:4] == ["started", "scheduled a#1 {}"], "the other run"

@@ -73,6 +73,14 @@ class TestUses:
         (message,) = await rendered(prompt)
         assert message.content == "Be brief."
 
+    async def test_a_prompt_and_those_that_it_uses_share_what_they_may_cost(self) -> None:
+        costly = "{{ range(5000) | map('string') | list | length }}"
+        uses = {f"u{number}": pinned(f"u{number}", text=costly) for number in range(50)}
+        (message,) = await rendered(pinned(text=costly))
+        assert message.content == "5000"
+        fault = await refused(pinned(uses=uses, text="Hi"))
+        assert (fault.code, "this takes too much work" in str(fault)) == ("template_failed", True)
+
     async def test_a_variable_that_the_using_prompt_lacks_names_both(self) -> None:
         fault = await refused(pinned(uses={"tone": TONE}, text="{{ tone }}"))
         assert fault.code == "uses_invalid"

@@ -165,6 +165,15 @@ def test_workflows_that_lead_to_each_other_without_an_end_are_refused(depth: int
     assert family.start({}) == ["run failed workflow_recursion"]
 
 
+def test_the_longest_way_to_a_workflow_counts() -> None:
+    call = {"type": "workflow", "config": {"workflow": "w1"}}
+    specs = {f"w{level}": graph(a={**call, "config": {"workflow": f"w{level + 1}"}}) for level in range(1, 9)}
+    also = {**call, "config": {"workflow": "w5"}}
+    assert Family(w9=graph(a={"type": "template"}), **specs, w=graph(short=also)).start({})[0] == "started"
+    both = Family(w9=graph(a={"type": "template"}), **specs, w=graph(short=also, long=call))
+    assert both.start({}) == ["run failed workflow_recursion"]
+
+
 def test_a_long_run_id_still_makes_one_for_its_child() -> None:
     family = a_family()
     run = a_run(shelf=family.shelf, key="r" * 200)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from headrace.events import run as events_of
-from tests.unit.engine import Run, a_run, a_running, graph, said
+from tests.unit.engine import Run, a_run, a_running, graph, message, said
 
 EACH: dict[str, Any] = {"input": {"x": "item", "i": "index"}, "map": {"over": "input.list", "concurrency": 2}}
 
@@ -107,3 +107,36 @@ def test_a_failed_map_can_be_rescued() -> None:
     spec = graph("each after", {"from": "each", "to": "rescue", "on_error": True}, "after end", "rescue end", each=EACH)
     run = a_running(spec, value={"list": [1]})
     assert said(run.fail("each[0]"))[1:] == ["failed each#1 map_failed", "skipped after", "scheduled rescue#1 {}"]
+
+
+COSTLY = "input.list.map(x, x + 1).size()"
+"""Of 1,000 numbers it handles some 4 MB."""
+
+
+def test_what_evaluates_much_leaves_the_rest_to_the_next_decision() -> None:
+    names = [f"n{number}" for number in range(40)]
+    spec = graph(**{name: {"input": {"size": COSTLY}} for name in names})
+    run = a_run(spec)
+    began = said(run.start({"list": list(range(1_000))}))
+    held = [event for event in began if event.startswith("held")]
+    assert began[1] == 'scheduled n0#1 {"size":1000}'
+    assert 10 < len(held) < 30
+    while any(attempt.status == "held" for attempt in run.state.outstanding.values()):
+        assert len(run.tick(1)) < 30
+    assert {attempt.status for attempt in run.state.outstanding.values()} == {"scheduled"}
+    assert run.state.outstanding.keys() == {*names}
+
+
+def test_instances_that_evaluate_much_wait_too() -> None:
+    each = {"input": {"size": COSTLY}, "map": {"over": "input.list", "concurrency": 100, "max_items": 1_000}}
+    run = a_run({**graph(each=each), "output": {"sizes": "nodes.each.output.items.size()"}})
+    began = said(run.start({"list": list(range(1_000))}))
+    assert sum(event.startswith("scheduled") for event in began) < 30
+    assert sum(event.startswith("held") for event in began) > 70
+
+
+def test_a_node_that_evaluates_too_much_fails() -> None:
+    run = a_run(graph(a={"input": {f"i{number}": COSTLY for number in range(20)}}))
+    events = run.start({"list": list(range(1_000))})
+    assert said(events)[-1] == "run failed expression_failed a"
+    assert "those before it left" in message(events)

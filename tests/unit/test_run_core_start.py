@@ -275,3 +275,38 @@ def test_the_same_request_twice_starts_one_run() -> None:
     run.start({"question": "why"})
     assert said(run.start({"question": "why"})) == []
     assert said(run.start({"question": "something else"})) == []
+
+
+CLAIM = {"$claim": {"sha256": "0" * 64, "bytes": 300_000}}
+ORDER: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "text"],
+    "properties": {"id": {"type": "integer"}, "text": {"type": "string"}, "tags": {"type": "array", "maxItems": 2}},
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "faults"),
+    [
+        ({"id": 1, "text": CLAIM}, ""),
+        ({"id": 1, "text": "a", "tags": CLAIM}, ""),
+        ({"id": 1, "text": "a", "tags": [CLAIM]}, ""),
+        ({"id": "one", "text": CLAIM}, 'input.id: "one" is not of type "integer"'),
+        ({"text": CLAIM}, 'input: "id" is a required property'),
+        ({"id": 1, "text": "a", "tags": [CLAIM, 1, 2]}, "input.tags: "),
+        ({"id": 1, "text": "a", "more": CLAIM}, "('more' was unexpected)"),
+    ],
+)
+def test_a_claim_stands_for_any_value_and_excuses_no_other(given: dict[str, Any], faults: str) -> None:
+    spec = {**graph(a={}), "input": ORDER}
+    first = a_run(spec).start(given)[0]
+    assert isinstance(first, events_of.RunFailed if faults else events_of.RunStarted)
+    assert faults in getattr(first, "message", "")
+
+
+def test_a_claim_in_an_output_excuses_no_other_value_of_it() -> None:
+    spec = graph(a={"output": {"properties": {"n": {"type": "integer"}, "text": {"type": "string"}}}})
+    run = a_run(spec)
+    run.start()
+    assert said(run.succeed("a", {"n": "one", "text": CLAIM}))[0] == "failed a#1 output_invalid"

@@ -68,13 +68,15 @@ def decide(
     return progress.events
 
 
-def broken(state: RunState, message: Event | Tick | Unreadable, context: Context, reason: str) -> Sequence[Event]:
+def broken(
+    state: RunState, message: Event | Tick | Unreadable, context: Context, code: str, reason: str
+) -> Sequence[Event]:
     """Events instead of those of a decision that failed."""
     if state.status == RUNNING:
-        return [run.RunFailed(**end_of(state, context.now), code="internal_error", message=shortened(reason))]
+        return [run.RunFailed(**end_of(state, context.now), code=code, message=shortened(reason))]
     if isinstance(message, run.StartRun | run.StartChild):
         parent = message.parent if isinstance(message, run.StartChild) else None
-        return [refuse(context.now, message.workflow, "internal_error", reason, parent)]
+        return [refuse(context.now, message.workflow, code, reason, parent)]
     return ()
 
 

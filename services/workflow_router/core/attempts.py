@@ -14,8 +14,8 @@ MOST_INPUTS = 8_388_608
 
 
 def schedule(progress: Progress, name: str, attempt: int) -> None:
-    """Start an attempt of a node or of an instance, unless the workflow is paused."""
-    if progress.paused:
+    """Start an attempt of a node or of an instance, unless the workflow is paused or much was evaluated already."""
+    if progress.paused or progress.values.spent:
         hold(progress, name, attempt)
         return
     here = progress.node(name)

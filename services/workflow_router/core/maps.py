@@ -18,7 +18,7 @@ def start_map(progress: Progress, here: Node) -> None:
     assert here.over is not None
     assert here.spec.map is not None
     try:
-        items = progress.values.value(progress.state, here, here.over)
+        items = progress.values.over(progress.state, here, here.over)
     except ExpressionError as error:
         end_badly(progress, here.id, "expression_failed", f"node {here.id}, map: {error}", begun=False)
         return

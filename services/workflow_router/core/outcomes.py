@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from headrace.claims.claim import claims_in
 from headrace.events import node
 from headrace.nodes import NODE_TYPES
 from headrace.topics import RUN_CHILDREN
@@ -29,7 +28,7 @@ def succeeded(progress: Progress, outcome: node.NodeSucceeded) -> None:
     except ValueError as error:
         end_badly(progress, name, "output_invalid", f"the output is {error}", **paid)
         return
-    if (reason := progress.node(name).output_fault(value)) and not claims_in(value):
+    if reason := progress.node(name).output_fault(value):
         end_badly(progress, name, "output_invalid", f"the output does not fit the node's schema: {reason}", **paid)
         return
     times = {"started_at": outcome.started_at, "finished_at": outcome.finished_at}

@@ -34,6 +34,7 @@ class _Pins:
         self._compile = compile_
         self._sticky = sticky
         self._uses = 0
+        self._depths: dict[str, int] = {}  # of workflows, the deepest of all places where they were found
         self.found: dict[tuple[str, str], Pin] = {}
 
     def add(self, found: Resolved) -> None:
@@ -63,7 +64,8 @@ class _Pins:
         found = self._resolver.resolve(kinds, ref, self._sticky)
         match found.kind:
             case "Workflow":
-                if (found.kind, found.ref) not in self.found or found.name in chain:
+                if len(chain) > self._depths.get(found.ref, 0):
+                    self._depths[found.ref] = len(chain)
                     self.workflow(found, chain)
             case "Prompt":
                 self._uses = 0

@@ -64,7 +64,7 @@ class Progress:
     @property
     def full(self) -> bool:
         """Whether it leads to so much that the rest should wait for the next decision."""
-        return len(self.events) >= MOST_EVENTS
+        return len(self.events) >= MOST_EVENTS or self.values.spent
 
     def node(self, name: str) -> Node:
         """A node by its name, or by that of one of its instances."""

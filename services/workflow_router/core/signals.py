@@ -68,7 +68,7 @@ def _taker(progress: Progress, signal: str, value: object) -> str | None:
         for name, attempt in progress.state.outstanding.items()
         if attempt.status == "scheduled" and _awaited(progress.node(name)) == signal
     ]
-    faults = {name: progress.node(name).output_fault(value).replace("output", "payload", 1) for name in waiting}
+    faults = {name: progress.node(name).output_fault(value, "payload") for name in waiting}
     for name, fault in faults.items():
         if not fault:
             return name

@@ -5,7 +5,6 @@ from typing import Any
 
 import msgspec
 
-from headrace.claims.claim import claims_in
 from headrace.errors import NotFound
 from headrace.event import Event
 from headrace.events.run import RunStarted, StartChild, StartRun
@@ -140,7 +139,7 @@ def _checked_input(text: str, compiled: CompiledWorkflow) -> str:
     except ValueError as error:
         raise Refused("input_invalid", f"the input is {error}") from error
     value = compiled.with_defaults(value)
-    if (faults := compiled.input_faults(value, first_only=len(text) > SMALL_INPUT)) and not claims_in(value):
+    if faults := compiled.input_faults(value, first_only=len(text) > SMALL_INPUT):
         raise Refused("input_invalid", "; ".join(faults[:10]))
     checked = msgspec.json.encode(value).decode()
     if reason := too_large(checked):

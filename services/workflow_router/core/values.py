@@ -8,10 +8,14 @@ import msgspec
 
 from headrace.claims.claim import claims_in
 from headrace.events.run import NodeResult
-from headrace.expression import Data, Expression, ExpressionError
+from headrace.expression import MOST_WORK_OF_A_NODE, Data, Expression, ExpressionError, Meter
 from headrace.workflow import Bindings, Node
 from workflow_router.model import Round, RunState
 
+MOST_WORK_AT_ONCE = 2 * MOST_WORK_OF_A_NODE
+"""Bytes that costly expressions of one decision may handle before other nodes wait for the next: less than 1 s."""
+MOST_DATA = 4
+"""Data that is kept converted for further nodes: CEL keeps with it what the last evaluations made."""
 MOST_LISTS = 8
 """Lists of maps that are kept decoded: else each outcome of an instance would cost as much as all items are long."""
 
@@ -32,15 +36,23 @@ class Values:
         self._nodes: dict[str, Any] = {}
         self._previous: dict[Round, Any] = {}
         self._data: dict[Key, Data] = {}
+        self._meter = Meter()
+
+    @property
+    def spent(self) -> bool:
+        """Whether so much was evaluated that the rest should wait for the next decision."""
+        return self._meter.done >= MOST_WORK_AT_ONCE
 
     def output(self, state: RunState, bindings: Bindings) -> str:
         """What a run puts out, as a JSON object. Raises ExpressionError."""
+        self._meter.allow(MOST_WORK_OF_A_NODE)
         return self._bound(bindings, self._seen(state, [expression for _, expression in bindings], {}))
 
     def input(self, state: RunState, here: Node, extra: Mapping[str, Any]) -> str:
         """A node's input as a JSON object. extra: what only its instance sees. Raises ExpressionError."""
         if not here.input:
             return "{}"
+        self._meter.allow(MOST_WORK_OF_A_NODE)
         expressions = [expression for _, expression in here.input]
         return self._bound(here.input, self._seen(state, expressions, here.previous, extra))
 
@@ -48,8 +60,12 @@ class Values:
         result = {name: self._evaluated(expression, data) for name, expression in bindings}
         return msgspec.json.encode(result).decode()
 
-    def value(self, state: RunState, here: Node, expression: Expression) -> Any:
-        """The value of a node's expression. Raises ExpressionError."""
+    def over(self, state: RunState, here: Node, expression: Expression) -> Any:
+        """What a node is to be mapped over. Raises ExpressionError."""
+        self._meter.allow(MOST_WORK_OF_A_NODE)
+        return self._value(state, here, expression)
+
+    def _value(self, state: RunState, here: Node, expression: Expression) -> Any:
         return self._evaluated(expression, self._seen(state, [expression], here.previous))
 
     def _evaluated(self, expression: Expression, data: Data) -> Any:
@@ -62,7 +78,7 @@ class Values:
 
     def holds(self, state: RunState, here: Node, when: Expression) -> bool:
         """Whether the condition of an edge from a node is true. Raises ExpressionError."""
-        value = self.value(state, here, when)
+        value = self._value(state, here, when)
         if not isinstance(value, bool):
             raise ExpressionError(f"`{when.text:.200}` is {value!r:.80}; a condition must be true or false")
         return value
@@ -74,12 +90,16 @@ class Values:
     def fresh(self, node: str, output: Any) -> None:
         """Let expressions see an output that is not in the state yet."""
         self._nodes[node] = {"output": output}
-        self._data.clear()
+        self._look_anew()
 
     def failed(self, node: str, code: str, message: str) -> None:
         """Let expressions see a failure that is not in the state yet."""
         self._nodes[node] = {"error": {"code": code, "message": message}}
+        self._look_anew()
+
+    def _look_anew(self) -> None:
         self._data.clear()
+        self._meter.allow(MOST_WORK_OF_A_NODE)
 
     def forget(self, nodes: Iterable[str]) -> None:
         """Let expressions see these nodes no more: they will run again."""
@@ -105,10 +125,12 @@ class Values:
         nodes = _there(wanted, self._nodes, state.results)
         previous = {name: value for (_, name), value in _there(rounds, self._previous, state.previous).items()}
         if extra:
-            return Data(nodes=nodes, previous=previous, **self._named(state, names), **extra)
+            return Data(self._meter, nodes=nodes, previous=previous, **self._named(state, names), **extra)
         key = (frozenset(nodes), rounds, names)
         if key not in self._data:
-            self._data[key] = Data(nodes=nodes, previous=previous, **self._named(state, names))
+            if len(self._data) == MOST_DATA:
+                self._data.clear()
+            self._data[key] = Data(self._meter, nodes=nodes, previous=previous, **self._named(state, names))
         return self._data[key]
 
     def _named(self, state: RunState, names: frozenset[str]) -> dict[str, Any]:

@@ -1,12 +1,15 @@
 """Claims in JSON values. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any, NamedTuple
 
 MARK = "$claim"
 """The only key of an object that is a claim."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
+
+Place = tuple[str | int, ...]
+"""Names and indexes that lead to a part of a value."""
 
 
 class Claim(NamedTuple):
@@ -28,7 +31,12 @@ class Claim(NamedTuple):
 
 def claims_in(value: Any) -> Set[Claim]:
     """The claims in a value: itself, or anywhere inside of lists and objects. Raises RecursionError."""
-    return set(_found(value))
+    return {claim for _, claim in _found(value, ())}
+
+
+def places_of_claims(value: Any) -> Sequence[Place]:
+    """Where claims stand in a value. Raises RecursionError."""
+    return [place for place, _ in _found(value, ())]
 
 
 def with_values(value: Any, values: Mapping[Claim, Any]) -> Any:
@@ -53,17 +61,17 @@ def largest(sizes: Mapping[str, int], most: int) -> Iterator[str]:
         yield name
 
 
-def _found(value: Any) -> Iterator[Claim]:
+def _found(value: Any, place: Place) -> Iterator[tuple[Place, Claim]]:
     if (claim := _claim(value)) is not None:
-        yield claim
+        yield place, claim
         return
     match value:
         case dict():
-            for one in value.values():
-                yield from _found(one)
+            for name, one in value.items():
+                yield from _found(one, (*place, name))
         case list():
-            for one in value:
-                yield from _found(one)
+            for index, one in enumerate(value):
+                yield from _found(one, (*place, index))
 
 
 def _claim(value: Any) -> Claim | None:

@@ -10,6 +10,13 @@ shown.py     it as CEL again
 work.py      how many bytes an evaluation may handle
 """
 
-from headrace.expression.compiled import Data, Expression, ExpressionError, compile_expression
+from headrace.expression.compiled import (
+    MOST_WORK_OF_A_NODE,
+    Data,
+    Expression,
+    ExpressionError,
+    Meter,
+    compile_expression,
+)
 
-__all__ = ["Data", "Expression", "ExpressionError", "compile_expression"]
+__all__ = ["MOST_WORK_OF_A_NODE", "Data", "Expression", "ExpressionError", "Meter", "compile_expression"]

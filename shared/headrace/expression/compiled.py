@@ -30,6 +30,10 @@ MOST_COMPILED = 4_096
 """Expressions that are kept, for several look at the same ones before a deployment."""
 MOST_WORK = 8_388_608
 """Bytes that one evaluation may handle: less than 0.1 s; map() and filter() reach it with 1,448 elements."""
+MOST_WORK_OF_A_NODE = 4 * MOST_WORK
+"""The same for all costly expressions of a node that are evaluated one after the other."""
+MOST_LOOKS = 16
+"""Evaluations that share converted data, and so the memory that they need."""
 _SHOWN = 200
 """Characters of an expression, or of a reason, that a message repeats."""
 
@@ -48,12 +52,44 @@ class ExpressionError(HeadraceError):
     """An expression does not compile, or fails on the values it was given."""
 
 
-class Data:
-    """What expressions look at, converted for CEL once however many of them look."""
+class Meter:
+    """How many bytes costly expressions have handled together, and how many they may."""
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self) -> None:
+        self.done = 0.0
+        self._left = math.inf
+
+    def allow(self, most: float) -> None:
+        """From now on, so many bytes."""
+        self._left = most
+
+    def spend(self, work: float) -> None:
+        """Take what one expression may handle. Raises ValueError if that is not allowed."""
+        if work > MOST_WORK:
+            raise ValueError(f"it may have to handle {_mb(work)} of data, {_mb(MOST_WORK)} are allowed")
+        if work > self._left:
+            raise ValueError(f"it may have to handle {_mb(work)} of data, and those before it left {_mb(self._left)}")
+        self.done += work
+        self._left -= work
+
+
+class Data:
+    """What expressions look at, converted for CEL once for many of them. meter: theirs."""
+
+    def __init__(self, meter: Meter | None = None, /, **values: Any) -> None:
         self.values = {**_NOTHING, **values}
-        self.activation = _ENVIRONMENT.Activation(data=self.values)
+        self.meter = meter or Meter()
+        self._looks = 0
+        self._activation: Any = None
+
+    def activation(self, *, alone: bool) -> Any:
+        """The data as CEL has it, which keeps all that evaluations make until it is dropped. alone: one makes much."""
+        if alone:
+            return _ENVIRONMENT.Activation(data=self.values)
+        self._looks += 1
+        if self._looks % MOST_LOOKS == 1:
+            self._activation = _ENVIRONMENT.Activation(data=self.values)
+        return self._activation
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +111,10 @@ class Expression:
 
     def evaluate(self, data: Data) -> Any:
         """The value, as JSON knows it. Raises ExpressionError."""
-        if self._costly and (work := estimate(self.tree, data.values)) > MOST_WORK:
-            raise self._failure(f"it may have to handle {work / 1e6:.3g} MB of data, {MOST_WORK / 1e6:.3g} are allowed")
         try:
-            result = self._program.eval(activation=data.activation)
+            if self._costly:
+                data.meter.spend(estimate(self.tree, data.values))
+            result = self._program.eval(activation=data.activation(alone=self._costly))
         except Exception as error:  # the binding raises what C++ threw, such as RuntimeError for too many iterations
             raise self._failure(str(error)) from error
         if result.type() == cel.Type.ERROR:
@@ -182,6 +218,10 @@ def _not_plain(value: Any) -> str:
         return f"its value is {value}, which is no number for JSON"
     known = value is None or isinstance(value, bool | int | float)
     return "" if known else f"its value is a {type(value).__name__}, which JSON does not have; try string(...)"
+
+
+def _mb(size: float) -> str:
+    return f"{size / 1e6:.3g} MB"
 
 
 def _short(text: str) -> str:

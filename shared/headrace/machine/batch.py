@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 from headrace import cloudevents
 from headrace.cloudevents import Header
 from headrace.codec import Codec, PackedBatch
-from headrace.errors import NotFound, Undecodable
+from headrace.errors import NotFound, RecordTooLarge, Undecodable
 from headrace.event import Event
 from headrace.events.control import Position
 from headrace.kafka import ORIGIN_HEADER, dead_letter, partition_of, place_of
@@ -23,8 +23,8 @@ from headrace.topics import LARGEST_MESSAGE, Topic
 
 LONGEST_KEY = 1_024
 """Bytes of the longest key that names something; it is on every record that follows."""
-LARGEST_FORWARD = LARGEST_MESSAGE - 65_536
-"""Bytes of the largest record that is sent to its home partition as it is."""
+LARGEST_RECORD = LARGEST_MESSAGE - 65_536
+"""Bytes of the largest record that is sent: the broker counts headers, too."""
 LARGEST_BATCH = 16_777_216
 """Bytes that the records of one batch may lead to before the next is begun: a few small ones can lead to very much."""
 PLACE = re.compile(rb"[A-Za-z0-9._-]{1,249}-[0-9]{1,10}-[0-9]{1,19}")
@@ -178,7 +178,8 @@ class Batch(Generic[S]):
         except NotFound:  # a table of ours is behind
             raise
         except Exception as error:
-            self._tell(context.key, message)
+            if not isinstance(error, RecordTooLarge):
+                self._tell(context.key, message)
             effects = self._effects(before, self._machine.broken(before, message, context, error), context)
         for topic, record in effects.records:
             self.outbox.add(topic.name, self._partition, record)
@@ -206,7 +207,7 @@ class Batch(Generic[S]):
         machine, key, number = self._machine, context.key, effects.events
         before = effects.state
         event = machine.seal(before, event)
-        value = self._codec.encode(machine.log, event)
+        value = self._encoded(machine.log, event)
         effects.records.append((machine.log, (key.encode(), value, cause.of(machine.log, event, number))))
         state = effects.state = machine.link(machine.evolve(before, event), hashlib.sha256(value).digest())
         for part, entry in machine.parts(before, state, event):
@@ -214,11 +215,18 @@ class Batch(Generic[S]):
         for output in machine.outputs(before, state, event, context):
             record = (
                 output.key or key.encode(),
-                self._codec.encode(output.topic, output.event),
+                self._encoded(output.topic, output.event),
                 cause.of(output.topic, output.event, number),
             )
             effects.records.append((output.topic, record))
         effects.events += 1
+
+    def _encoded(self, topic: Topic, event: Event) -> bytes:
+        """An event as it is sent. Raises RecordTooLarge: sent, it would be refused for ever."""
+        value = self._codec.encode(topic, event)
+        if len(value) > LARGEST_RECORD:
+            raise RecordTooLarge(topic.name, len(value), LARGEST_RECORD)
+        return value
 
     def _cause(self, state: S, context: Context) -> _Cause:
         received, key = context.received, context.key
@@ -261,6 +269,6 @@ def _not_to_be_sent(record: ConsumerRecord) -> str:
     """Why a record can't be sent to another partition as it is, or nothing."""
     if isinstance(record.value, PackedBatch):
         return record.value.reason
-    if (size := _size(record)) > LARGEST_FORWARD:  # with one more header it could be refused there for ever
+    if (size := _size(record)) > LARGEST_RECORD:  # with one more header it could be refused there for ever
         return f"the record has {size} bytes, too many to be sent to its partition"
     return ""

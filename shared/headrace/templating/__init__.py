@@ -9,8 +9,8 @@ sandbox.py  what a template may do
 budget.py   how much work a rendering may take
 """
 
-from headrace.templating.budget import LARGEST_TEXT
+from headrace.templating.budget import LARGEST_TEXT, Budget
 from headrace.templating.outline import Outline, outline
 from headrace.templating.render import TemplateFault, check_template, render, variables_of
 
-__all__ = ["LARGEST_TEXT", "Outline", "TemplateFault", "check_template", "outline", "render", "variables_of"]
+__all__ = ["LARGEST_TEXT", "Budget", "Outline", "TemplateFault", "check_template", "outline", "render", "variables_of"]

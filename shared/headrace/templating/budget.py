@@ -10,7 +10,7 @@ from jinja2.exceptions import SecurityError
 LARGEST_TEXT = 262_144
 """Characters of the longest text that a template may make."""
 MOST_STEPS = 1_000_000
-"""Steps of one rendering; a step is an operation, or a few characters copied: about 0.2 s in all."""
+"""Steps of one rendering, or of several together; a step is an operation, or a few characters copied: about 0.2 s."""
 
 _STEP = 16
 """Characters that can be copied in the time of one operation."""
@@ -23,7 +23,7 @@ _VALUE_STEPS = 4
 
 
 class Budget:
-    """What is left of a rendering's steps."""
+    """What is left of the steps of a rendering, or of several."""
 
     def __init__(self) -> None:
         self._left = MOST_STEPS
@@ -39,9 +39,9 @@ _current: ContextVar[Budget] = ContextVar("budget")
 
 
 @contextmanager
-def new_budget() -> Iterator[None]:
-    """Give what follows its own budget."""
-    token = _current.set(Budget())
+def within(budget: Budget) -> Iterator[None]:
+    """What follows takes its steps from a budget."""
+    token = _current.set(budget)
     try:
         yield
     finally:

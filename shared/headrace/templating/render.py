@@ -9,7 +9,7 @@ from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
 from headrace.errors import HeadraceError
-from headrace.templating.budget import LARGEST_TEXT, new_budget
+from headrace.templating.budget import LARGEST_TEXT, Budget, within
 from headrace.templating.sandbox import Sandbox
 
 MOST_TEMPLATES = 1_024
@@ -25,13 +25,16 @@ class TemplateFault(HeadraceError):
     """A template does not compile, or fails on the values it was given."""
 
 
-def render(source: str, values: Mapping[str, Any]) -> str:
-    """The text of a template with these values. Raises TemplateFault, which names line or variable."""
+def render(source: str, values: Mapping[str, Any], budget: Budget | None = None) -> str:
+    """The text of a template with these values. Raises TemplateFault, which names line or variable.
+
+    budget: of several renderings; without one it has its own.
+    """
     parts: list[str] = []
     size = 0
     template = _compiled(source)
     try:
-        with new_budget():
+        with within(budget or Budget()):
             for part in template.generate(dict(values)):
                 size += len(part)
                 if size > LARGEST_TEXT:
@@ -74,7 +77,7 @@ def _compiled(source: str) -> Template:
     try:
         if any(True for _ in islice(_ENVIRONMENT.lex(source), MOST_TOKENS, None)):
             raise TemplateFault(f"the template has more than {MOST_TOKENS} words and signs")
-        with new_budget():
+        with within(Budget()):
             return _ENVIRONMENT.from_string(source)
     except TemplateSyntaxError as error:
         raise TemplateFault(_short(f"line {error.lineno}: {error.message}")) from error

@@ -1,17 +1,24 @@
 """A workflow that has been compiled: what the engine runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import jsonschema_rs
 
+from headrace.claims.claim import Place, places_of_claims
 from headrace.expression import Expression
 from headrace.nodes import Reference
 from headrace.workflow.spec import NodeSpec, WorkflowSpec
 
 MOST_TOLD = 5
 """Faults of one value that are told."""
+
+_OF_SHAPE = {
+    *("type", "required", "additionalProperties", "propertyNames"),
+    *("minItems", "maxItems", "minProperties", "maxProperties"),
+}
+"""Keywords that look at a list or an object, and not into it."""
 
 Bindings = tuple[tuple[str, Expression], ...]
 
@@ -68,9 +75,9 @@ class Node:
     previous: Mapping[str, str] = field(default_factory=dict)
     validator: Any = field(default=None, repr=False)
 
-    def output_fault(self, value: Any) -> str:
+    def output_fault(self, value: Any, called: str = "output") -> str:
         """What is wrong with an output, or nothing."""
-        return "; ".join(schema_faults(self.validator, value, "output")[:MOST_TOLD]) if self.validator else ""
+        return "; ".join(schema_faults(self.validator, value, called)[:MOST_TOLD]) if self.validator else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,15 +112,27 @@ class CompiledWorkflow:
 
 
 def schema_faults(validator: Any, value: Any, place: str, *, first_only: bool = False) -> list[str]:
-    """Where and why a value does not fit a schema; the place is the value's own name, such as input."""
+    """Where and why a value does not fit a schema; the place is the value's own name, such as input.
+
+    What a claim in it stands for is not known, and so not at fault.
+    """
     try:
-        errors = _first_error(validator, value) if first_only else validator.iter_errors(value)
+        errors = _first_error(validator, value) if first_only else [*validator.iter_errors(value)]
+        if errors and (claimed := places_of_claims(value)):
+            errors = [error for error in validator.iter_errors(value) if not _of_claims(error, claimed)]
         return [
             f"{place}{''.join(f'.{step}' for step in error.instance_path):.100}: {error.message:.300}"
             for error in errors
         ]
     except ValueError as error:  # it is nested deeper than the validator goes
         return [f"{place}: {error}"]
+
+
+def _of_claims(error: Any, claimed: Sequence[Place]) -> bool:
+    """Whether a fault may be none once claims are read: it lies in one, or hangs on all that is around it."""
+    here = tuple(error.instance_path)
+    inside = any(here[: len(place)] == place for place in claimed)
+    return inside or (error.kind.name not in _OF_SHAPE and any(place[: len(here)] == here for place in claimed))
 
 
 def _first_error(validator: Any, value: Any) -> list[Any]:
