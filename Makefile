@@ -33,7 +33,7 @@ $(READY): deploy/environment.py deploy/lock/dev.lock deploy/lock/tools.lock pypr
 demo: setup ## A question through Kafka to a language model and back; KEEP=1 leaves the stack running
 	@$(BIN)/headrace demo $(if $(filter-out 0 no false,$(KEEP)),--keep)
 
-check: setup ## Format, lint, types and the tests that need no stack, in a minute
+check: setup ## Format, lint, types and the tests that need no stack: two minutes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	@echo "$(BIN)/mypy, beside $(BIN)/pytest $(FAST) -m 'not stack'"

@@ -168,10 +168,19 @@ class Simulation:
         return before
 
     def _value(self, path: tuple[str | int, ...], text: str) -> Any:
-        data = Data(input=self._chances.given, nodes=self._seen, previous=self._remembered(path))
-        try:
-            return compile_expression(text).evaluate(data)
-        except ExpressionError:
-            self.problems.append(("maybe_not_run", path))
-            self.failed = self.failed or path[0] == "edges"
+        data = {"nodes": self._seen, "previous": self._remembered(path)}
+        for code, given in (("", self._chances.given), ("maybe_left_out", {"c": True, **self._chances.given})):
+            try:
+                value = compile_expression(text).evaluate(Data(input=given, **data))
+            except ExpressionError:
+                continue
+            if not code:
+                return value
+            self._fail(code, path)
             return False
+        self._fail("maybe_not_run", path)
+        return False
+
+    def _fail(self, code: str, path: tuple[str | int, ...]) -> None:
+        self.problems.append((code, path))
+        self.failed = self.failed or path[0] == "edges"

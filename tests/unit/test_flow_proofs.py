@@ -94,6 +94,15 @@ def test_conditions_that_leave_nothing_out_need_no_else(whens: list[str]) -> Non
         ["input.x == true", "input.x == false"],
         ["input.x", "!input.y"],
         ["input.x > 4", "input.x < 5.5 && input.y"],
+        ["size(input.x) > 50", "size(input.x) < 50"],
+        ["size(input.x) > 5000"],
+        ["input.x[3].y == 'a'"],
+        ["size(input.x) < 3", "input.x[2].y == 'a'"],
+        ["int(input.x) > 5"],
+        ["input.x.startsWith('a') && input.x.endsWith('b')"],
+        ["input.x.y == 'a'", "!has(input.x.y)"],
+        ["input.x.all(n, n > 0)"],
+        ["input.x.matches('^[a-z]+$')"],
         ["input.x == null", "input.x == 0"],
     ],
 )
@@ -365,6 +374,11 @@ OPTIONAL = {"type": "object", "properties": {"x": {"type": "integer"}, "y": {"ty
         ),
         (["a b"], {"b": {"map": {"over": "[input.x]"}}}, ["maybe_left_out nodes.b.map.over"]),
         (
+            ["a b"],
+            {"b": {"map": {"over": "[1]"}, "input": {"i": "item == input.y ? input.x : 0"}}},
+            ["maybe_left_out nodes.b.input.i"],
+        ),
+        (
             [{"from": "a", "to": "b", "when": "input.x > 1"}, {"from": "a", "to": "c", "else": True}],
             {"b": {"input": {"i": "input.x"}}},
             ["maybe_left_out edges.0.when"],
@@ -392,3 +406,12 @@ def test_what_a_caller_may_leave_out_is_asked_for_before_it_is_read(
 def test_a_default_is_there_whatever_a_caller_leaves_out() -> None:
     given = {"properties": {"x": {"type": "integer", "default": 0}}}
     assert told(workflow("a b", b={"input": {"i": "input.x"}}, input=given)) == []
+
+
+def test_what_has_finds_where_an_edge_begins_let_its_node_start() -> None:
+    """`d` may start before `a` has ended only by way of `c`, which then was started by `b`: so has(nodes.b) is true."""
+    unless = {"from": "c", "to": "d", "when": "!has(nodes.b)", "on_error": True}
+    given: dict[str, Any] = {"c": {"join": "any"}, "d": {"join": "any", "input": {"i": "nodes.a.output.v"}}}
+    assert told(workflow("a c", "b c", unless, "a d", **given)) == []
+    also = {**unless, "when": "has(nodes.b)"}
+    assert told(workflow("a c", "b c", also, "a d", **given)) == ["maybe_not_run nodes.d.input.i"]

@@ -36,7 +36,7 @@ what changed, take it back, stop it and remove its data:
   {headrace} down --wipe"""
 STOPPED = """\
 To look around, run it again with `make demo KEEP=1`.
-Its data stays in .headrace; `{headrace} down --wipe` removes it."""
+Its data stays in {home}; `{headrace} down --wipe` removes it."""
 STILL_RUNNING = "The stack is still running; `{headrace} down` stops it."
 
 
@@ -69,7 +69,9 @@ def demo(
             console.print("Stopping the stack …")
             control.stop(home)
         if told == STOPPED or home.running():
-            console.print(told.format(headrace=program()), markup=False, highlight=False, soft_wrap=True)
+            console.print(
+                told.format(headrace=program(), home=home.path), markup=False, highlight=False, soft_wrap=True
+            )
 
 
 async def _ask(console: Console, question: str) -> None:

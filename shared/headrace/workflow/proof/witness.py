@@ -5,6 +5,7 @@ for that bear an example out: those that its conditions and the schemas name, th
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy, deepcopy
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -17,8 +18,8 @@ MOST_TRIED = 3_000
 """Conditions that are evaluated to bear out one example; then it counts as borne out."""
 MOST_TRIED_IN_ALL = 30_000
 """The same for all examples of a workflow: less than a second."""
-LONGEST_MADE = 20
-"""Characters or elements of what is made to have a size."""
+LONGEST_MADE = 1_000
+"""Characters or elements of what is made to have a size; of larger ones nothing is said."""
 
 _NAMES = frozenset({"input", "nodes", "previous", "run"})
 _UNDERSTOOD = frozenset(
@@ -117,12 +118,16 @@ def _understood(facts: Mapping[str, bool]) -> Iterator[Fact]:
         except ExpressionError:  # it was too long to be shown whole
             continue
         looks = frozenset(steps for path in paths(expression.tree, _NAMES) if (steps := _steps(path)))
-        if looks and all(map(_is_understood, walk(expression.tree))):
+        if looks and expression.names <= _NAMES and _is_understood(expression.tree):
             yield Fact(text, expression, holds, looks)
 
 
-def _is_understood(part: Tree) -> bool:
-    return not isinstance(part, Loop) and (not isinstance(part, Call) or part.function in _UNDERSTOOD)
+def _is_understood(tree: Tree) -> bool:
+    parts = list(walk(tree))
+    called = {part.function for part in parts if isinstance(part, Call)}
+    numbers = (part.number or 0 for part in parts if isinstance(part, Constant))
+    too_long = "size" in called and any(abs(number) >= LONGEST_MADE for number in numbers)
+    return called <= _UNDERSTOOD and not too_long and not any(isinstance(part, Loop) for part in parts)
 
 
 def _steps(path: Tree) -> Steps:
@@ -156,7 +161,7 @@ def _data(chosen: Mapping[Steps, Any]) -> Data | None:
     """The data in which paths hold these values; None if they don't fit into each other."""
     data: dict[str, Any] = {}
     for steps, value in chosen.items():
-        if value is not _ABSENT and not _put(data, steps, value):
+        if value is not _ABSENT and not _put(data, steps, deepcopy(value)):
             return None
     return Data(**data)
 
@@ -167,12 +172,12 @@ def _put(data: dict[str, Any], steps: Steps, value: Any) -> bool:
         inside = value if following is None else [] if isinstance(following, int) else {}
         if isinstance(here, dict) and isinstance(step, str):
             here[step] = here.get(step, inside) if following is not None else inside
-            here = here[step]
-        elif isinstance(here, list) and isinstance(step, int) and 0 <= step <= min(len(here), LONGEST_MADE):
-            here[step:] = [here[step] if step < len(here) and following is not None else inside, *here[step + 1 :]]
-            here = here[step]
+        elif isinstance(here, list) and isinstance(step, int) and 0 <= step < LONGEST_MADE:
+            here += [copy(inside) for _ in range(len(here), step + 1)]
+            here[step] = here[step] if following is not None else inside
         else:
             return False
+        here = here[step]
     return True
 
 
@@ -180,14 +185,15 @@ def _near(constants: Sequence[Any]) -> Iterator[Any]:
     """Constants, their neighbours, and what has sizes near them."""
     texts = [each for each in constants if isinstance(each, str)]
     numbers = [each for each in constants if isinstance(each, int | float) and not isinstance(each, bool)]
-    sizes = sorted({int(n) + more for n in numbers if 0 <= n <= LONGEST_MADE for more in (-1, 0, 1)} - {-1})
+    sizes = sorted({int(n) + more for n in numbers if 0 <= n < LONGEST_MADE for more in (-1, 0, 1)} - {-1})
     yield from constants
     for number in numbers:
         yield from (number + 1, number - 1, number + 0.5, number - 0.5)
+        yield from (str(number), str(number + 1), str(number - 1))
     for text in texts[:6]:
         yield from (f"{text}x", f"x{text}")
         yield from (f"{text}{other}" for other in texts[:6])
         yield [text]
         yield from (text.ljust(size, "x") for size in sizes[:9])
     for size in sizes:
-        yield from ("x" * size, ["x"] * size)
+        yield from ("x" * size, ["x"] * size, [{}] * size)

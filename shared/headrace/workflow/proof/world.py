@@ -18,9 +18,9 @@ from headrace.workflow.proof.conditions import Conditions, OtherRound
 from headrace.workflow.proof.domains import Domain, domain_in
 from headrace.workflow.proof.flow import Flow, Way
 from headrace.workflow.proof.formulas import Formulas
-from headrace.workflow.proof.noticing import claim, recall
+from headrace.workflow.proof.noticing import because, claim, recall
 from headrace.workflow.proof.places import Place, View
-from headrace.workflow.proof.uses import Guards, Reading, asks
+from headrace.workflow.proof.uses import Guards, Reading, asked, asks
 from headrace.workflow.proof.witness import Witnesses
 
 
@@ -114,8 +114,16 @@ class World:
             chosen = self.condition(way, view)
         elif way.spec.otherwise:
             chosen = -self.formulas.either(*conditions)
-        seen = -self._blind(beside, view) if view.slow is not None else self.formulas.true
-        return self.formulas.both(self.ends(way.spec.source, view, failed=way.spec.on_error), chosen, seen)
+        ends = self.ends(way.spec.source, view, failed=way.spec.on_error)
+        if view.slow is None:
+            return self.formulas.both(ends, chosen)
+        return self.formulas.both(ends, chosen, -self._blind(beside, view), self._noticing(beside, view))
+
+    def _noticing(self, ways: Sequence[Way], view: View) -> int:
+        """Whether what has() finds where these edges begin is what let their node start."""
+        names = {each.node for way in ways if way.when for each in asked(way.when.tree) if each.of == "nodes"}
+        first = ways[0].spec
+        return because(self, names, Place(first.source, True, first.on_error), view) if names else self.formulas.true
 
     def _blind(self, ways: Sequence[Way], view: View) -> int:
         """Whether a condition reads what has not ended, so that it fails: then nothing comes after it."""
