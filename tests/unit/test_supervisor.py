@@ -1,6 +1,8 @@
 """The supervisor, with parts that don't live; its last words say what they said."""
 
+import asyncio
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from headrace.errors import StackError
 from headrace.stack.home import Home
 from headrace.stack.parts import Part, Plan
 from headrace.stack.supervisor import RESTARTS, Supervisor
+from tests.support.waiting import until
 
 PRINTS = "import signal; print({text!r}, flush=True); signal.pause()"
 DIES = "import os; open('lives', 'a').write('.'); print('no licence', flush=True); os._exit(3)"
@@ -56,6 +59,24 @@ async def test_a_part_that_is_not_well_in_time_is_told_with_its_last_line(home: 
     noted = home.noted()
     assert noted
     assert noted.failed == str(told.value)
+
+
+async def test_a_part_that_was_well_before_is_waited_for(home: Home, tmp_path: Path) -> None:
+    again = tmp_path / "again"
+    began: list[float] = []
+
+    async def once() -> bool:
+        if again.exists():
+            began.append(time.monotonic())
+        return not again.exists()
+
+    code = f"import pathlib, signal; a = pathlib.Path({str(again)!r}); a.exists() and signal.pause(); a.touch()"
+    part = Part("broker", 1, (sys.executable, "-c", code), once, deadline_s=0.5)
+    running = asyncio.create_task(Supervisor(home, Lone(home, part), (), first_pause_s=0.0).run())
+    await until(lambda: running.done() or (began and began[-1] - began[0] > 2))
+    assert not running.done()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_a_part_that_ends_again_and_again_is_given_up_with_its_last_line(

@@ -122,9 +122,9 @@ class Supervisor:
                 watching.cancel()
 
     async def _start(self, part: Part) -> None:
-        """Wait until a part is well, and do what is to be done then."""
+        """Wait until a part is well, and do what is to be done then; one that was well before may take its time."""
         try:
-            async with asyncio.timeout(part.deadline_s):
+            async with asyncio.timeout(None if self._running.parts[part.name].restarts else part.deadline_s):
                 while not await part.well():  # noqa: ASYNC110  # another process has no event to wait for
                     await asyncio.sleep(CHECK_S)
                 if part.once:
