@@ -173,3 +173,15 @@ def test_what_is_under_way_and_who_waits_for_it_is_said_first(capsys: pytest.Cap
     summary.show(Console(width=200), summary.summarize(seen, WorkflowSpec.model_validate(graph("a b", "a c"))))
     lines = capsys.readouterr().out.splitlines()
     assert lines[2:4] == ["for node call of run r0", "under way: b (template, running), c (template, held)"]
+
+
+def test_what_waits_is_said_with_how_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    workflow = graph("a b", "a c", b={"type": "wait", "config": {"signal": "it's fine"}})
+    running = a_run(workflow)
+    running.start()
+    running.succeed("a")
+    seen = [record("run.events", offset, str(offset), event=event) for offset, event in enumerate(running.log)]
+    summary.show(Console(width=80), summary.summarize(seen, WorkflowSpec.model_validate(workflow)))
+    assert r"""until 2027-01-15 08:10:00 UTC: `headrace run signal r1 'it'"'"'s fine' --payload JSON` sends it""" in (
+        capsys.readouterr().out
+    )

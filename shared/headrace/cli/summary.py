@@ -1,6 +1,7 @@
 """A run as its log tells it: what each node did, whom it asked, what it cost."""
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from headrace.cli.hops import clock, money, short
-from headrace.cli.path import path_of, show_path
+from headrace.cli.path import path_of, show_path, waiting
 from headrace.cli.pinned import pins_of, pins_table
 from headrace.cli.text import print_value, printable, quoted
 from headrace.event import Event
@@ -43,7 +44,7 @@ def summarize(log: Sequence[Seen], spec: WorkflowSpec | None = None) -> dict[str
         "parent": msgspec.to_builtins(started.parent) if started and started.parent else None,
     }
     found["under_way"] = [
-        {name: visit[name] for name in ("node", "type", "status")}
+        {name: visit[name] for name in ("node", "type", "status", "waits")}
         for visit in found["path"]
         if visit["status"] in {RUNNING, HELD}
     ]
@@ -123,6 +124,9 @@ def show(console: Console, found: dict[str, Any]) -> None:
     if found["under_way"]:
         told = (f"{one['node']} ({one['type']}, {one['status']})" for one in found["under_way"])
         console.print(printable(f"under way: {', '.join(told)}"), highlight=False, markup=False)
+    for one in found["under_way"]:
+        if one["waits"]:
+            console.print(_waits(found["run"], one), highlight=False, markup=False, soft_wrap=True)
     if found["input"] is not None:
         console.print(short(f"input  {json.dumps(found['input'], ensure_ascii=False)}"), highlight=False, markup=False)
     if found["pins"]:
@@ -142,6 +146,15 @@ def show(console: Console, found: dict[str, Any]) -> None:
             f"{usage['cost']} {usage['currency']}",
             highlight=False,
         )
+
+
+def _waits(run_id: str, node: dict[str, Any]) -> str:
+    """What a node waits for, and how it is given that."""
+    told = f"{node['node']} waits {waiting(node['waits'])}"
+    if node["waits"]["signal"] is None:
+        return printable(told)
+    signal = shlex.quote(node["waits"]["signal"])
+    return printable(f"{told}: `headrace run signal {run_id} {signal} --payload JSON` sends it")
 
 
 def _table(nodes: Iterable[dict[str, Any]]) -> Table:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from headrace.children import child_id
 from headrace.event import Event
 from headrace.events import run
-from headrace.nodes import DELAY, WAIT
+from headrace.nodes import DELAY, WAIT, WORKFLOW
 from headrace.workflow.reasons import Choice, Reasons
 from headrace.workflow.spec import WorkflowSpec
 
@@ -25,7 +26,8 @@ class Visit:
 
     instance: the item's index; None for the node as a whole. round: how often loops had repeated the node, from 0.
     state: SUCCEEDED, FAILED, SKIPPED, RUNNING, HELD, or CUT_OFF: the run ended first. input, output: JSON text. why: of
-    what failed its error, of what was skipped its reason. ms: of the last attempt. items: of a map, how many. calls,
+    what failed its error, of what was skipped its reason. ms: of the last attempt. until: when that is over at the
+    latest, epoch milliseconds. child: the run of another workflow that does its work. items: of a map, how many. calls,
     usages: of all attempts, in order.
     """
 
@@ -38,6 +40,8 @@ class Visit:
     output: str | None = None
     why: str = ""
     ms: int | None = None
+    until: int | None = None
+    child: str | None = None
     items: int | None = None
     calls: tuple[run.Call, ...] = ()
     usages: tuple[run.Usage, ...] = ()
@@ -84,6 +88,7 @@ class _Teller:
     """Goes through a log, and remembers what conditions would have seen at each moment."""
 
     def __init__(self, run_id: str, spec: WorkflowSpec | None, spent: Callable[[run.NodeSucceeded], int]) -> None:
+        self._run_id = run_id
         self._reasons = Reasons(run_id, spec)
         self._spent = spent
         self.visits: dict[_Key, Visit] = {}
@@ -93,7 +98,7 @@ class _Teller:
             case run.RunStarted():
                 self._reasons.start(event)
             case run.NodeScheduled():
-                self._put(event, state=RUNNING, why="", attempt=event.attempt, input=event.input)
+                self._scheduled(event)
             case run.MapStarted():
                 self._put(event, state=RUNNING, why="", input=event.items, items=event.count)
             case run.NodeHeld():
@@ -109,6 +114,12 @@ class _Teller:
                 self._reasons.repeat(event)
             case run.RunCompleted() | run.RunFailed() | run.RunCancelled():
                 self._end(event)
+
+    def _scheduled(self, event: run.NodeScheduled) -> None:
+        told: dict[str, Any] = {"attempt": event.attempt, "input": event.input, "until": event.deadline}
+        if event.type == WORKFLOW:
+            told["child"] = child_id(self._run_id, event.node, event.iteration, event.attempt)
+        self._put(event, state=RUNNING, why="", **told)
 
     def _succeeded(self, event: run.NodeSucceeded, repeated: run.LoopRepeated | None) -> None:
         choices: tuple[Choice, ...] = ()
