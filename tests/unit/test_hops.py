@@ -15,6 +15,7 @@ from headrace.cloudevents import Attributes
 from headrace.errors import Unanswered
 from headrace.event import Event
 from headrace.events import run
+from headrace.events.resource import Paused, ResourceHead
 from headrace.seen import Seen
 from headrace.workflow.spec import WorkflowSpec
 from tests.unit.engine import a_run, graph
@@ -185,3 +186,18 @@ def test_what_waits_is_said_with_how_it_goes_on(capsys: pytest.CaptureFixture[st
     assert r"""until 2027-01-15 08:10:00 UTC: `headrace run signal r1 'it'"'"'s fine' --payload JSON` sends it""" in (
         capsys.readouterr().out
     )
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_paused_workflow_is_said_to_be_with_who_and_why(capsys: pytest.CaptureFixture[str], ended: bool) -> None:
+    running = a_run(graph("a b"))
+    running.start()
+    held = run.NodeHeld(seq=5, prev=b"", at=1, node="b")
+    log = [*running.log, *running.succeed("a"), *running.succeed("b")] if ended else [*running.log, held]
+    seen = [record("run.events", offset, str(offset), event=event) for offset, event in enumerate(log)]
+    paused = Paused(at=1_795_821_585_000, actor="root", reason="lunch[/]")
+    head = ResourceHead(kind="Workflow", latest=1, paused=paused)
+    summary.show(Console(width=80), summary.summarize(seen, None, head))
+    out = capsys.readouterr().out
+    told = "w is paused since 2026-11-27 23:19:45 UTC by root: lunch[/]; `headrace workflow resume w` lets it go on\n"
+    assert (told in out, "until its workflow is resumed\n" in out) == (not ended, not ended)

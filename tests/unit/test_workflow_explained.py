@@ -260,6 +260,11 @@ def test_what_has_not_ended_is_under_way() -> None:
     found = path(spec(edge("a", "b")), scheduled("a"), held)
     assert found.states() == {"a": "running", "b": "held"}
     assert "until its workflow is resumed" in found.visits[1].why
+    known = [explain("r1", [START, held], None, paused=paused).visits[0].why for paused in (True, False)]
+    assert known == [
+        "until its workflow is resumed",
+        "after very many steps at once, until the router has looked after others",
+    ]
     found = path(spec(edge("a", "b")), scheduled("a"), held, scheduled("b"))
     assert (found.visits[1].state, found.visits[1].why) == ("running", "")
     assert reasons(found) == []

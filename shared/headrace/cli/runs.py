@@ -23,6 +23,7 @@ from headrace.cli.steering import cancel, signal
 from headrace.cli.text import printable, quoted
 from headrace.client import Client, new_run_id
 from headrace.errors import HeadraceError, NotFound
+from headrace.events.resource import ResourceHead
 from headrace.events.run import RunCompleted, RunStarted, StartRun
 from headrace.resource.catalog import Catalog
 from headrace.seen import Seen
@@ -96,11 +97,11 @@ def show(
 
     Example: `headrace run show my-run --graph svg -o my-run.svg`
     """
-    log, spec = asyncio.run(_explained(run_id))
+    log, spec, head = asyncio.run(_explained(run_id))
     if graph:
         write(drawn(_picture(log, spec), graph), output)
         return
-    found = asyncio.run(_with_whole_output(summary.summarize(log, spec)))
+    found = asyncio.run(_with_whole_output(summary.summarize(log, spec, head)))
     if as_json:
         print_json(found)
         return
@@ -197,21 +198,26 @@ async def _log(run_id: str) -> list[Seen]:
         return await _read(client, run_id)
 
 
-async def _explained(run_id: str) -> tuple[list[Seen], WorkflowSpec | None]:
-    """A run's log, and the spec of its workflow unless that is not known here. Raises HeadraceError without a log."""
+async def _explained(run_id: str) -> tuple[list[Seen], WorkflowSpec | None, ResourceHead | None]:
+    """A run's log; the spec of its workflow and that one's head now, unless they are not known here.
+
+    Raises HeadraceError without a log.
+    """
     async with connected() as client:
         log = await _read(client, run_id)
         started = next((seen.event for seen in log if isinstance(seen.event, RunStarted)), None)
         if started is None:
-            return log, None
-        catalog = Catalog({"Workflow": newest(await client.read_all(WORKFLOW_STATE))})
+            return log, None, None
+        entries = newest(await client.read_all(WORKFLOW_STATE))
+    head = entries.get(started.workflow.partition("@")[0])
     try:
-        return log, WorkflowSpec.model_validate(catalog.find(("Workflow",), started.workflow).spec)
+        spec = WorkflowSpec.model_validate(Catalog({"Workflow": entries}).find(("Workflow",), started.workflow).spec)
     except (NotFound, ValidationError):
+        spec = None
         sys.stderr.write(
             f"warning: {printable(started.workflow)} can't be read here, so nothing is said of its edges\n"
         )
-        return log, None
+    return log, spec, head if isinstance(head, ResourceHead) else None
 
 
 def _picture(log: list[Seen], spec: WorkflowSpec | None) -> Picture:

@@ -16,7 +16,9 @@ from headrace.workflow.reasons import Choice, Reasons
 from headrace.workflow.spec import WorkflowSpec
 
 SUCCEEDED, FAILED, SKIPPED, RUNNING, HELD, CUT_OFF = "succeeded", "failed", "skipped", "running", "held", "cut off"
-_HELD = "until its workflow is resumed, or, after very many steps at once, until the router has looked after others"
+_PAUSED = "until its workflow is resumed"
+_BUSY = "after very many steps at once, until the router has looked after others"
+_HELD = {True: _PAUSED, False: _BUSY, None: f"{_PAUSED}, or, {_BUSY}"}
 _INSTANCE = re.compile(r"(\w+)\[(\d+)\]")
 
 
@@ -63,9 +65,12 @@ class Path:
         return sum(choice.taken for visit in self.visits for choice in visit.choices if choice.edge == edge)
 
 
-def explain(run_id: str, events: Sequence[Event], spec: WorkflowSpec | None) -> Path:
-    """The path of a run, from its log. Without its workflow's spec no edge is told of."""
-    teller = _Teller(run_id, spec, time_spent(events))
+def explain(run_id: str, events: Sequence[Event], spec: WorkflowSpec | None, *, paused: bool | None = None) -> Path:
+    """The path of a run, from its log. Without its workflow's spec no edge is told of.
+
+    paused: whether its workflow is paused now, which its log does not know; None when nobody does.
+    """
+    teller = _Teller(run_id, spec, time_spent(events), _HELD[paused])
     for index, event in enumerate(events):
         teller.tell(event, events[index + 1 :])
     return Path(tuple(teller.visits.values()))
@@ -87,10 +92,13 @@ _Key = tuple[str, int | None, int]
 class _Teller:
     """Goes through a log, and remembers what conditions would have seen at each moment."""
 
-    def __init__(self, run_id: str, spec: WorkflowSpec | None, spent: Callable[[run.NodeSucceeded], int]) -> None:
+    def __init__(
+        self, run_id: str, spec: WorkflowSpec | None, spent: Callable[[run.NodeSucceeded], int], held: str
+    ) -> None:
         self._run_id = run_id
         self._reasons = Reasons(run_id, spec)
         self._spent = spent
+        self._held = held
         self.visits: dict[_Key, Visit] = {}
 
     def tell(self, event: Event, later: Sequence[Event]) -> None:
@@ -102,7 +110,7 @@ class _Teller:
             case run.MapStarted():
                 self._put(event, state=RUNNING, why="", input=event.items, items=event.count)
             case run.NodeHeld():
-                self._put(event, state=HELD, attempt=event.attempt, why=_HELD)
+                self._put(event, state=HELD, attempt=event.attempt, why=self._held)
             case run.NodeSkipped():
                 self._reasons.skipped(event.node)
                 self._put(event, state=SKIPPED, why=event.reason, choices=self._reasons.after_skip(event))
