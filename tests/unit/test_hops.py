@@ -90,6 +90,37 @@ def test_the_same_record_twice_is_shown_twice() -> None:
     assert pushed(order, [OUTCOME, again, SCHEDULED, EXECUTE, START]) == [START, SCHEDULED, EXECUTE, OUTCOME, again]
 
 
+SIGNAL = record("run.requests", 8, "signal")._replace(at=9_000)
+RECEIVED = record("run.events", 4, "s/0/run.events", "signal")._replace(at=9_001)
+
+
+@given(st.permutations([*RUN, SIGNAL, RECEIVED]), st.sets(st.sampled_from(RUN)))
+def test_what_is_replayed_is_in_the_order_of_time_and_waits_for_nothing_that_is_gone(
+    mixed: list[Seen], gone: set[Seen]
+) -> None:
+    at = {seen: place for place, seen in enumerate([*RUN, SIGNAL, RECEIVED])}
+    past = [seen._replace(at=1_000 + at[seen]) for seen in mixed if seen not in gone]
+    replayed = hops.replayed(past)
+    assert replayed.records == sorted(past, key=lambda seen: seen.at)
+    assert pushed(CausalOrder(replayed.gone), replayed.records) == replayed.records
+
+
+def test_what_is_replayed_has_causes_first_though_clocks_differ() -> None:
+    for wrong in RUN:
+        one_off = [seen._replace(at=5) if seen is wrong else seen for seen in RUN]
+        assert hops.replayed(reversed(one_off)).records == one_off
+
+
+async def test_what_was_replayed_does_not_come_once_more() -> None:
+    came = [seen async for seen in hops.unseen(such([START, STARTED, SCHEDULED]), [START, STARTED])]
+    assert came == [SCHEDULED]
+
+
+async def such(records: Iterable[Seen]) -> AsyncIterator[Seen]:
+    for seen in records:
+        yield seen
+
+
 async def for_ever(records: Iterable[Seen]) -> AsyncIterator[Seen]:
     for seen in records:
         yield seen
@@ -201,3 +232,13 @@ def test_a_paused_workflow_is_said_to_be_with_who_and_why(capsys: pytest.Capture
     out = capsys.readouterr().out
     told = "w is paused since 2026-11-27 23:19:45 UTC by root: lunch[/]; `headrace workflow resume w` lets it go on\n"
     assert (told in out, "until its workflow is resumed\n" in out) == (not ended, not ended)
+
+
+def test_what_waited_took_as_long_as_run_show_says(capsys: pytest.CaptureFixture[str]) -> None:
+    waits = run.NodeScheduled(seq=1, prev=b"", at=100, node="approve", type="wait", input="{}")
+    end = 14_673
+    done = run.NodeSucceeded(seq=2, prev=b"", at=end, node="approve", output="{}", started_at=end, finished_at=end)
+    show = hops.printer(Console(width=200))
+    for offset, event in enumerate((waits, done)):
+        show(record("run.events", offset, str(offset), event=event))
+    assert "approve, 14573 ms" in capsys.readouterr().out

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -167,20 +167,29 @@ async def _start(request: StartRun, given: str | None, timeout_s: float | None, 
             if not known.earlier:
                 return await _to_end(run_id, after(known.came, records), timeout_s, as_json=as_json)
         await tell_earlier(client, run_id, known.first, request)
-        async with client.follow(*hops.TOPICS, key=run_id, since=known.since) as records:
-            return await _to_end(run_id, records, timeout_s, as_json=as_json)
+        return await _from_the_first(client, run_id, known.since, timeout_s, as_json=as_json)
 
 
 async def _watch(run_id: str, timeout_s: float, *, as_json: bool) -> bool:
-    async with connected() as client, client.follow(*hops.TOPICS, key=run_id, since=0) as records:
-        return await _to_end(run_id, records, timeout_s, as_json=as_json)
+    async with connected() as client:
+        return await _from_the_first(client, run_id, 0, timeout_s, as_json=as_json)
 
 
-async def _to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, *, as_json: bool) -> bool:
+async def _from_the_first(client: Client, run_id: str, since: int, timeout_s: float, *, as_json: bool) -> bool:
+    """As `_to_end`, after what was written so far: that is read topic by topic, and printed by time."""
+    async with client.follow(*hops.TOPICS, key=run_id) as records:
+        past = hops.replayed([seen async for seen in client.read(*hops.TOPICS, keys={run_id}, since=since)])
+        coming = after(past.records, hops.unseen(records, past.records))
+        return await _to_end(run_id, coming, timeout_s, past.gone, as_json=as_json)
+
+
+async def _to_end(
+    run_id: str, records: AsyncIterator[Seen], timeout_s: float, gone: Iterable[str] = (), *, as_json: bool
+) -> bool:
     """Print a run's records as they come, JSON one a line; whether it completed. Raises Unanswered."""
     console = Console()
     show_one = _print_record if as_json else hops.printer(console)
-    end = await hops.to_end(run_id, records, timeout_s, show_one)
+    end = await hops.to_end(run_id, records, timeout_s, show_one, gone)
     if not as_json:
         if isinstance(end, RunCompleted):
             end = msgspec.structs.replace(end, output=await claimed.whole(end.output))

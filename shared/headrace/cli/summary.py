@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -20,7 +20,7 @@ from headrace.events import run
 from headrace.events.resource import Paused, ResourceHead
 from headrace.seen import Seen
 from headrace.topics import TERMINAL
-from headrace.workflow.explained import HELD, RUNNING, explain, time_spent
+from headrace.workflow.explained import HELD, RUNNING, TimeSpent, explain
 from headrace.workflow.spec import WorkflowSpec
 
 
@@ -35,7 +35,7 @@ def summarize(
     events = [seen.event for seen in log if seen.event]
     started = next((event for event in events if isinstance(event, run.RunStarted)), None)
     end = next((event for event in events if isinstance(event, TERMINAL)), None)
-    spent = time_spent(events)
+    spent = TimeSpent(events)
     path = explain(log[0].key, events, spec, paused=None if head is None else head.paused is not None)
     found: dict[str, Any] = {
         "run": log[0].key,
@@ -65,7 +65,7 @@ def _status(end: Event | None) -> str:
     return names[type(end)] if end else "running"
 
 
-def _node(event: run.NodeSucceeded | run.NodeFailed, spent: Callable[[run.NodeSucceeded], int]) -> dict[str, Any]:
+def _node(event: run.NodeSucceeded | run.NodeFailed, spent: TimeSpent) -> dict[str, Any]:
     usage = event.usage
     found: dict[str, Any] = {
         "node": event.node,

@@ -4,7 +4,7 @@ The log is the truth about which edges were taken; conditions are evaluated agai
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,20 +70,28 @@ def explain(run_id: str, events: Sequence[Event], spec: WorkflowSpec | None, *, 
 
     paused: whether its workflow is paused now, which its log does not know; None when nobody does.
     """
-    teller = _Teller(run_id, spec, time_spent(events), _HELD[paused])
+    teller = _Teller(run_id, spec, TimeSpent(events), _HELD[paused])
     for index, event in enumerate(events):
         teller.tell(event, events[index + 1 :])
     return Path(tuple(teller.visits.values()))
 
 
-def time_spent(events: Iterable[Event]) -> Callable[[run.NodeSucceeded], int]:
+class TimeSpent:
     """How many milliseconds successes in a log took; of what waits, from when it began to."""
-    waits = {
-        (event.node, event.iteration): event.at
-        for event in events
-        if isinstance(event, run.NodeScheduled) and event.type in {WAIT, DELAY}
-    }
-    return lambda event: event.finished_at - waits.get((event.node, event.iteration), event.started_at)
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self._waits: dict[tuple[str, int], int] = {}
+        for event in events:
+            self.note(event)
+
+    def note(self, event: Event | None) -> None:
+        """Take the log's next event in."""
+        if isinstance(event, run.NodeScheduled) and event.type in {WAIT, DELAY}:
+            self._waits[event.node, event.iteration] = event.at
+
+    def __call__(self, event: run.NodeSucceeded) -> int:
+        """Of a success."""
+        return event.finished_at - self._waits.get((event.node, event.iteration), event.started_at)
 
 
 _Key = tuple[str, int | None, int]
@@ -92,9 +100,7 @@ _Key = tuple[str, int | None, int]
 class _Teller:
     """Goes through a log, and remembers what conditions would have seen at each moment."""
 
-    def __init__(
-        self, run_id: str, spec: WorkflowSpec | None, spent: Callable[[run.NodeSucceeded], int], held: str
-    ) -> None:
+    def __init__(self, run_id: str, spec: WorkflowSpec | None, spent: TimeSpent, held: str) -> None:
         self._run_id = run_id
         self._reasons = Reasons(run_id, spec)
         self._spent = spent
