@@ -3,7 +3,8 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -67,7 +68,8 @@ def start(
 ) -> None:
     """Start a run by producing a StartRun event. Exit code 1 when the run does not complete.
 
-    With an --id that was used before nothing is started: it says so, and gives the earlier run's result.
+    With an --id that was used before nothing is started: it says so, and gives the earlier run's result. Without one,
+    the new run's id is said on standard error. Ctrl-C ends the waiting, not the run.
 
     Example: `headrace run start ask-the-docs -i '{"question": "What is a pointer?"}'`
     """
@@ -162,8 +164,10 @@ async def _start(request: StartRun, given: str | None, timeout_s: float | None, 
         async with client.follow(*hops.TOPICS, key=run_id) as records:
             sent = await client.start_run(request, run_id)
             if given is None:
+                sys.stderr.write(f"run {run_id}\n")
                 return await _to_end(run_id, records, timeout_s, as_json=as_json)
-            known = await begun(client, run_id, sent, records, timeout_s)
+            with _going_on(run_id):
+                known = await begun(client, run_id, sent, records, timeout_s)
             if not known.earlier:
                 return await _to_end(run_id, after(known.came, records), timeout_s, as_json=as_json)
         await tell_earlier(client, run_id, known.first, request)
@@ -189,12 +193,26 @@ async def _to_end(
     """Print a run's records as they come, JSON one a line; whether it completed. Raises Unanswered."""
     console = Console()
     show_one = _print_record if as_json else hops.printer(console)
-    end = await hops.to_end(run_id, records, timeout_s, show_one, gone)
+    with _going_on(run_id):
+        end = await hops.to_end(run_id, records, timeout_s, show_one, gone)
     if not as_json:
         if isinstance(end, RunCompleted):
             end = msgspec.structs.replace(end, output=await claimed.whole(end.output))
         hops.tell(console, run_id, end)
     return isinstance(end, RunCompleted)
+
+
+@contextmanager
+def _going_on(run_id: str) -> Iterator[None]:
+    """Say on standard error, when whoever waits for a run is interrupted, that this does not end it, and what would."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        sys.stderr.write(
+            f"headrace: run {run_id} goes on: `headrace run watch {run_id}` shows it, "
+            f"`headrace run cancel {run_id} --reason …` ends it\n"
+        )
+        raise
 
 
 def _print_record(seen: Seen) -> None:
