@@ -116,6 +116,8 @@ async def test_runs_are_listed_the_newest_first(headrace: Run, workflow: str) ->
 
     # then the projector soon knows them
     await until_equal(listed, [(second, "failed", "input_invalid"), (first, "completed", None)])
+    begun = {one: printed(headrace("run", "show", one, "--json"), 0)["run"] for one in (first[:-1], second[:-1])}
+    assert begun == {first[:-1]: first, second[:-1]: second}
     done = printed(headrace("run", "list", "--workflow", f"{workflow}@1", "--state", "completed", "--json"))
     assert [(one["run"], one["actor"], one["ms"] >= 0) for one in done] == [(first, "ada", True)]
     shown = headrace("run", "list", "--workflow", workflow, "--limit", "1").stdout

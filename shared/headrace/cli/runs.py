@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,14 +19,15 @@ from headrace.cli.deployed import newest
 from headrace.cli.earlier import tell_earlier
 from headrace.cli.graph import Output, PictureFormat, drawn, write
 from headrace.cli.run_list import list_runs
-from headrace.cli.session import Json, actor, connected, plain, print_json
+from headrace.cli.session import Json, actor, connected, database_url, plain, print_json
 from headrace.cli.steering import cancel, signal
 from headrace.cli.text import printable, quoted
 from headrace.client import Client, new_run_id
-from headrace.errors import HeadraceError, NotFound
+from headrace.errors import DatabaseUnavailable, HeadraceError, NotFound, StackError
 from headrace.events.resource import ResourceHead
 from headrace.events.run import RunCompleted, RunStarted, StartRun
 from headrace.resource.catalog import Catalog
+from headrace.runs import runs_beginning
 from headrace.seen import Seen
 from headrace.starting import begun
 from headrace.ticks import after
@@ -36,7 +37,11 @@ from headrace.workflow.explained import explain
 from headrace.workflow.spec import WorkflowSpec
 
 WAIT_S = 600.0
+SHORTEST = 8
+"""Characters of an id's beginning that is looked up."""
+MOST_NAMED = 5
 RunId = Annotated[str, typer.Argument(help="The run's id.")]
+KnownRun = Annotated[str, typer.Argument(help=f"The run's id, or its first {SHORTEST} characters or more.")]
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the end.", min=0.1)]
 
 
@@ -86,7 +91,7 @@ def watch(run_id: RunId, *, timeout: Timeout = WAIT_S, as_json: Json = False) ->
 
 
 def show(
-    run_id: RunId,
+    run_id: KnownRun,
     *,
     graph: Annotated[PictureFormat | None, typer.Option(help="Draw its path on the workflow's graph instead.")] = None,
     output: Output = None,
@@ -109,16 +114,18 @@ def show(
         return
     console = Console()
     summary.show(console, found)
-    hint = f"`headrace audit show {run_id} --json` has its whole log: what went into each node, what came out"
+    hint = f"`headrace audit show {found['run']} --json` has its whole log: what went into each node, what came out"
     console.print(hint, markup=False, highlight=False, soft_wrap=True)
 
 
-def audit_show(run_id: RunId, *, as_json: Json = False) -> None:
+def audit_show(run_id: KnownRun, *, as_json: Json = False) -> None:
     """Show a run's events in order, and check their sequence and hash chain. Exit code 1 when the log is not whole."""
     log = asyncio.run(_log(run_id))
     faults = audit.faults(log)
     if as_json:
-        print_json({"run": run_id, "whole": not faults, "faults": faults, "events": [_record(seen) for seen in log]})
+        print_json(
+            {"run": log[0].key, "whole": not faults, "faults": faults, "events": [_record(seen) for seen in log]}
+        )
     else:
         console = Console()
         hops.trace(console, log)
@@ -254,13 +261,34 @@ def _picture(log: list[Seen], spec: WorkflowSpec | None) -> Picture:
     return marked(picture_of(f"run {log[0].key}", spec), path)
 
 
-async def _read(client: Client, run_id: str) -> list[Seen]:
-    log = await client.read_all(RUN_EVENTS, key=run_id)
+async def _read(client: Client, given: str) -> list[Seen]:
+    """The log of the run with this id, or else of the only one whose id begins so. Raises HeadraceError."""
+    log = await client.read_all(RUN_EVENTS, key=given)
+    if not log and (run_id := the_only(given, await _beginning(given))):
+        log = await client.read_all(RUN_EVENTS, key=run_id)
     if not log:
         raise HeadraceError(
-            f"no run {run_id!r:.210} in {RUN_EVENTS.name}; was it started here? `headrace env` says where"
+            f"no run {given!r:.210} in {RUN_EVENTS.name}; was it started here? `headrace env` says where"
         )
     return log
+
+
+async def _beginning(given: str) -> Sequence[str]:
+    """Ids that begin so, as far as the tables in Postgres know; none for what is too short."""
+    if len(given) < SHORTEST:
+        return ()
+    try:
+        return await runs_beginning(database_url(), given, MOST_NAMED + 1)
+    except (DatabaseUnavailable, StackError):
+        return ()
+
+
+def the_only(given: str, found: Sequence[str]) -> str | None:
+    """The run that is meant by the beginning of its id, if there is one. Raises HeadraceError for several."""
+    if len(found) > 1:
+        more = " and more" if len(found) > MOST_NAMED else ""
+        raise HeadraceError(f"several runs begin with {given}: {', '.join(found[:MOST_NAMED])}{more}; write more of it")
+    return found[0] if found else None
 
 
 def _record(seen: Seen) -> dict[str, Any]:
