@@ -1,12 +1,11 @@
 """What a run's events lead to beside its log: work for workers, runs of other workflows, stops, and results."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from headrace.children import child_id
 from headrace.event import Event
 from headrace.events import node, run
-from headrace.limits import RUN_ID
 from headrace.machine import Context, Output
 from headrace.nodes import NODE_TYPES, WORKFLOW
 from headrace.topics import NODE_REQUESTS, NODE_STOPS, RUN_CHILDREN, RUN_RESULTS
@@ -28,18 +27,6 @@ def of(before: RunState, state: RunState, event: Event, context: Context, workfl
         case run.RunCompleted() | run.RunFailed() | run.RunCancelled():
             yield from _end(state, event, context)
             yield from _stops(state, event, context.key)
-
-
-def child_id(key: str, name: str, iteration: int, attempt: int) -> str:
-    """The id of the run that does a node's work: readable as long as that makes a run id."""
-    place = f"{key}:{name.replace('[', '.').removesuffix(']')}"
-    again = f":{iteration}.{attempt}" if (iteration, attempt) != (0, 1) else ""
-    child = f"{place}{again}"
-    return child if RUN_ID.fullmatch(child) else f"child-{_digest(child)}"
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _work(state: RunState, event: run.NodeScheduled, key: str, workflows: Workflows) -> Iterator[Output]:

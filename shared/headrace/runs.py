@@ -1,6 +1,7 @@
 """Questions about many runs, to the tables that the projector makes of the log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -51,11 +52,24 @@ class Found(NamedTuple):
 
 async def newest_runs(dsn: str, wanted: Wanted) -> Found:
     """Raises DatabaseUnavailable, also when there are no tables yet."""
+    async with _reading(dsn) as connection:
+        return await _found(connection, wanted)
+
+
+async def runs_beginning(dsn: str, beginning: str, most: int) -> Sequence[str]:
+    """Ids that begin so; those of runs that the shortest one has started are left out. Raises DatabaseUnavailable."""
+    async with _reading(dsn) as connection:
+        return [row["run"] for row in await connection.fetch(_SQL["beginning"], beginning, most)]
+
+
+@asynccontextmanager
+async def _reading(dsn: str) -> AsyncIterator["asyncpg.Connection[asyncpg.Record]"]:
+    """Raises DatabaseUnavailable, also when there are no tables yet."""
     with reaching(WHAT):
         connection = await asyncpg.connect(dsn, timeout=TIMEOUT_S, command_timeout=TIMEOUT_S)
     try:
         with reaching(WHAT, connection):
-            return await _found(connection, wanted)
+            yield connection
     except asyncpg.UndefinedTableError as error:
         raise DatabaseUnavailable(
             "Postgres has no table of runs yet; the projector makes it when it starts: `headrace status` says whether "

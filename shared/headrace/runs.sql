@@ -18,6 +18,16 @@ from (
 ) as found
 order by started_at desc, run;
 
+-- name: beginning
+-- Runs whose ids begin with $1, the shortest first, without the runs that the shortest one started. $2: how many.
+with named as (select run from runs where starts_with(run, $1)),
+shortest as (select run from named order by length(run), run limit 1)
+select named.run
+from named, shortest
+where named.run = shortest.run or not starts_with(named.run, shortest.run || ':')
+order by length(named.run), named.run
+limit $2;
+
 -- name: positions
 -- How far the projector has read a topic, by partition. $1: topic.
 select partition, next_offset from projection_positions where projection = 'projector' and topic = $1;

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -115,6 +116,8 @@ async def test_runs_are_listed_the_newest_first(headrace: Run, workflow: str) ->
 
     # then the projector soon knows them
     await until_equal(listed, [(second, "failed", "input_invalid"), (first, "completed", None)])
+    begun = {one: printed(headrace("run", "show", one, "--json"), 0)["run"] for one in (first[:-1], second[:-1])}
+    assert begun == {first[:-1]: first, second[:-1]: second}
     done = printed(headrace("run", "list", "--workflow", f"{workflow}@1", "--state", "completed", "--json"))
     assert [(one["run"], one["actor"], one["ms"] >= 0) for one in done] == [(first, "ada", True)]
     shown = headrace("run", "list", "--workflow", workflow, "--limit", "1").stdout
@@ -202,3 +205,40 @@ def test_what_is_no_run_id_is_refused_at_once(headrace: Run, workflow: str) -> N
     done = headrace("run", "start", workflow, "--id", "bad id!", "-i", '{"text": "hi"}')
     assert done.returncode == 1
     assert "'bad id!' is no run id" in done.stderr
+
+
+WAITING = """\
+apiVersion: headrace/v1
+kind: Workflow
+metadata: {{ name: {name} }}
+spec:
+  nodes:
+    approve: {{ type: wait, config: {{ signal: approval }} }}
+  output: {{ done: "true" }}
+"""
+
+
+def test_a_start_that_is_interrupted_says_that_the_run_goes_on(headrace: Run, stack: Stack, tmp_path: Path) -> None:
+    # given a run that waits, whose id was said from the beginning
+    name = unique("wait")
+    (tmp_path / "w.yaml").write_text(WAITING.format(name=name), encoding="utf-8")
+    assert headrace("apply", "-f", "w.yaml").returncode == 0
+    env = {**os.environ, **stack.env, "NO_COLOR": "1"}
+    command = [str(HEADRACE), "run", "start", name]
+    started = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    assert started.stdout
+    assert started.stderr
+    run_id = started.stderr.readline().removeprefix("run ").strip()
+    while "NodeScheduled" not in started.stdout.readline():
+        assert started.poll() is None
+
+    # when whoever waits is interrupted, then it is said how one goes on
+    started.send_signal(signal.SIGINT)
+    _, said = started.communicate(timeout=30)
+    assert started.returncode == 130
+    assert f"run {run_id} goes on: `headrace run watch {run_id}` shows it" in said
+    assert f"`headrace run cancel {run_id} --reason" in said
+    assert "Traceback" not in said
+    shown = headrace("run", "show", run_id).stdout
+    assert "approve waits for the signal approval until" in shown
+    assert headrace("run", "cancel", run_id, "--reason", "enough").returncode == 0

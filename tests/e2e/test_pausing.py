@@ -80,6 +80,9 @@ async def test_a_run_of_a_paused_workflow_waits_and_goes_on_when_it_is_resumed(
         return type(log[-1].event) if log else None
 
     await until_equal(last, run.NodeHeld)
+    shown = headrace("run", "show", run_id).stdout
+    assert f"{name} is paused since" in shown
+    assert f"by ada: floods; `headrace workflow resume {name}`" in shown
     assert headrace("workflow", "resume", name).returncode == 0
     await until_equal(last, run.RunCompleted)
     log = await installation.events(run_id)

@@ -13,7 +13,7 @@ from headrace.events import run
 from headrace.limits import GENESIS
 from headrace.projection import Origin
 from headrace.projection.store import Store
-from headrace.runs import ListedRun, Wanted, newest_runs
+from headrace.runs import ListedRun, Wanted, newest_runs, runs_beginning
 from headrace.topics import RUN_EVENTS
 from projector import core
 from projector.bootstrap import PROJECTION, QUERIES
@@ -121,3 +121,14 @@ async def test_without_tables_it_says_who_makes_them(stack: Stack) -> None:
 async def test_without_postgres_it_says_what_is_away() -> None:
     with pytest.raises(DatabaseUnavailable, match="Postgres, which has the table of runs, does not answer"):
         await newest_runs("postgresql://nobody@127.0.0.1:9/none", Wanted())
+
+
+async def test_runs_are_found_by_the_beginning_of_their_ids(dsn: str) -> None:
+    ids = ("a67c710e-1", "a67c710e-1:tidy", "a67c710e-1:tidy:sub", "b-1", "b-10", "b-2", "100%_")
+    await write(dsn, *((name, started("ask@1", NOON)) for name in ids))
+    assert await runs_beginning(dsn, "a67c710e", 9) == ["a67c710e-1"], "what it has started is not meant"
+    assert await runs_beginning(dsn, "a67c710e-1:t", 9) == ["a67c710e-1:tidy"]
+    assert await runs_beginning(dsn, "b-", 2) == ["b-1", "b-2"]
+    assert await runs_beginning(dsn, "b-", 9) == ["b-1", "b-2", "b-10"]
+    assert await runs_beginning(dsn, "1%", 9) == []
+    assert await runs_beginning(dsn, "none", 9) == []

@@ -30,8 +30,9 @@ def test_a_run_whose_words_are_hostile_is_shown_as_words() -> None:
         "status": "failed",
         "workflow": HOSTILE,
         "actor": HOSTILE,
+        "paused": {"at": 1, "actor": HOSTILE, "reason": HOSTILE},
         "parent": {"node": HOSTILE, "run": HOSTILE},
-        "under_way": [{"node": HOSTILE, "type": HOSTILE, "status": "held"}],
+        "under_way": [{"node": HOSTILE, "type": HOSTILE, "status": "held", "waits": {"signal": HOSTILE, "until": 1}}],
         "started_at": 1,
         "pins": [],
         "nodes": [],
@@ -42,7 +43,7 @@ def test_a_run_whose_words_are_hostile_is_shown_as_words() -> None:
     }
     out = io.StringIO()
     summary.show(Console(file=out, width=200), found)
-    assert out.getvalue().count("[/nope]") == 9
+    assert out.getvalue().count("[/nope]") == 17
     assert "\x1b" not in out.getvalue()
 
 

@@ -15,6 +15,7 @@ from headrace.cloudevents import Attributes
 from headrace.errors import Unanswered
 from headrace.event import Event
 from headrace.events import run
+from headrace.events.resource import Paused, ResourceHead
 from headrace.seen import Seen
 from headrace.workflow.spec import WorkflowSpec
 from tests.unit.engine import a_run, graph
@@ -87,6 +88,37 @@ def test_the_same_record_twice_is_shown_twice() -> None:
     order = CausalOrder()
     again = OUTCOME._replace(offset=1)
     assert pushed(order, [OUTCOME, again, SCHEDULED, EXECUTE, START]) == [START, SCHEDULED, EXECUTE, OUTCOME, again]
+
+
+SIGNAL = record("run.requests", 8, "signal")._replace(at=9_000)
+RECEIVED = record("run.events", 4, "s/0/run.events", "signal")._replace(at=9_001)
+
+
+@given(st.permutations([*RUN, SIGNAL, RECEIVED]), st.sets(st.sampled_from(RUN)))
+def test_what_is_replayed_is_in_the_order_of_time_and_waits_for_nothing_that_is_gone(
+    mixed: list[Seen], gone: set[Seen]
+) -> None:
+    at = {seen: place for place, seen in enumerate([*RUN, SIGNAL, RECEIVED])}
+    past = [seen._replace(at=1_000 + at[seen]) for seen in mixed if seen not in gone]
+    replayed = hops.replayed(past)
+    assert replayed.records == sorted(past, key=lambda seen: seen.at)
+    assert pushed(CausalOrder(replayed.gone), replayed.records) == replayed.records
+
+
+def test_what_is_replayed_has_causes_first_though_clocks_differ() -> None:
+    for wrong in RUN:
+        one_off = [seen._replace(at=5) if seen is wrong else seen for seen in RUN]
+        assert hops.replayed(reversed(one_off)).records == one_off
+
+
+async def test_what_was_replayed_does_not_come_once_more() -> None:
+    came = [seen async for seen in hops.unseen(such([START, STARTED, SCHEDULED]), [START, STARTED])]
+    assert came == [SCHEDULED]
+
+
+async def such(records: Iterable[Seen]) -> AsyncIterator[Seen]:
+    for seen in records:
+        yield seen
 
 
 async def for_ever(records: Iterable[Seen]) -> AsyncIterator[Seen]:
@@ -173,3 +205,40 @@ def test_what_is_under_way_and_who_waits_for_it_is_said_first(capsys: pytest.Cap
     summary.show(Console(width=200), summary.summarize(seen, WorkflowSpec.model_validate(graph("a b", "a c"))))
     lines = capsys.readouterr().out.splitlines()
     assert lines[2:4] == ["for node call of run r0", "under way: b (template, running), c (template, held)"]
+
+
+def test_what_waits_is_said_with_how_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    workflow = graph("a b", "a c", b={"type": "wait", "config": {"signal": "it's fine"}})
+    running = a_run(workflow)
+    running.start()
+    running.succeed("a")
+    seen = [record("run.events", offset, str(offset), event=event) for offset, event in enumerate(running.log)]
+    summary.show(Console(width=80), summary.summarize(seen, WorkflowSpec.model_validate(workflow)))
+    assert r"""until 2027-01-15 08:10:00 UTC: `headrace run signal r1 'it'"'"'s fine' --payload JSON` sends it""" in (
+        capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_paused_workflow_is_said_to_be_with_who_and_why(capsys: pytest.CaptureFixture[str], ended: bool) -> None:
+    running = a_run(graph("a b"))
+    running.start()
+    held = run.NodeHeld(seq=5, prev=b"", at=1, node="b")
+    log = [*running.log, *running.succeed("a"), *running.succeed("b")] if ended else [*running.log, held]
+    seen = [record("run.events", offset, str(offset), event=event) for offset, event in enumerate(log)]
+    paused = Paused(at=1_795_821_585_000, actor="root", reason="lunch[/]")
+    head = ResourceHead(kind="Workflow", latest=1, paused=paused)
+    summary.show(Console(width=80), summary.summarize(seen, None, head))
+    out = capsys.readouterr().out
+    told = "w is paused since 2026-11-27 23:19:45 UTC by root: lunch[/]; `headrace workflow resume w` lets it go on\n"
+    assert (told in out, "until its workflow is resumed\n" in out) == (not ended, not ended)
+
+
+def test_what_waited_took_as_long_as_run_show_says(capsys: pytest.CaptureFixture[str]) -> None:
+    waits = run.NodeScheduled(seq=1, prev=b"", at=100, node="approve", type="wait", input="{}")
+    end = 14_673
+    done = run.NodeSucceeded(seq=2, prev=b"", at=end, node="approve", output="{}", started_at=end, finished_at=end)
+    show = hops.printer(Console(width=200))
+    for offset, event in enumerate((waits, done)):
+        show(record("run.events", offset, str(offset), event=event))
+    assert "approve, 14573 ms" in capsys.readouterr().out

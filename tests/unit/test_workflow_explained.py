@@ -260,6 +260,11 @@ def test_what_has_not_ended_is_under_way() -> None:
     found = path(spec(edge("a", "b")), scheduled("a"), held)
     assert found.states() == {"a": "running", "b": "held"}
     assert "until its workflow is resumed" in found.visits[1].why
+    known = [explain("r1", [START, held], None, paused=paused).visits[0].why for paused in (True, False)]
+    assert known == [
+        "until its workflow is resumed",
+        "after very many steps at once, until the router has looked after others",
+    ]
     found = path(spec(edge("a", "b")), scheduled("a"), held, scheduled("b"))
     assert (found.visits[1].state, found.visits[1].why) == ("running", "")
     assert reasons(found) == []
@@ -345,3 +350,48 @@ def test_what_waits_took_as_long_as_it_waited() -> None:
     wait = run.NodeScheduled(**{**PLACE, "at": 100}, node="a", type="wait", input="{}")
     found = path(spec(edge("a", "b")), wait, replace(succeeded("a", {}, "b"), started_at=5_100, finished_at=5_100))
     assert found.visits[0].ms == 5_000
+
+
+WAITING = spec(
+    edge("approve", "pause"),
+    edge("approve", "each"),
+    approve={"type": "wait", "config": {"signal": "approval"}},
+    pause={"type": "delay", "input": {"ms": "9"}},
+    each={"type": "wait", "config": {"signal": "one"}, "map": {"over": "[1]"}},
+)
+UNTIL = 1_795_821_585_000
+
+
+def test_what_waits_is_told_with_its_signal_and_until_when() -> None:
+    waits = scheduled("approve", type="wait", deadline=UNTIL)
+    assert printed(path(WAITING, waits), WAITING) == [
+        "approve  running  wait",
+        "    input   {}",
+        "    waits   for the signal approval until 2026-11-27 23:19:45 UTC",
+    ]
+    done = printed(path(WAITING, waits, succeeded("approve", {})), WAITING)
+    assert not [line for line in done if "waits" in line]
+
+
+def test_a_delay_is_told_with_until_when_and_instances_by_themselves() -> None:
+    found = path(
+        WAITING,
+        scheduled("pause", type="delay", deadline=UNTIL),
+        run.MapStarted(**PLACE, node="each", items="[1]", count=1),
+        scheduled("each[0]", type="wait", deadline=UNTIL),
+    )
+    assert [line.strip() for line in printed(found, WAITING) if "waits" in line] == [
+        "waits   until 2026-11-27 23:19:45 UTC",
+        "waits   for the signal one",
+        "waits   for the signal one until 2026-11-27 23:19:45 UTC",
+    ]
+
+
+def test_a_run_of_another_workflow_is_named_beside_its_node() -> None:
+    workflow = spec(edge("tidy", "b"), tidy={"type": "workflow", "config": {"workflow": "tidy@1"}})
+    begun = scheduled("tidy", type="workflow")
+    assert printed(path(workflow, begun), workflow)[0] == "tidy  running  workflow, run r1:tidy"
+    head, *_ = printed(path(workflow, begun, failed("tidy", retry_at=9), replace(begun, attempt=2)), workflow)
+    assert head == "tidy, attempt 2  running  workflow, run r1:tidy:0.2"
+    items = path(workflow, scheduled("tidy[3]", type="workflow"))
+    assert items.visits[0].child == "r1:tidy.3"

@@ -4,10 +4,10 @@ import asyncio
 import json
 import math
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from rich.console import Console
 from rich.text import Text
@@ -28,6 +28,7 @@ from headrace.topics import (
     RUN_REQUESTS,
     RUN_RESULTS,
 )
+from headrace.workflow.explained import TimeSpent
 
 TOPICS = (RUN_REQUESTS, RUN_CHILDREN, RUN_EVENTS, *NODE_REQUESTS.values(), NODE_OUTCOMES, NODE_STOPS, RUN_RESULTS)
 """Every topic that a run's records travel over, in the order in which a step uses them."""
@@ -48,14 +49,24 @@ WIDEST = 88
 """Characters of a shortened value."""
 
 
-def line(seen: Seen, began: int) -> Text:
-    """One record: milliseconds since `began` (epoch milliseconds) but never below 0, topic, what it says."""
+def line(seen: Seen, began: int, spent: TimeSpent | None = None) -> Text:
+    """One record: milliseconds since `began` (epoch milliseconds) but never below 0, topic, what it says.
+
+    spent: of the run's log so far.
+    """
     name = seen.event.NAME.rpartition(".")[2] if seen.event else "unreadable"
     text = Text(f"{max(0, seen.at - began):>7} ms  ", style="dim")
     text.append(f"{seen.topic:<28} ", style="cyan")
     text.append(f"{name:<14} ", style=_style(seen.event))
-    text.append(about(seen.event) if seen.event else short(seen.fault or ""), style="default")
+    text.append(_told(seen, spent or TimeSpent()), style="default")
     return text
+
+
+def _told(seen: Seen, spent: TimeSpent) -> str:
+    """What a record says; what waited took as long as it did."""
+    if isinstance(seen.event, run.NodeSucceeded):
+        return short(_succeeded(seen.event, spent(seen.event)))
+    return about(seen.event) if seen.event else short(seen.fault or "")
 
 
 def _style(event: Event | None) -> str:
@@ -74,8 +85,8 @@ def _started(event: run.RunStarted) -> str:
     return f"{event.workflow}, pinned: {pinned}"
 
 
-def _succeeded(event: run.NodeSucceeded | node.NodeSucceeded) -> str:
-    return f"{event.node}, {event.finished_at - event.started_at} ms{_tokens(event.usage)}"
+def _succeeded(event: run.NodeSucceeded | node.NodeSucceeded, ms: int) -> str:
+    return f"{event.node}, {ms} ms{_tokens(event.usage)}"
 
 
 def _failed(event: run.NodeFailed | node.NodeFailed) -> str:
@@ -94,8 +105,7 @@ _SAID: Mapping[type[Event], Callable[[Any], str]] = {
     node.ExecuteNode: _scheduled,
     run.NodeHeld: lambda event: f"{event.node}, until the workflow is resumed",
     run.MapStarted: lambda event: f"{event.node}, {event.count} items",
-    run.NodeSucceeded: _succeeded,
-    node.NodeSucceeded: _succeeded,
+    node.NodeSucceeded: lambda event: _succeeded(event, event.finished_at - event.started_at),
     run.NodeFailed: _failed,
     node.NodeFailed: _failed,
     run.NodeSkipped: lambda event: f"{event.node}: {event.reason}",
@@ -132,12 +142,13 @@ class CausalOrder:
 
     A record waits for the one before it in its partition and for what led to it, but no longer than HOLD_S: that may
     have expired, or stand where nobody looks. Each record is given once. Times are seconds of one clock.
+    gone: ids of records that are not waited for at all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, gone: Iterable[str] = ()) -> None:
         self._queues: defaultdict[tuple[str, int], Queue] = defaultdict(deque)
         self._held: dict[str, Queue] = {}
-        self._given: set[str] = set()
+        self._given = set(gone)
 
     def push(self, seen: Seen, now: float) -> list[Seen]:
         """Take a record; all that may be shown now."""
@@ -183,15 +194,54 @@ def _causes(seen: Seen) -> list[str]:
     return causes
 
 
-async def to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, show: Callable[[Seen], None]) -> Result:
+class Replayed(NamedTuple):
+    """What was written of a run so far, in the order of time, causes first; and ids of causes that are not there."""
+
+    records: Sequence[Seen]
+    gone: Collection[str]
+
+
+def replayed(past: Iterable[Seen]) -> Replayed:
+    """Records of several topics, read one after the other, as what happened."""
+    records = [seen for _, seen in sorted(_timed(past), key=lambda timed: timed[0])]
+    gone = {cause for seen in records for cause in _causes(seen)} - {seen.attributes.id for seen in records}
+    order = CausalOrder(gone)
+    given = [one for seen in records for one in order.push(seen, 0)]
+    return Replayed([*given, *order.due(math.inf)], gone)
+
+
+def _timed(past: Iterable[Seen]) -> Iterator[tuple[int, Seen]]:
+    """Records with their times, which never go back within a partition, whoever's clocks do."""
+    latest: defaultdict[tuple[str, int], int] = defaultdict(int)
+    for seen in sorted(past, key=lambda seen: seen.offset):
+        place = seen.topic, seen.partition
+        latest[place] = max(latest[place], seen.at)
+        yield latest[place], seen
+
+
+async def unseen(records: AsyncIterator[Seen], past: Iterable[Seen]) -> AsyncIterator[Seen]:
+    """Records as they come, without those that were read already."""
+    places = {seen.place for seen in past}
+    async for seen in records:
+        if seen.place not in places:
+            yield seen
+
+
+async def to_end(
+    run_id: str,
+    records: AsyncIterator[Seen],
+    timeout_s: float,
+    show: Callable[[Seen], None],
+    gone: Iterable[str] = (),
+) -> Result:
     """Show a run's records, causes first, until its log and its result have ended and nothing is missing; its end.
 
     Topics are read side by side, so the end may come before what led to it. Of an old run the log alone may be left.
-    Raises Unanswered after `timeout_s`.
+    gone: ids of causes that nobody need wait for. Raises Unanswered after `timeout_s`.
     """
     ends: dict[str, Result] = {}
     kinds: Counter[type[Event] | None] = Counter()
-    order = CausalOrder()
+    order = CausalOrder(gone)
     now = asyncio.get_running_loop().time
 
     def give(ready: Iterable[Seen]) -> None:
@@ -212,8 +262,10 @@ async def to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, sh
                     limit.reschedule(now() + REST_S)
     give(order.due(math.inf))
     if not ends:
-        message = f"run {run_id} has no result after {timeout_s:g} s; `headrace run watch {run_id}` waits on"
-        raise Unanswered(message)
+        raise Unanswered(
+            f"run {run_id} has no result after {timeout_s:g} s; `headrace run show {run_id}` says what it is at, "
+            f"`headrace run watch {run_id}` waits on"
+        )
     return next(iter(ends.values()))
 
 
@@ -225,11 +277,13 @@ def _complete(kinds: Mapping[type[Event] | None, int]) -> bool:
 def printer(console: Console) -> Callable[[Seen], None]:
     """Prints each record as a line; times count from the first one."""
     began: int | None = None
+    spent = TimeSpent()
 
     def show_line(seen: Seen) -> None:
         nonlocal began
         began = seen.at if began is None else began
-        console.print(line(seen, began), soft_wrap=True)
+        spent.note(seen.event)
+        console.print(line(seen, began, spent), soft_wrap=True)
 
     return show_line
 

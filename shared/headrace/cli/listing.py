@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from headrace.cli.deployed import entries_of
-from headrace.cli.hops import clock
+from headrace.cli.pausing import paused_since
 from headrace.cli.resources import warnings
 from headrace.cli.session import Json, print_json
 from headrace.cli.text import print_value, quoted
@@ -121,11 +122,7 @@ def _standings(head: ResourceHead) -> dict[str, Any]:
 
 def _paused(head: ResourceHead) -> str:
     """Since when, by whom and why a workflow's runs are held, or nothing."""
-    held = head.paused
-    if held is None:
-        return ""
-    why = f": {quoted(held.reason)}" if held.reason else ""
-    return f"; [yellow]paused[/] since {clock(held.at)} by {quoted(held.actor or 'unknown')}{why}"
+    return f"; [yellow]{escape(paused_since(head.paused))}[/]" if head.paused else ""
 
 
 def _pointers(head: ResourceHead) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from headrace.cli.hops import short
+from headrace.cli.hops import clock, short
 from headrace.cli.text import printable
 from headrace.events.run import Pin, Usage
-from headrace.workflow.explained import FAILED, Path, Visit
+from headrace.nodes import DELAY, WAIT
+from headrace.workflow.explained import FAILED, RUNNING, Path, Visit
 from headrace.workflow.spec import NodeSpec, WorkflowSpec
 
 MOST_INSTANCES = 5
@@ -31,17 +32,19 @@ Told = dict[str, Any]
 
 def path_of(path: Path, spec: WorkflowSpec | None, pins: Iterable[Pin]) -> list[Told]:
     """A path for programs: a map holds its instances; rounds count from 1, times are milliseconds."""
+    specs = spec.nodes if spec else {}
     by_ref = {(pin.kind, pin.ref): f"{pin.name}@{pin.version}" for pin in pins}
     instances: dict[tuple[str, int], list[Told]] = defaultdict(list)
     for visit in path.visits:
         if visit.instance is not None:
-            instances[visit.node, visit.round].append({"index": visit.instance, **_visit(visit)})
+            told = {"index": visit.instance, **_visit(visit, specs.get(visit.node))}
+            instances[visit.node, visit.round].append(told)
     found = []
     for visit in path.visits:
         if visit.instance is None:
-            node = spec.nodes.get(visit.node) if spec else None
+            node = specs.get(visit.node)
             own = instances[visit.node, visit.round]
-            found.append({"node": visit.node, **_about(node, by_ref), **_visit(visit), "instances": own})
+            found.append({"node": visit.node, **_about(node, by_ref), **_visit(visit, node), "instances": own})
     return found
 
 
@@ -50,12 +53,14 @@ def _about(node: NodeSpec | None, by_ref: Mapping[tuple[str, str], str]) -> Told
     return {"type": node.type if node else None, "prompt": by_ref.get(("Prompt", str(prompt)))}
 
 
-def _visit(visit: Visit) -> Told:
+def _visit(visit: Visit, node: NodeSpec | None) -> Told:
     return {
         "round": visit.round + 1,
         "status": visit.state,
         "attempt": visit.attempt,
         "ms": visit.ms,
+        "child": visit.child,
+        "waits": _waits(visit, node),
         "models": list(dict.fromkeys(call.provider for call in visit.calls if call.outcome == "ok")),
         "input_tokens": sum(usage.input_tokens for usage in visit.usages),
         "output_tokens": sum(usage.output_tokens for usage in visit.usages),
@@ -66,6 +71,21 @@ def _visit(visit: Visit) -> Told:
         "why": visit.why,
         "edges": [asdict(choice) for choice in visit.choices],
     }
+
+
+def _waits(visit: Visit, node: NodeSpec | None) -> Told | None:
+    """For which signal a node waits now, and until when; of a delay that is mapped only its instances know that."""
+    waits = node is not None and visit.state == RUNNING and (node.type == WAIT or (node.type == DELAY and visit.until))
+    if node is None or not waits:
+        return None
+    return {"signal": node.config.get("signal") if node.type == WAIT else None, "until": visit.until}
+
+
+def waiting(waits: Told) -> str:
+    """What a node waits for, in words."""
+    signal = f"for the signal {waits['signal']}" if waits["signal"] is not None else ""
+    until = f"until {clock(waits['until'])}" if waits["until"] is not None else ""
+    return " ".join(filter(None, (signal, until)))
 
 
 def _cost(usages: Iterable[Usage]) -> str:
@@ -102,6 +122,7 @@ def _head(name: str, visit: Told) -> Text:
     facts = [
         visit.get("type"),
         _named("prompt", visit.get("prompt")),
+        _named("run", visit["child"]),
         *(_named("model", one) for one in visit["models"]),
     ]
     if visit["cost"]:
@@ -119,6 +140,8 @@ def _values(visit: Told, indent: str) -> Iterator[Text]:
     for name in ("input", "output"):
         if visit[name] is not None:
             yield Text(f"{indent}{name:<7} {short(json.dumps(visit[name], ensure_ascii=False))}")
+    if visit["waits"]:
+        yield Text(f"{indent}{'waits':<7} {printable(waiting(visit['waits']))}")
     if visit["why"]:
         yield Text(f"{indent}{'why':<7} {printable(visit['why'])}")
 

@@ -8,9 +8,11 @@ import typer
 from headrace import changes
 from headrace.changes import Changed
 from headrace.cli.families import FAMILIES, WAIT_S, Name, Reason
+from headrace.cli.hops import clock
 from headrace.cli.session import Json, actor, connected
 from headrace.cli.telling import tell
-from headrace.events.resource import PauseWorkflow, ResumeWorkflow
+from headrace.cli.text import printable
+from headrace.events.resource import Paused, PauseWorkflow, ResumeWorkflow
 
 WORKFLOW = FAMILIES["workflow"]
 
@@ -40,6 +42,12 @@ def resume(name: Name, *, reason: Reason = None, as_json: Json = False) -> None:
     """Let a paused workflow's runs go on, and say how many routers have applied it and how fast."""
     command = ResumeWorkflow(actor=actor(), reason=reason)
     tell(WORKFLOW.name, name, asyncio.run(_carry_out(name, command)), as_json=as_json)
+
+
+def paused_since(paused: Paused) -> str:
+    """Since when, by whom and why a workflow is paused."""
+    why = f": {printable(paused.reason)}" if paused.reason else ""
+    return f"paused since {clock(paused.at)} by {printable(paused.actor or 'unknown')}{why}"
 
 
 async def _carry_out(name: str, command: PauseWorkflow | ResumeWorkflow) -> Changed:

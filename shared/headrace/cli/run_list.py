@@ -2,10 +2,10 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
@@ -21,6 +21,8 @@ from headrace.topics import RUN_EVENTS
 
 MOST_COUNTED = 1_000
 """Records that the tables lack: more than these are not counted."""
+NARROWEST = 28
+"""Columns that a run's state has on a narrow terminal, however long its id is."""
 
 
 class RunStatus(StrEnum):
@@ -52,7 +54,8 @@ def list_runs(
     if as_json:
         print_json([_plain(one) for one in found.runs])
     elif found.runs:
-        Console().print(_table(found.runs, now))
+        console = Console()
+        console.print(listing(console, found.runs, now))
     else:
         sys.stderr.write("no runs, or none that fit\n")
 
@@ -115,16 +118,50 @@ def _spent(one: ListedRun) -> int | None:
     return None if one.finished_at is None else _epoch(one.finished_at) - _epoch(one.started_at)
 
 
-def _table(runs: Sequence[ListedRun], now: datetime) -> Table:
-    """A row a run; ids are whole, so that they can be copied."""
-    words = [Column(name, overflow="fold") for name in ("workflow", "state")]
-    figures = [Column(name, no_wrap=True) for name in ("started", "took", "cost")]
-    table = Table(Column("run", no_wrap=True), *words, *figures, box=None, pad_edge=False)
-    for one in runs:
-        spent = _spent(one)
-        state = f"{one.status} ({one.code})" if one.code else one.status
-        ago = f"{rough(_epoch(now) - _epoch(one.started_at))} ago"
-        took = "" if spent is None else rough(spent)
-        cells = (one.run, one.workflow, state, ago, took, ", ".join(one.costs))
-        table.add_row(*(Text(printable(cell)) for cell in cells))
+def listing(console: Console, runs: Sequence[ListedRun], now: datetime) -> Table:
+    """A line a run where the terminal is wide enough, else two; ids and states are whole, to be copied."""
+    rows = [_row(one, now) for one in runs]
+    wide = _table([Column(name, no_wrap=True) for name in Row._fields], rows)
+    anywhere = console.options.update(max_width=sys.maxsize)
+    return wide if console.measure(wide, options=anywhere).maximum <= console.width else _narrow(rows)
+
+
+class Row(NamedTuple):
+    """What is shown of a run; the names are the headings."""
+
+    run: str
+    workflow: str
+    state: str
+    started: str
+    took: str
+    cost: str
+
+
+def _row(one: ListedRun, now: datetime) -> Row:
+    spent = _spent(one)
+    return Row(
+        run=one.run,
+        workflow=one.workflow,
+        state=f"{one.status} ({one.code})" if one.code else one.status,
+        started=f"{rough(_epoch(now) - _epoch(one.started_at))} ago",
+        took="" if spent is None else rough(spent),
+        cost=", ".join(one.costs),
+    )
+
+
+def _narrow(rows: Iterable[Row]) -> Table:
+    """Two lines a run: what it is, and how far; what is too long even so is folded."""
+    columns = Column("run, workflow", overflow="fold"), Column("state, started, took, cost", min_width=NARROWEST)
+    return _table(columns, [cells for row in rows for cells in _halves(row)])
+
+
+def _halves(row: Row) -> tuple[tuple[str, str], tuple[str, str]]:
+    facts = (row.started, row.took and f"took {row.took}", row.cost)
+    return (row.run, row.state), (f"  {row.workflow}", ", ".join(fact for fact in facts if fact))
+
+
+def _table(columns: Iterable[Column], rows: Iterable[Sequence[str]]) -> Table:
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(printable(cell)) for cell in row))
     return table

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,13 +19,15 @@ from headrace.cli.deployed import newest
 from headrace.cli.earlier import tell_earlier
 from headrace.cli.graph import Output, PictureFormat, drawn, write
 from headrace.cli.run_list import list_runs
-from headrace.cli.session import Json, actor, connected, plain, print_json
+from headrace.cli.session import Json, actor, connected, database_url, plain, print_json
 from headrace.cli.steering import cancel, signal
 from headrace.cli.text import printable, quoted
 from headrace.client import Client, new_run_id
-from headrace.errors import HeadraceError, NotFound
+from headrace.errors import DatabaseUnavailable, HeadraceError, NotFound, StackError
+from headrace.events.resource import ResourceHead
 from headrace.events.run import RunCompleted, RunStarted, StartRun
 from headrace.resource.catalog import Catalog
+from headrace.runs import runs_beginning
 from headrace.seen import Seen
 from headrace.starting import begun
 from headrace.ticks import after
@@ -34,7 +37,11 @@ from headrace.workflow.explained import explain
 from headrace.workflow.spec import WorkflowSpec
 
 WAIT_S = 600.0
+SHORTEST = 8
+"""Characters of an id's beginning that is looked up."""
+MOST_NAMED = 5
 RunId = Annotated[str, typer.Argument(help="The run's id.")]
+KnownRun = Annotated[str, typer.Argument(help=f"The run's id, or its first {SHORTEST} characters or more.")]
 Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the end.", min=0.1)]
 
 
@@ -66,7 +73,8 @@ def start(
 ) -> None:
     """Start a run by producing a StartRun event. Exit code 1 when the run does not complete.
 
-    With an --id that was used before nothing is started: it says so, and gives the earlier run's result.
+    With an --id that was used before nothing is started: it says so, and gives the earlier run's result. Without one,
+    the new run's id is said on standard error. Ctrl-C ends the waiting, not the run.
 
     Example: `headrace run start ask-the-docs -i '{"question": "What is a pointer?"}'`
     """
@@ -83,7 +91,7 @@ def watch(run_id: RunId, *, timeout: Timeout = WAIT_S, as_json: Json = False) ->
 
 
 def show(
-    run_id: RunId,
+    run_id: KnownRun,
     *,
     graph: Annotated[PictureFormat | None, typer.Option(help="Draw its path on the workflow's graph instead.")] = None,
     output: Output = None,
@@ -96,26 +104,28 @@ def show(
 
     Example: `headrace run show my-run --graph svg -o my-run.svg`
     """
-    log, spec = asyncio.run(_explained(run_id))
+    log, spec, head = asyncio.run(_explained(run_id))
     if graph:
         write(drawn(_picture(log, spec), graph), output)
         return
-    found = asyncio.run(_with_whole_output(summary.summarize(log, spec)))
+    found = asyncio.run(_with_whole_output(summary.summarize(log, spec, head)))
     if as_json:
         print_json(found)
         return
     console = Console()
     summary.show(console, found)
-    hint = f"`headrace audit show {run_id} --json` has its whole log: what went into each node, what came out"
+    hint = f"`headrace audit show {found['run']} --json` has its whole log: what went into each node, what came out"
     console.print(hint, markup=False, highlight=False, soft_wrap=True)
 
 
-def audit_show(run_id: RunId, *, as_json: Json = False) -> None:
+def audit_show(run_id: KnownRun, *, as_json: Json = False) -> None:
     """Show a run's events in order, and check their sequence and hash chain. Exit code 1 when the log is not whole."""
     log = asyncio.run(_log(run_id))
     faults = audit.faults(log)
     if as_json:
-        print_json({"run": run_id, "whole": not faults, "faults": faults, "events": [_record(seen) for seen in log]})
+        print_json(
+            {"run": log[0].key, "whole": not faults, "faults": faults, "events": [_record(seen) for seen in log]}
+        )
     else:
         console = Console()
         hops.trace(console, log)
@@ -161,30 +171,55 @@ async def _start(request: StartRun, given: str | None, timeout_s: float | None, 
         async with client.follow(*hops.TOPICS, key=run_id) as records:
             sent = await client.start_run(request, run_id)
             if given is None:
+                sys.stderr.write(f"run {run_id}\n")
                 return await _to_end(run_id, records, timeout_s, as_json=as_json)
-            known = await begun(client, run_id, sent, records, timeout_s)
+            with _going_on(run_id):
+                known = await begun(client, run_id, sent, records, timeout_s)
             if not known.earlier:
                 return await _to_end(run_id, after(known.came, records), timeout_s, as_json=as_json)
         await tell_earlier(client, run_id, known.first, request)
-        async with client.follow(*hops.TOPICS, key=run_id, since=known.since) as records:
-            return await _to_end(run_id, records, timeout_s, as_json=as_json)
+        return await _from_the_first(client, run_id, known.since, timeout_s, as_json=as_json)
 
 
 async def _watch(run_id: str, timeout_s: float, *, as_json: bool) -> bool:
-    async with connected() as client, client.follow(*hops.TOPICS, key=run_id, since=0) as records:
-        return await _to_end(run_id, records, timeout_s, as_json=as_json)
+    async with connected() as client:
+        return await _from_the_first(client, run_id, 0, timeout_s, as_json=as_json)
 
 
-async def _to_end(run_id: str, records: AsyncIterator[Seen], timeout_s: float, *, as_json: bool) -> bool:
+async def _from_the_first(client: Client, run_id: str, since: int, timeout_s: float, *, as_json: bool) -> bool:
+    """As `_to_end`, after what was written so far: that is read topic by topic, and printed by time."""
+    async with client.follow(*hops.TOPICS, key=run_id) as records:
+        past = hops.replayed([seen async for seen in client.read(*hops.TOPICS, keys={run_id}, since=since)])
+        coming = after(past.records, hops.unseen(records, past.records))
+        return await _to_end(run_id, coming, timeout_s, past.gone, as_json=as_json)
+
+
+async def _to_end(
+    run_id: str, records: AsyncIterator[Seen], timeout_s: float, gone: Iterable[str] = (), *, as_json: bool
+) -> bool:
     """Print a run's records as they come, JSON one a line; whether it completed. Raises Unanswered."""
     console = Console()
     show_one = _print_record if as_json else hops.printer(console)
-    end = await hops.to_end(run_id, records, timeout_s, show_one)
+    with _going_on(run_id):
+        end = await hops.to_end(run_id, records, timeout_s, show_one, gone)
     if not as_json:
         if isinstance(end, RunCompleted):
             end = msgspec.structs.replace(end, output=await claimed.whole(end.output))
         hops.tell(console, run_id, end)
     return isinstance(end, RunCompleted)
+
+
+@contextmanager
+def _going_on(run_id: str) -> Iterator[None]:
+    """Say on standard error, when whoever waits for a run is interrupted, that this does not end it, and what would."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        sys.stderr.write(
+            f"headrace: run {run_id} goes on: `headrace run watch {run_id}` shows it, "
+            f"`headrace run cancel {run_id} --reason …` ends it\n"
+        )
+        raise
 
 
 def _print_record(seen: Seen) -> None:
@@ -197,21 +232,26 @@ async def _log(run_id: str) -> list[Seen]:
         return await _read(client, run_id)
 
 
-async def _explained(run_id: str) -> tuple[list[Seen], WorkflowSpec | None]:
-    """A run's log, and the spec of its workflow unless that is not known here. Raises HeadraceError without a log."""
+async def _explained(run_id: str) -> tuple[list[Seen], WorkflowSpec | None, ResourceHead | None]:
+    """A run's log; the spec of its workflow and that one's head now, unless they are not known here.
+
+    Raises HeadraceError without a log.
+    """
     async with connected() as client:
         log = await _read(client, run_id)
         started = next((seen.event for seen in log if isinstance(seen.event, RunStarted)), None)
         if started is None:
-            return log, None
-        catalog = Catalog({"Workflow": newest(await client.read_all(WORKFLOW_STATE))})
+            return log, None, None
+        entries = newest(await client.read_all(WORKFLOW_STATE))
+    head = entries.get(started.workflow.partition("@")[0])
     try:
-        return log, WorkflowSpec.model_validate(catalog.find(("Workflow",), started.workflow).spec)
+        spec = WorkflowSpec.model_validate(Catalog({"Workflow": entries}).find(("Workflow",), started.workflow).spec)
     except (NotFound, ValidationError):
+        spec = None
         sys.stderr.write(
             f"warning: {printable(started.workflow)} can't be read here, so nothing is said of its edges\n"
         )
-        return log, None
+    return log, spec, head if isinstance(head, ResourceHead) else None
 
 
 def _picture(log: list[Seen], spec: WorkflowSpec | None) -> Picture:
@@ -221,13 +261,34 @@ def _picture(log: list[Seen], spec: WorkflowSpec | None) -> Picture:
     return marked(picture_of(f"run {log[0].key}", spec), path)
 
 
-async def _read(client: Client, run_id: str) -> list[Seen]:
-    log = await client.read_all(RUN_EVENTS, key=run_id)
+async def _read(client: Client, given: str) -> list[Seen]:
+    """The log of the run with this id, or else of the only one whose id begins so. Raises HeadraceError."""
+    log = await client.read_all(RUN_EVENTS, key=given)
+    if not log and (run_id := the_only(given, await _beginning(given))):
+        log = await client.read_all(RUN_EVENTS, key=run_id)
     if not log:
         raise HeadraceError(
-            f"no run {run_id!r:.210} in {RUN_EVENTS.name}; was it started here? `headrace env` says where"
+            f"no run {given!r:.210} in {RUN_EVENTS.name}; was it started here? `headrace env` says where"
         )
     return log
+
+
+async def _beginning(given: str) -> Sequence[str]:
+    """Ids that begin so, as far as the tables in Postgres know; none for what is too short."""
+    if len(given) < SHORTEST:
+        return ()
+    try:
+        return await runs_beginning(database_url(), given, MOST_NAMED + 1)
+    except (DatabaseUnavailable, StackError):
+        return ()
+
+
+def the_only(given: str, found: Sequence[str]) -> str | None:
+    """The run that is meant by the beginning of its id, if there is one. Raises HeadraceError for several."""
+    if len(found) > 1:
+        more = " and more" if len(found) > MOST_NAMED else ""
+        raise HeadraceError(f"several runs begin with {given}: {', '.join(found[:MOST_NAMED])}{more}; write more of it")
+    return found[0] if found else None
 
 
 def _record(seen: Seen) -> dict[str, Any]:

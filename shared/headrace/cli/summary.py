@@ -1,7 +1,8 @@
 """A run as its log tells it: what each node did, whom it asked, what it cost."""
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -10,26 +11,32 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from headrace.cli.hops import clock, money, short
-from headrace.cli.path import path_of, show_path
+from headrace.cli.path import path_of, show_path, waiting
+from headrace.cli.pausing import paused_since
 from headrace.cli.pinned import pins_of, pins_table
 from headrace.cli.text import print_value, printable, quoted
 from headrace.event import Event
 from headrace.events import run
+from headrace.events.resource import Paused, ResourceHead
 from headrace.seen import Seen
 from headrace.topics import TERMINAL
-from headrace.workflow.explained import HELD, RUNNING, explain, time_spent
+from headrace.workflow.explained import HELD, RUNNING, TimeSpent, explain
 from headrace.workflow.spec import WorkflowSpec
 
 
-def summarize(log: Sequence[Seen], spec: WorkflowSpec | None = None) -> dict[str, Any]:
+def summarize(
+    log: Sequence[Seen], spec: WorkflowSpec | None = None, head: ResourceHead | None = None
+) -> dict[str, Any]:
     """What a run's log says of it: state, times (epoch milliseconds), nodes, its path, usage, output or reason.
 
-    spec: of its workflow's version; without it nothing is said of edges.
+    spec: of its workflow's version; without it nothing is said of edges. head: of its workflow as it is deployed now;
+    without it nobody knows whether that is paused.
     """
     events = [seen.event for seen in log if seen.event]
     started = next((event for event in events if isinstance(event, run.RunStarted)), None)
     end = next((event for event in events if isinstance(event, TERMINAL)), None)
-    spent = time_spent(events)
+    spent = TimeSpent(events)
+    path = explain(log[0].key, events, spec, paused=None if head is None else head.paused is not None)
     found: dict[str, Any] = {
         "run": log[0].key,
         "status": _status(end),
@@ -39,11 +46,12 @@ def summarize(log: Sequence[Seen], spec: WorkflowSpec | None = None) -> dict[str
         "actor": started.actor if started else None,
         "input": json.loads(started.input) if started else None,
         "nodes": [_node(event, spent) for event in events if isinstance(event, run.NodeSucceeded | run.NodeFailed)],
-        "path": path_of(explain(log[0].key, events, spec), spec, started.pins if started else ()),
+        "paused": msgspec.to_builtins(head.paused) if head and not end else None,
+        "path": path_of(path, spec, started.pins if started else ()),
         "parent": msgspec.to_builtins(started.parent) if started and started.parent else None,
     }
     found["under_way"] = [
-        {name: visit[name] for name in ("node", "type", "status")}
+        {name: visit[name] for name in ("node", "type", "status", "waits")}
         for visit in found["path"]
         if visit["status"] in {RUNNING, HELD}
     ]
@@ -57,7 +65,7 @@ def _status(end: Event | None) -> str:
     return names[type(end)] if end else "running"
 
 
-def _node(event: run.NodeSucceeded | run.NodeFailed, spent: Callable[[run.NodeSucceeded], int]) -> dict[str, Any]:
+def _node(event: run.NodeSucceeded | run.NodeFailed, spent: TimeSpent) -> dict[str, Any]:
     usage = event.usage
     found: dict[str, Any] = {
         "node": event.node,
@@ -114,15 +122,8 @@ def show(console: Console, found: dict[str, Any]) -> None:
     console.print(
         f"run {quoted(found['run'])}  [bold]{found['status']}[/]  {quoted(str(found['workflow']))}", highlight=False
     )
-    if found["started_at"]:
-        by = f" by {printable(found['actor'])}" if found["actor"] else ""
-        console.print(f"started {clock(found['started_at'])}{by}", highlight=False, markup=False)
-    if found["parent"]:
-        parent = "for node {node} of run {run}".format(**found["parent"])
-        console.print(printable(parent), highlight=False, markup=False)
-    if found["under_way"]:
-        told = (f"{one['node']} ({one['type']}, {one['status']})" for one in found["under_way"])
-        console.print(printable(f"under way: {', '.join(told)}"), highlight=False, markup=False)
+    for told in _standing(found):
+        console.print(printable(told), highlight=False, markup=False, soft_wrap=True)
     if found["input"] is not None:
         console.print(short(f"input  {json.dumps(found['input'], ensure_ascii=False)}"), highlight=False, markup=False)
     if found["pins"]:
@@ -142,6 +143,31 @@ def show(console: Console, found: dict[str, Any]) -> None:
             f"{usage['cost']} {usage['currency']}",
             highlight=False,
         )
+
+
+def _standing(found: dict[str, Any]) -> Iterator[str]:
+    """Who started a run, for whom, what is under way, and what that waits for."""
+    if found["started_at"]:
+        by = f" by {found['actor']}" if found["actor"] else ""
+        yield f"started {clock(found['started_at'])}{by}"
+    if found["paused"]:
+        name = found["workflow"].partition("@")[0]
+        since = paused_since(msgspec.convert(found["paused"], Paused))
+        yield f"{name} is {since}; `headrace workflow resume {name}` lets it go on"
+    if found["parent"]:
+        yield "for node {node} of run {run}".format(**found["parent"])
+    if found["under_way"]:
+        yield f"under way: {', '.join('{node} ({type}, {status})'.format(**one) for one in found['under_way'])}"
+    for one in found["under_way"]:
+        if one["waits"]:
+            yield f"{one['node']} waits {waiting(one['waits'])}{_sent(found['run'], one['waits'])}"
+
+
+def _sent(run_id: str, waits: dict[str, Any]) -> str:
+    """How a signal that is waited for is sent."""
+    if waits["signal"] is None:
+        return ""
+    return f": `headrace run signal {run_id} {shlex.quote(waits['signal'])} --payload JSON` sends it"
 
 
 def _table(nodes: Iterable[dict[str, Any]]) -> Table:

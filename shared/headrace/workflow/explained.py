@@ -4,18 +4,21 @@ The log is the truth about which edges were taken; conditions are evaluated agai
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from headrace.children import child_id
 from headrace.event import Event
 from headrace.events import run
-from headrace.nodes import DELAY, WAIT
+from headrace.nodes import DELAY, WAIT, WORKFLOW
 from headrace.workflow.reasons import Choice, Reasons
 from headrace.workflow.spec import WorkflowSpec
 
 SUCCEEDED, FAILED, SKIPPED, RUNNING, HELD, CUT_OFF = "succeeded", "failed", "skipped", "running", "held", "cut off"
-_HELD = "until its workflow is resumed, or, after very many steps at once, until the router has looked after others"
+_PAUSED = "until its workflow is resumed"
+_BUSY = "after very many steps at once, until the router has looked after others"
+_HELD = {True: _PAUSED, False: _BUSY, None: f"{_PAUSED}, or, {_BUSY}"}
 _INSTANCE = re.compile(r"(\w+)\[(\d+)\]")
 
 
@@ -25,7 +28,8 @@ class Visit:
 
     instance: the item's index; None for the node as a whole. round: how often loops had repeated the node, from 0.
     state: SUCCEEDED, FAILED, SKIPPED, RUNNING, HELD, or CUT_OFF: the run ended first. input, output: JSON text. why: of
-    what failed its error, of what was skipped its reason. ms: of the last attempt. items: of a map, how many. calls,
+    what failed its error, of what was skipped its reason. ms: of the last attempt. until: when that is over at the
+    latest, epoch milliseconds. child: the run of another workflow that does its work. items: of a map, how many. calls,
     usages: of all attempts, in order.
     """
 
@@ -38,6 +42,8 @@ class Visit:
     output: str | None = None
     why: str = ""
     ms: int | None = None
+    until: int | None = None
+    child: str | None = None
     items: int | None = None
     calls: tuple[run.Call, ...] = ()
     usages: tuple[run.Usage, ...] = ()
@@ -59,22 +65,33 @@ class Path:
         return sum(choice.taken for visit in self.visits for choice in visit.choices if choice.edge == edge)
 
 
-def explain(run_id: str, events: Sequence[Event], spec: WorkflowSpec | None) -> Path:
-    """The path of a run, from its log. Without its workflow's spec no edge is told of."""
-    teller = _Teller(run_id, spec, time_spent(events))
+def explain(run_id: str, events: Sequence[Event], spec: WorkflowSpec | None, *, paused: bool | None = None) -> Path:
+    """The path of a run, from its log. Without its workflow's spec no edge is told of.
+
+    paused: whether its workflow is paused now, which its log does not know; None when nobody does.
+    """
+    teller = _Teller(run_id, spec, TimeSpent(events), _HELD[paused])
     for index, event in enumerate(events):
         teller.tell(event, events[index + 1 :])
     return Path(tuple(teller.visits.values()))
 
 
-def time_spent(events: Iterable[Event]) -> Callable[[run.NodeSucceeded], int]:
+class TimeSpent:
     """How many milliseconds successes in a log took; of what waits, from when it began to."""
-    waits = {
-        (event.node, event.iteration): event.at
-        for event in events
-        if isinstance(event, run.NodeScheduled) and event.type in {WAIT, DELAY}
-    }
-    return lambda event: event.finished_at - waits.get((event.node, event.iteration), event.started_at)
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self._waits: dict[tuple[str, int], int] = {}
+        for event in events:
+            self.note(event)
+
+    def note(self, event: Event | None) -> None:
+        """Take the log's next event in."""
+        if isinstance(event, run.NodeScheduled) and event.type in {WAIT, DELAY}:
+            self._waits[event.node, event.iteration] = event.at
+
+    def __call__(self, event: run.NodeSucceeded) -> int:
+        """Of a success."""
+        return event.finished_at - self._waits.get((event.node, event.iteration), event.started_at)
 
 
 _Key = tuple[str, int | None, int]
@@ -83,9 +100,11 @@ _Key = tuple[str, int | None, int]
 class _Teller:
     """Goes through a log, and remembers what conditions would have seen at each moment."""
 
-    def __init__(self, run_id: str, spec: WorkflowSpec | None, spent: Callable[[run.NodeSucceeded], int]) -> None:
+    def __init__(self, run_id: str, spec: WorkflowSpec | None, spent: TimeSpent, held: str) -> None:
+        self._run_id = run_id
         self._reasons = Reasons(run_id, spec)
         self._spent = spent
+        self._held = held
         self.visits: dict[_Key, Visit] = {}
 
     def tell(self, event: Event, later: Sequence[Event]) -> None:
@@ -93,11 +112,11 @@ class _Teller:
             case run.RunStarted():
                 self._reasons.start(event)
             case run.NodeScheduled():
-                self._put(event, state=RUNNING, why="", attempt=event.attempt, input=event.input)
+                self._scheduled(event)
             case run.MapStarted():
                 self._put(event, state=RUNNING, why="", input=event.items, items=event.count)
             case run.NodeHeld():
-                self._put(event, state=HELD, attempt=event.attempt, why=_HELD)
+                self._put(event, state=HELD, attempt=event.attempt, why=self._held)
             case run.NodeSkipped():
                 self._reasons.skipped(event.node)
                 self._put(event, state=SKIPPED, why=event.reason, choices=self._reasons.after_skip(event))
@@ -109,6 +128,12 @@ class _Teller:
                 self._reasons.repeat(event)
             case run.RunCompleted() | run.RunFailed() | run.RunCancelled():
                 self._end(event)
+
+    def _scheduled(self, event: run.NodeScheduled) -> None:
+        told: dict[str, Any] = {"attempt": event.attempt, "input": event.input, "until": event.deadline}
+        if event.type == WORKFLOW:
+            told["child"] = child_id(self._run_id, event.node, event.iteration, event.attempt)
+        self._put(event, state=RUNNING, why="", **told)
 
     def _succeeded(self, event: run.NodeSucceeded, repeated: run.LoopRepeated | None) -> None:
         choices: tuple[Choice, ...] = ()
