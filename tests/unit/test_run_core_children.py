@@ -10,7 +10,7 @@ from headrace.event import Event
 from headrace.events import node
 from headrace.events import run as events_of
 from headrace.topics import NODE_STOPS, RUN_CHILDREN
-from tests.unit.engine import Edge, Run, Shelf, a_run, at, graph, said, usage
+from tests.unit.engine import NOW, Edge, Run, Shelf, a_run, at, graph, said, usage
 from workflow_router.model import RUNNING
 
 CHILD: dict[str, Any] = {
@@ -203,3 +203,13 @@ def test_a_map_that_fails_takes_the_children_with_it_that_it_gives_up() -> None:
     told = family.also(family.run("r1:call.1").fail("work"))
     gone = "cancelled: run r1 needs it no more: NodeFailed of call"
     assert [line for line in told if "cancelled" in line] == [f"r1:call.0: {gone}", f"r1:call.2: {gone}"]
+
+
+def test_a_child_has_as_long_as_its_node_and_no_longer_than_its_workflow() -> None:
+    call = {**PARENT["nodes"]["call"], "timeout_ms": 5_000}
+    family = Family(child={**CHILD, "timeout_ms": 60_000}, w={**PARENT, "nodes": {**PARENT["nodes"], "call": call}})
+    family.start({"text": "hi"})
+    assert family.run("r1:call").state.start.deadline == NOW + 5_000
+    family = Family(child={**CHILD, "timeout_ms": 3_000}, w={**PARENT, "nodes": {**PARENT["nodes"], "call": call}})
+    family.start({"text": "hi"})
+    assert family.run("r1:call").state.start.deadline == NOW + 3_000

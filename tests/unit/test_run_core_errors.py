@@ -41,6 +41,11 @@ def test_an_edge_for_errors_may_look_at_the_error() -> None:
     assert said(a_running(graph(*edges)).fail("a"))[-1] == "run failed node_failed a"
 
 
+def test_an_edge_for_errors_whose_condition_fails_leads_nowhere() -> None:
+    edges: list[Edge] = ["a b", {"from": "a", "to": "c", "on_error": True, "when": "nodes.a.error.gone == 1"}]
+    assert said(a_running(graph(*edges)).fail("a")) == ["failed a#1 broken", "run failed node_failed a"]
+
+
 def test_what_can_not_even_be_started_is_rescued_too() -> None:
     run = a_running(graph("first try", *RESCUE, **{"try": {"input": {"x": "nodes.first.output.gone"}}}))
     assert said(run.succeed("first"))[1:] == ["failed try#1 expression_failed", "skipped good", "scheduled rescue#1 {}"]
@@ -65,6 +70,18 @@ def test_jitter_shortens_a_wait_by_a_share_that_differs_between_runs() -> None:
         waits.add(failed.retry_at - failed.at)  # type: ignore[attr-defined]
     assert len(waits) > 10
     assert all(500 <= wait <= 1_000 for wait in waits)
+
+
+def test_jitter_of_one_node_differs_between_rounds() -> None:
+    retry = {"retry": {"attempts": 2, "backoff_ms": 10_000, "jitter": 0.5}}
+    run = a_running(graph({"from": "a", "to": "a", "max_iterations": 5}, a=retry))
+    waits = set()
+    for iteration in range(5):
+        (failed,) = run.fail("a", iteration=iteration)
+        waits.add(failed.retry_at - failed.at)  # type: ignore[attr-defined]
+        run.tick(10_000)
+        run.succeed("a", attempt=2, iteration=iteration)
+    assert len(waits) == 5
 
 
 def quorum(count: int) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from headrace.cloudevents import Attributes
+from headrace.events import resource
 from headrace.events import run as events_of
-from headrace.machine import Received
-from tests.unit.engine import Edge, Run, a_run, a_running, graph, said
+from headrace.machine import Received, Tick
+from tests.unit.engine import RETRY, Edge, Run, Shelf, a_run, a_running, graph, said
+from workflow_router.core.evolve import MOST_SEEN
 
 SCHEMA = {"type": "object", "properties": {"ok": {"type": "boolean"}}, "required": ["ok"]}
 APPROVAL: dict[str, Any] = {"type": "wait", "config": {"signal": "approval"}, "output": SCHEMA, "timeout_ms": 5_000}
@@ -136,3 +138,56 @@ def test_a_chain_of_a_hundred_signals_that_are_there_already_is_gone_through_in_
     for number in range(100):
         signal(run, '{"ok":true}', mark=f"s{number}")
     assert said(run.succeed("first"))[-1] == 'completed {"done":true}'
+
+
+def test_null_is_a_default_like_any_other() -> None:
+    ask = {"type": "wait", "config": {"signal": "approval", "default": None}, "timeout_ms": 5_000}
+    run = a_running({**graph("ask act", ask=ask), "output": {"none": "nodes.ask.output == null"}})
+    assert said(run.tick(5_000)) == ["succeeded ask#1 act", "scheduled act#1 {}"]
+    assert said(run.succeed("act"))[-1] == 'completed {"none":true}'
+
+
+def test_the_last_signals_are_known_when_they_come_again_and_the_first_no_more() -> None:
+    run = a_running(approval())
+    for number in range(MOST_SEEN + 1):
+        assert signal(run, "1", mark=f"s{number}") != []
+    assert signal(run, "1", mark=f"s{MOST_SEEN}") == []
+    assert signal(run, "1", mark="s1") == []
+    assert signal(run, "1", mark="s0") != []
+
+
+def test_what_is_not_due_yet_waits_whatever_else_is() -> None:
+    delays = {name: {"type": "delay", "input": {"ms": ms}} for name, ms in (("soon", "100"), ("late", "101"))}
+    run = a_running(graph("soon a", "late b", **delays))
+    run.now += 100
+    assert said(run.receive(Tick(run.now))) == ["succeeded soon#1 a", "scheduled a#1 {}"]
+    run.now += 1
+    assert said(run.receive(Tick(run.now))) == ["succeeded late#1 b", "scheduled b#1 {}"]
+
+
+def a_shelf(spec: dict[str, Any]) -> Shelf:
+    shelf = Shelf()
+    shelf.put("Workflow", "w", spec)
+    return shelf
+
+
+def test_of_a_paused_workflow_nothing_is_tried_again() -> None:
+    shelf = a_shelf(graph("a b", a=RETRY))
+    run = a_run(shelf=shelf)
+    run.start()
+    run.fail("a")
+    shelf.change("w", resource.PauseWorkflow())
+    assert said(run.tick(100)) == ["held a#2"]
+    shelf.change("w", resource.ResumeWorkflow())
+    assert said(run.tick(1)) == ["scheduled a#2 {}"]
+
+
+def test_a_signal_for_a_wait_that_is_held_is_kept_until_it_waits() -> None:
+    shelf = a_shelf(graph("first ask", "ask act", ask=APPROVAL))
+    run = a_run(shelf=shelf)
+    run.start()
+    shelf.change("w", resource.PauseWorkflow())
+    assert said(run.succeed("first")) == ["succeeded first#1 ask", "held ask#1"]
+    assert signal(run, '{"ok":true}') == ['signal approval {"ok":true}']
+    shelf.change("w", resource.ResumeWorkflow())
+    assert said(run.tick(1)) == ["scheduled ask#1 {}", "succeeded ask#1 act", "scheduled act#1 {}"]
