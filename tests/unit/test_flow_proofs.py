@@ -98,6 +98,7 @@ def test_conditions_that_leave_nothing_out_need_no_else(whens: list[str]) -> Non
         ["size(input.x) > 5000"],
         ["input.x[3].y == 'a'"],
         ["size(input.x) < 3", "input.x[2].y == 'a'"],
+        ["size(input.x) < 9", "input.x[2].y == 'a'"],
         ["int(input.x) > 5"],
         ["input.x.startsWith('a') && input.x.endsWith('b')"],
         ["input.x.y == 'a'", "!has(input.x.y)"],
@@ -354,6 +355,85 @@ def test_two_hundred_nodes_are_proven_in_200_ms() -> None:
         flow_faults(spec)
         taken.append(time.process_time() - start)
     assert min(taken) < 0.2, taken
+
+
+HARD_TO_REFUTE: list[tuple[str, Any]] = [
+    ("input.x > 5", None),
+    ("size(input.x) > 10", {"type": "string"}),
+    ("size(input.x) <= 100", {"type": "string"}),
+    ("size(input.x) <= 100", None),
+    ("size(input.x) < 2000", None),
+    ("size(input.x) == 0", {"type": "array", "items": {"type": "object"}}),
+    (
+        "size(input.x) == 0",
+        {"type": "array", "items": {"type": "object", "properties": {"id": {"type": "string"}}, "required": ["id"]}},
+    ),
+    ("size(input.x) == 0", {"type": "array", "items": {"type": "integer"}}),
+    ("!('a' in input.x && 'b' in input.x)", {"type": "array", "items": {"type": "string"}}),
+    ("!('a' in input.x) || !('b' in input.x)", None),
+    ("!(3 in input.x)", None),
+    ("!('vip' in input.x)", {"type": "object"}),
+    ("!('vip' in run.labels)", None),
+    ("int(input.x) < 5", {"type": "string"}),
+    ("double(input.x) < 0.5", {"type": "string"}),
+    ("input.x != 'a' ", {"type": "string", "pattern": "^[a-z]$"}),
+    ("input.x == 'ABC' ", {"type": "string", "pattern": "^[A-Z]{3}$"}),
+    ("!(input.x % 10 == 5 && input.x > 100)", {"type": "integer"}),
+    ("input.x[1] == 'a'", None),
+    ("input.x[0] == 'a'", None),
+    ("input.x.lines[1].price > 5", None),
+    ("string(input.x) == '12'", {"type": "integer"}),
+    ("string(input.x) != '12'", {"type": "integer"}),
+    ("!(input.x.startsWith('ab') && input.x.contains('cd') && input.x.endsWith('ef'))", None),
+    ("!(input.x.contains('urgent') && input.x.contains('refund') && size(input.x) < 200)", None),
+    ("!(input.x.contains('urgent') && input.x.contains('refund') && input.x.contains('now'))", None),
+    ("input.x * input.x <= 1000", {"type": "integer"}),
+    ("input.x + input.y <= 100", None),
+    ("input.x + input.y + input.z != 100", None),
+    ("input.x / 2.0 <= 100.0", {"type": "number"}),
+    ("size(input.x) == size(input.y)", None),
+    ("input.x.total <= input.x.budget * 1.1", None),
+    ("!(input.x >= 18 && input.x < 65)", {"type": "integer"}),
+    ("input.x.a.b.c == 'k'", None),
+    ("input.x == 'a' || input.x == 'b'", {"type": "string", "minLength": 60}),
+    ("input.x == '2024-01-01'", {"type": "string", "format": "date"}),
+    ("size(string(input.x)) < 5", {"type": "integer"}),
+    ("input.x - 1 < 1000", {"type": "integer", "multipleOf": 250}),
+    ("input.x < 0.5", {"type": "number", "exclusiveMinimum": 0.2, "exclusiveMaximum": 0.8}),
+    ("input.x in ['a','b'] ", {"type": "string", "enum": ["a", "b", "c"]}),
+]
+
+
+@pytest.mark.parametrize(("when", "schema"), HARD_TO_REFUTE)
+def test_what_may_be_false_misses_an_else_however_hard_such_a_value_is_to_find(when: str, schema: Any) -> None:
+    given = {"type": "object", "required": ["x"], "properties": {"x": schema}} if schema else {}
+    assert told(branch(when, input=given)) == ["missing_else edges.0"]
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "input.user != null && size(input.user.bio) > 100",
+        "input.v.w.u != input.v.w && input.v.n > 0",
+        "input.a + input.b + input.c + input.d > input.zz[1]",
+        "input.price * input.count + input.shipping - input.discount > input.limits[1]",
+        "input.a + input.b + input.c + input.d + input.e + input.f == input.g + input.h",
+    ],
+)
+def test_a_search_for_values_ends_soon(when: str) -> None:
+    began = time.process_time()
+    assert told(branch(when)) == ["missing_else edges.0"]
+    assert time.process_time() - began < 5
+
+
+def test_what_a_search_found_or_not_is_an_ordinary_condition() -> None:
+    search: dict[str, Any] = {"type": "vector_search", "config": {"collection": "c"}, "input": {"query": "'q'"}}
+    found = {"from": "a", "to": "b", "when": "size(nodes.a.output.passages) == 0"}
+    assert told(workflow(found, a=search)) == ["missing_else edges.0"]
+    spec = workflow(
+        found, {"from": "a", "to": "c", "else": True}, "b d", "c d", a=search, d={"input": {"i": "nodes.b"}}
+    )
+    assert told(spec) == ["maybe_not_run nodes.d.input.i"]
 
 
 OPTIONAL = {"type": "object", "properties": {"x": {"type": "integer"}, "y": {"type": "integer"}}, "required": ["y"]}

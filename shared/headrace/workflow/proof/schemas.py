@@ -13,6 +13,9 @@ Steps = Sequence[str | int]
 MOST_NAMED = 50
 """Values of a schema that are looked at."""
 _SHARED = ("$schema", "$defs", "definitions")
+_HARD = {"pattern", "multipleOf", "not", "if", "contains", "uniqueItems", "patternProperties", "propertyNames"}
+DEEPEST_MADE = 6
+"""Levels of objects and lists that are made to fit a schema."""
 _PLAIN = frozenset({"type", "properties", "required", "additionalProperties", "title", "description", *_SHARED})
 
 
@@ -35,6 +38,18 @@ class Schema:
         if self.schema is True or self._validator is None:
             return True
         return bool(self._validator.is_valid(value))
+
+    @cached_property
+    def hard(self) -> bool:
+        """Whether values that fit are not found by trying: it asks for more than kinds, bounds and names."""
+        return any(
+            keyword in _HARD or (keyword == "minLength" and value > 1) for keyword, value in _keywords(self.schema)
+        )
+
+    def list_of(self, size: int) -> Sequence[Any]:
+        """A list of so many elements, each as much like what fits as can be told."""
+        items = self.schema.get("items") if isinstance(self.schema, Mapping) else None
+        return [_like(self.schema, items) for _ in range(size)]
 
     def named(self) -> Iterator[Any]:
         """Values that it names, or that its bounds do, wherever in it."""
@@ -68,6 +83,43 @@ def schema_of(spec: WorkflowSpec, steps: Steps) -> Schema:
             node = spec.nodes[name]
             return _inside(_output(node), rest) if node.map is None else Schema()
     return Schema()
+
+
+def _keywords(schema: Any) -> Iterator[tuple[str, Any]]:
+    left = [schema]
+    while left:
+        here = left.pop()
+        if isinstance(here, Mapping):
+            yield from here.items()
+            left += [part for part in here.values() if isinstance(part, Mapping | list)]
+        elif isinstance(here, list):
+            left += here
+
+
+def _like(root: Any, schema: Any, depth: int = 0) -> Any:
+    """A value that a schema takes, if nothing in it is hard."""
+    here = _followed(root, schema)
+    if not isinstance(here, Mapping) or depth == DEEPEST_MADE:
+        return "x"
+    named = [*here.get("enum", ()), *(here[key] for key in ("const", "default") if key in here)]
+    if named:
+        return named[0]
+    branches = here.get("anyOf") or here.get("oneOf")
+    if branches:
+        return _like(root, branches[0], depth + 1)
+    kinds = here.get("type", "object" if "properties" in here else "string")
+    return _of_kind(kinds if isinstance(kinds, str) else kinds[0], root, here, depth + 1)
+
+
+def _of_kind(kind: str, root: Any, here: Mapping[str, Any], depth: int) -> Any:
+    if kind == "object":
+        properties = here.get("properties") or {}
+        return {name: _like(root, properties.get(name), depth) for name in here.get("required") or ()}
+    if kind == "array":
+        return [_like(root, here.get("items"), depth) for _ in range(here.get("minItems", 0))]
+    if kind in {"integer", "number"}:
+        return next((value for value in (*_at_bounds(here), 0) if Schema(here).allows(value)), 0)
+    return {"boolean": True, "null": None}.get(kind, "x" * max(1, here.get("minLength", 0)))
 
 
 def _output(node: NodeSpec) -> Any:

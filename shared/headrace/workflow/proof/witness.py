@@ -1,35 +1,34 @@
 """Whether there are values of which conditions hold, or don't, together: by trying some. Pure.
 
 Formulas know little of what operators do: to them, none of `a < b`, `a == b` and `a > b` may hold. So values are looked
-for that bear an example out: those that its conditions and the schemas name, their neighbours, and a few simple ones.
+for that bear an example out: those that its conditions and the schemas name, their neighbours, and a few simple ones. A
+condition for which these may not be enough is left out: only what none of them makes true together is refuted.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import copy, deepcopy
+from copy import deepcopy
 from itertools import chain
 from typing import Any, NamedTuple
 
 from headrace.expression import Data, Expression, ExpressionError, compile_expression
-from headrace.expression.tree import Call, Constant, Loop, Member, Name, Tree, paths, walk
-from headrace.workflow.proof.schemas import schema_of
+from headrace.expression.tree import Call, Collection, Constant, Member, Name, Tree, paths, walk
+from headrace.workflow.proof.schemas import Schema, schema_of
 from headrace.workflow.spec import WorkflowSpec
 
 MOST_TRIED = 3_000
-"""Conditions that are evaluated to bear out one example; then it counts as borne out."""
+"""Values that are tried to bear out one example; then it counts as borne out."""
 MOST_TRIED_IN_ALL = 30_000
-"""The same for all examples of a workflow: less than a second."""
-LONGEST_MADE = 1_000
-"""Characters or elements of what is made to have a size; of larger ones nothing is said."""
+"""The same for all examples of a workflow: a second or two."""
+LARGEST_SIZE = 1_000
+"""Characters or elements of what is made to have a size; of conditions on larger ones nothing is said."""
+LARGEST_MODULUS = 100
+"""Every remainder of a division by so much is tried."""
+MOST_TEXTS = 3
+"""Texts that are put together in every order; of conditions that look for more nothing is said."""
 
 _NAMES = frozenset({"input", "nodes", "previous", "run"})
-_UNDERSTOOD = frozenset(
-    {
-        *("_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_", "@in", "_&&_", "_||_", "!_", "_?_:_", "_[_]"),
-        *("_+_", "_-_", "_*_", "_/_", "_%_", "-_", "size", "contains", "startsWith", "endsWith"),
-        *("string", "int", "double", "bool", "type"),
-    }
-)
-"""Functions that neighbours of constants are enough for."""
+_BETWEEN = frozenset({"_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_", "_+_", "_-_", "-_", "_&&_", "_||_", "!_", "_?_:_"})
+_WITHIN = frozenset({"contains", "startsWith", "endsWith"})
 _SIMPLE: tuple[Any, ...] = (0, 1, -1, 2, "", "x", True, False, None, [], ["x"], {}, {"x": "x"}, 0.5)
 _ABSENT = object()
 
@@ -50,26 +49,39 @@ class Witnesses:
 
     def __init__(self, spec: WorkflowSpec) -> None:
         self._spec = spec
+        self._schemas: dict[Steps, Schema] = {}
         self._left = MOST_TRIED_IN_ALL
 
     def refuted(self, facts: Mapping[str, bool]) -> frozenset[str]:
         """Some of these facts, in CEL, of which no values were found; none if they may all be so."""
-        for group in _groups(list(_understood(facts))):
-            budget = min(MOST_TRIED, self._left)
-            search = _Search(
-                group, {steps: self._candidates(steps, group) for fact in group for steps in fact.looks}, budget
+        understood = [fact for fact in _understood(facts) if not any(self._of(steps).hard for steps in fact.looks)]
+        for group in _groups(understood):
+            paths_ = sorted(
+                {steps for fact in group for steps in fact.looks}, key=lambda steps: (len(steps), repr(steps))
             )
+            budget = min(MOST_TRIED, self._left)
+            search = _Search(group, {steps: self._candidates(steps, group) for steps in paths_}, budget)
             found = search.found({})
             self._left -= budget - search.left
-            if not found and search.left > 0:
+            if not found:
                 return frozenset(fact.text for fact in group)
         return frozenset()
 
+    def _of(self, steps: Steps) -> Schema:
+        if steps not in self._schemas:
+            self._schemas[steps] = schema_of(self._spec, steps)
+        return self._schemas[steps]
+
     def _candidates(self, steps: Steps, group: Iterable[Fact]) -> list[Any]:
         """Values that something may have, the likelier first."""
-        schema = schema_of(self._spec, steps)
-        constants = [part for fact in group for part in walk(fact.expression.tree) if isinstance(part, Constant)]
-        values = [*schema.named(), *_near([part.value for part in constants if part.kind != "bytes"]), *_SIMPLE]
+        schema = self._of(steps)
+        constants, sizes, moduli = _named_in(group)
+        values = [
+            *schema.named(),
+            *_near(constants, sizes, moduli),
+            *(schema.list_of(size) for size in (0, 1, 2, *sizes)),
+            *_SIMPLE,
+        ]
         different = {repr(value): value for value in values}.values()
         fitting = [value for value in different if schema.allows(value)]
         return fitting if schema.required or isinstance(steps[-1], int) else [*fitting, _ABSENT]
@@ -79,11 +91,12 @@ class _Search:
     """Values for all paths, one after the other; what can be evaluated by then must be so. left: what may be tried."""
 
     def __init__(self, facts: Sequence[Fact], candidates: Mapping[Steps, Sequence[Any]], left: int) -> None:
-        self._paths = sorted(candidates, key=lambda steps: (len(steps), repr(steps)))
+        self._paths = list(candidates)
         self._candidates = candidates
         self._all = facts
+        final = [fact for fact in facts if not any(_lies_in(path, look) for look in fact.looks for path in self._paths)]
         self._facts = [
-            [fact for fact in facts if fact.looks <= {*self._paths[: count + 1]} and path in fact.looks]
+            [fact for fact in final if fact.looks <= {*self._paths[: count + 1]} and path in fact.looks]
             for count, path in enumerate(self._paths)
         ]
         self.left = left
@@ -94,20 +107,21 @@ class _Search:
         last = len(chosen) + 1 == len(self._paths)
         facts = self._all if last else self._facts[len(chosen)]
         for value in self._candidates[path]:
+            self.left -= 1
+            if self.left < 0:
+                return True
             more = {**chosen, path: value}
             data = _data(more)
-            if data is not None and all(self._holds(fact, data) for fact in facts) and (last or self.found(more)):
-                return True
-            if self.left <= 0:
+            if data is not None and all(_holds(fact, data) for fact in facts) and (last or self.found(more)):
                 return True
         return False
 
-    def _holds(self, fact: Fact, data: Data) -> bool:
-        self.left -= 1
-        try:
-            return (fact.expression.evaluate(data) is True) is fact.holds  # `x` also stands for `x == true`
-        except ExpressionError:
-            return False
+
+def _holds(fact: Fact, data: Data) -> bool:
+    try:
+        return (fact.expression.evaluate(data) is True) is fact.holds  # `x` also stands for `x == true`
+    except ExpressionError:
+        return False
 
 
 def _understood(facts: Mapping[str, bool]) -> Iterator[Fact]:
@@ -115,30 +129,47 @@ def _understood(facts: Mapping[str, bool]) -> Iterator[Fact]:
     for text, holds in facts.items():
         try:
             expression = compile_expression(text)
-        except ExpressionError:  # it was too long to be shown whole
+        except ExpressionError:  # a part of it can't be shown as CEL
             continue
         looks = frozenset(steps for path in paths(expression.tree, _NAMES) if (steps := _steps(path)))
-        if looks and expression.names <= _NAMES and _is_understood(expression.tree):
+        if looks and expression.names <= _NAMES and _is_understood(expression.tree) and not _is_large(expression.tree):
             yield Fact(text, expression, holds, looks)
 
 
 def _is_understood(tree: Tree) -> bool:
+    """Whether constants, their neighbours and their like are enough to make a condition true, and to make it false."""
+    if _steps(tree) or isinstance(tree, Constant) or (isinstance(tree, Name) and tree.name not in _NAMES):
+        return True  # a path, a constant, or a type such as string
+    match tree:
+        case Call("size" | "type", (value,)):
+            return bool(_steps(value))
+        case Call(function, (value, Constant())) if function in _WITHIN:
+            return bool(_steps(value))
+        case Call("@in", (value, Collection(items, keyed=False))) if all(isinstance(item, Constant) for item in items):
+            return _is_understood(value)
+        case Call("_%_", (value, Constant(number=modulus))) if modulus and 0 < modulus <= LARGEST_MODULUS:
+            return _is_understood(value)
+    return isinstance(tree, Call) and tree.function in _BETWEEN and all(map(_is_understood, tree.args))
+
+
+def _is_large(tree: Tree) -> bool:
+    """Whether it asks for larger sizes, or for more texts in a text, than are made."""
     parts = list(walk(tree))
-    called = {part.function for part in parts if isinstance(part, Call)}
+    called = [part.function for part in parts if isinstance(part, Call)]
     numbers = (part.number or 0 for part in parts if isinstance(part, Constant))
-    too_long = "size" in called and any(abs(number) >= LONGEST_MADE for number in numbers)
-    return called <= _UNDERSTOOD and not too_long and not any(isinstance(part, Loop) for part in parts)
+    sized = "size" in called and any(abs(number) >= LARGEST_SIZE for number in numbers)
+    return sized or sum(function in _WITHIN for function in called) > MOST_TEXTS
 
 
 def _steps(path: Tree) -> Steps:
     """A path such as nodes.a.output.d[0], step by step."""
     match path:
         case Name(name):
-            return (name,)
+            return (name,) if name in _NAMES else ()
         case Member(of, field):
-            return (*_steps(of), field)
+            return (*before, field) if (before := _steps(of)) else ()
         case Call("_[_]", (of, Constant(value=str() | int() as key))):
-            return (*_steps(of), key)
+            return (*before, key) if (before := _steps(of)) else ()
     return ()
 
 
@@ -153,15 +184,20 @@ def _groups(facts: Sequence[Fact]) -> Iterator[list[Fact]]:
 
 
 def _meet(one: Fact, other: Fact) -> bool:
-    """Whether one looks at something in what the other looks at."""
-    return any(left[: len(right)] == right or right[: len(left)] == left for left in one.looks for right in other.looks)
+    """Whether one looks at the same as the other, or at something in it."""
+    pairs = [(left, right) for left in one.looks for right in other.looks]
+    return any(left == right or _lies_in(left, right) or _lies_in(right, left) for left, right in pairs)
+
+
+def _lies_in(inner: Steps, outer: Steps) -> bool:
+    return len(inner) > len(outer) and inner[: len(outer)] == outer
 
 
 def _data(chosen: Mapping[Steps, Any]) -> Data | None:
     """The data in which paths hold these values; None if they don't fit into each other."""
     data: dict[str, Any] = {}
     for steps, value in chosen.items():
-        if value is not _ABSENT and not _put(data, steps, deepcopy(value)):
+        if value is not _ABSENT and not _put(data, steps, value):
             return None
     return Data(**data)
 
@@ -171,29 +207,43 @@ def _put(data: dict[str, Any], steps: Steps, value: Any) -> bool:
     for step, following in zip(steps, (*steps[1:], None), strict=True):
         inside = value if following is None else [] if isinstance(following, int) else {}
         if isinstance(here, dict) and isinstance(step, str):
-            here[step] = here.get(step, inside) if following is not None else inside
-        elif isinstance(here, list) and isinstance(step, int) and 0 <= step < LONGEST_MADE:
-            here += [copy(inside) for _ in range(len(here), step + 1)]
-            here[step] = here[step] if following is not None else inside
+            if following is None or step not in here:
+                here[step] = deepcopy(inside)
+        elif isinstance(here, list) and isinstance(step, int) and 0 <= step < LARGEST_SIZE:
+            here += [deepcopy(inside) for _ in range(len(here), step + 1)]
+            if following is None:
+                here[step] = deepcopy(inside)
         else:
             return False
         here = here[step]
     return True
 
 
-def _near(constants: Sequence[Any]) -> Iterator[Any]:
+def _named_in(group: Iterable[Fact]) -> tuple[list[Any], list[int], list[int]]:
+    """Constants of conditions, sizes near them, and what they divide by."""
+    parts = [part for fact in group for part in walk(fact.expression.tree)]
+    constants: list[Any] = [part.value for part in parts if isinstance(part, Constant) and part.kind != "bytes"]
+    small = {int(number) for number in constants if _is_number(number) and 0 <= number < LARGEST_SIZE}
+    sizes = {size + more for size in small for more in (-1, 0, 1)} - {-1}
+    divided = [part.args[1] for part in parts if isinstance(part, Call) and part.function == "_%_"]
+    moduli = {int(by.number) for by in divided if isinstance(by, Constant) and by.number}
+    return constants, sorted(sizes), sorted(moduli)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _near(constants: Sequence[Any], sizes: Sequence[int], moduli: Sequence[int]) -> Iterator[Any]:
     """Constants, their neighbours, and what has sizes near them."""
-    texts = [each for each in constants if isinstance(each, str)]
-    numbers = [each for each in constants if isinstance(each, int | float) and not isinstance(each, bool)]
-    sizes = sorted({int(n) + more for n in numbers if 0 <= n < LONGEST_MADE for more in (-1, 0, 1)} - {-1})
     yield from constants
-    for number in numbers:
+    for number in filter(_is_number, constants):
         yield from (number + 1, number - 1, number + 0.5, number - 0.5)
-        yield from (str(number), str(number + 1), str(number - 1))
-    for text in texts[:6]:
+        yield from (number + rest for modulus in moduli for rest in range(-modulus, modulus))
+    texts = list(dict.fromkeys(each for each in constants if isinstance(each, str)))[: 2 * MOST_TEXTS]
+    for text in texts:
         yield from (f"{text}x", f"x{text}")
-        yield from (f"{text}{other}" for other in texts[:6])
-        yield [text]
-        yield from (text.ljust(size, "x") for size in sizes[:9])
+        yield from (f"{text}{other}{third}" for other in texts for third in ("", *texts[:MOST_TEXTS]))
+        yield from (text.ljust(size, "x") for size in sizes)
     for size in sizes:
-        yield from ("x" * size, ["x"] * size, [{}] * size)
+        yield from ("x" * size, [{} for _ in range(size)])
