@@ -21,6 +21,8 @@ from headrace.resource.content import DEEPEST
 
 LONGEST_MESSAGE = 2_000
 """Characters of a text for people, such as a reason, that others gave us and that goes into the log."""
+SMALL = 10_000
+"""Characters of a payload of which all faults are told; of a larger one the first."""
 NO_USAGE = Usage(input_tokens=0, output_tokens=0, cost="0", currency="USD")
 
 _EXACT = Context(prec=100)

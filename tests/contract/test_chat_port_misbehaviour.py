@@ -187,6 +187,14 @@ class TestMisbehaviour:
 
         assert asked == [3, 4]
 
+    async def test_a_server_that_may_have_worked_is_not_asked_again(self, chat: HttpChat) -> None:
+        async with loopback() as server:
+            await chat.complete(question(server.url), PATIENCE_S)
+            server.behave(providers.works_in_vain)
+            fault = await fault_of(chat, server.url)
+
+        assert (fault.code, len(server.bodies)) == ("provider_unavailable", 2)
+
 
 @pytest.fixture
 def deaf() -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
+from headrace.http import CLOSING_S
 from tests.providers.call import FIRST_EVENTS, Call
 from tests.providers.wire import OpenAIWire, Reply
 
@@ -106,6 +107,12 @@ async def closes(call: Call) -> web.StreamResponse:
     assert call.request.transport is not None
     call.request.transport.close()
     return web.Response()
+
+
+async def works_in_vain(call: Call) -> web.StreamResponse:
+    """Works for longer than a connection takes to break, and closes it instead of an answer."""
+    await asyncio.sleep(CLOSING_S + 0.2)
+    return await closes(call)
 
 
 async def breaks_off(call: Call) -> web.StreamResponse:

@@ -3,7 +3,7 @@
 import random
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise, product
 from typing import Any
 
@@ -34,7 +34,7 @@ INPUT = {
 GIVEN = [
     {"a": a, "b": b, "x": x / 2, "y": y, **c}
     for a, b, x, y, c in product(
-        *((True, False), (True, False), range(2, 13), (0.5, 3, 7.5), ({}, {"c": True}, {"c": False})),
+        *((True, False), (True, False), range(2, 13), (0.5, 2, 3, 4, 5, 7.5), ({}, {"c": True}, {"c": False})),
     )
 ]
 
@@ -190,7 +190,7 @@ def chances(spec: WorkflowSpec, luck: random.Random, example: Example | None = N
     pace = {name: luck.randrange(100) for name in spec.nodes}
     if example.slow:
         pace[example.slow] = 1_000
-    given = luck.choice([each for each in GIVEN if _fits(each, example)])
+    given = luck.choice(_fitting(frozenset(example.facts.items())))
     return Chances(
         given,
         lambda name, number: {"yes": yes[name][number % 40]},
@@ -201,14 +201,18 @@ def chances(spec: WorkflowSpec, luck: random.Random, example: Example | None = N
     )
 
 
-def _fits(value: dict[str, Any], example: Example) -> bool:
-    texts = (
-        (text, holds) for text, holds in example.facts.items() if text.startswith(("input.", "!input.", "has(input."))
-    )
+@cache
+def _fitting(facts: frozenset[tuple[str, bool]]) -> list[dict[str, Any]]:
+    """Inputs that are as an example says."""
+    said = [(text, holds) for text, holds in facts if text.startswith(("input.", "!input.", "has(input."))]
+    return [each for each in GIVEN if all(_says(each, text) is holds for text, holds in said)]
+
+
+def _says(value: dict[str, Any], text: str) -> Any:
     try:
-        return all(compiled(text).evaluate(Data(input=value)) is holds for text, holds in texts)
+        return compiled(text).evaluate(Data(input=value))
     except ExpressionError:
-        return False
+        return None
 
 
 def runs(spec: WorkflowSpec, luck: random.Random, count: int, example: Example | None = None) -> Iterator[Simulation]:

@@ -7,6 +7,7 @@ import pytest
 
 from headrace.events import run as events_of
 from tests.unit.engine import Run, a_run, a_running, graph, message, said
+from workflow_router.core.progress import MOST_EVENTS
 
 EACH: dict[str, Any] = {"input": {"x": "item", "i": "index"}, "map": {"over": "input.list", "concurrency": 2}}
 
@@ -128,11 +129,25 @@ def test_what_evaluates_much_leaves_the_rest_to_the_next_decision() -> None:
 
 
 def test_instances_that_evaluate_much_wait_too() -> None:
-    each = {"input": {"size": COSTLY}, "map": {"over": "input.list", "concurrency": 100, "max_items": 1_000}}
+    each = {"input": {"size": COSTLY}, "map": {"over": "input.list", "concurrency": 60, "max_items": 1_000}}
     run = a_run({**graph(each=each), "output": {"sizes": "nodes.each.output.items.size()"}})
-    began = said(run.start({"list": list(range(1_000))}))
-    assert sum(event.startswith("scheduled") for event in began) < 30
-    assert sum(event.startswith("held") for event in began) > 70
+    decisions = [said(run.start({"list": list(range(1_000))}))]
+    while decisions[-1][-1].startswith("held"):
+        decisions.append(said(run.tick(1)))
+    begun = [sum(event.startswith("scheduled") for event in events) for events in decisions]
+    assert sum(begun) == 60
+    assert max(begun) < 30
+    assert run.restored() == run.state == run.folded()
+
+
+def test_many_maps_begin_in_as_many_decisions_as_it_takes() -> None:
+    each = {"map": {"over": "input.list", "concurrency": 100}}
+    run = a_run(graph(**{f"n{number}": each for number in range(12)}))
+    decisions = [run.start({"list": list(range(100))})]
+    while decisions[-1]:
+        decisions.append(run.tick(1))
+    assert max(map(len, decisions)) < MOST_EVENTS + 100
+    assert sum(attempt.status == "scheduled" for attempt in run.state.outstanding.values()) == 1_200
 
 
 def test_a_node_that_evaluates_too_much_fails() -> None:

@@ -14,8 +14,8 @@ MOST_INPUTS = 8_388_608
 
 
 def schedule(progress: Progress, name: str, attempt: int) -> None:
-    """Start an attempt of a node or of an instance, unless the workflow is paused or much was evaluated already."""
-    if progress.paused or progress.values.spent:
+    """Start an attempt of a node or of an instance; it waits if all has to: see Progress."""
+    if progress.holds:
         hold(progress, name, attempt)
         return
     here = progress.node(name)

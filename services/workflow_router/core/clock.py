@@ -26,7 +26,7 @@ def tick(progress: Progress) -> None:
 def _due(progress: Progress, name: str, attempt: Attempt) -> None:
     match attempt.status:
         case "held":
-            if not (progress.paused or progress.full):
+            if not progress.holds:
                 go_on(progress, name, attempt.attempt)
         case "retrying":
             schedule(progress, name, attempt.attempt)

@@ -61,7 +61,7 @@ def _take_kept(progress: Progress, here: Node) -> None:
     """Let a node that waits have the first signal that came before it waited, and that fits."""
     for place, signal in sorted(progress.state.signals.items()):
         value = parse(signal.payload)
-        if signal.signal == here.config.signal and not here.output_fault(value):
+        if signal.signal == here.config.signal and not here.output_fault(value, first_only=True):
             end_well(progress, here.id, signal.payload, value, signal=place)
             return
 

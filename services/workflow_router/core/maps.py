@@ -7,7 +7,7 @@ import msgspec
 from headrace.events import run
 from headrace.expression import ExpressionError
 from headrace.workflow import Node
-from workflow_router.core.attempts import schedule
+from workflow_router.core.attempts import hold, schedule
 from workflow_router.core.endings import end_badly, end_well
 from workflow_router.core.progress import Progress, Step
 from workflow_router.model import LONGEST_MESSAGE, instance, too_large
@@ -36,7 +36,7 @@ def start_map(progress: Progress, here: Node) -> None:
 
 
 def fill(progress: Progress, here: Node) -> None:
-    """Start as many instances of a map as may run at once, or end it."""
+    """Start as many instances of a map as may run at once, or end it; when too much happens at once, one is held."""
     spec = here.spec.map
     assert spec is not None
     while (done := progress.state.maps.get(here.id)) is not None:
@@ -48,8 +48,10 @@ def fill(progress: Progress, here: Node) -> None:
         elif done.ended == done.count:
             _end_map(progress, here, done.count)
         elif done.started < done.count and done.started - done.ended < spec.concurrency:
-            schedule(progress, instance(here.id, done.started), 1)
-            continue
+            if not progress.full:
+                schedule(progress, instance(here.id, done.started), 1)
+                continue
+            hold(progress, instance(here.id, done.started), 1)
         return
 
 

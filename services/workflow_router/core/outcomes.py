@@ -8,7 +8,7 @@ from headrace.topics import RUN_CHILDREN
 from workflow_router.core.endings import end_badly, end_well
 from workflow_router.core.nonsense import nonsense
 from workflow_router.core.progress import Progress
-from workflow_router.model import parse, too_large
+from workflow_router.model import SMALL, parse, too_large
 
 
 def succeeded(progress: Progress, outcome: node.NodeSucceeded) -> None:
@@ -28,7 +28,7 @@ def succeeded(progress: Progress, outcome: node.NodeSucceeded) -> None:
     except ValueError as error:
         end_badly(progress, name, "output_invalid", f"the output is {error}", **paid)
         return
-    if reason := progress.node(name).output_fault(value):
+    if reason := progress.node(name).output_fault(value, first_only=len(outcome.output) > SMALL):
         end_badly(progress, name, "output_invalid", f"the output does not fit the node's schema: {reason}", **paid)
         return
     times = {"started_at": outcome.started_at, "finished_at": outcome.finished_at}

@@ -63,8 +63,13 @@ class Progress:
 
     @property
     def full(self) -> bool:
-        """Whether it leads to so much that the rest should wait for the next decision."""
+        """Whether it leads to so much, or evaluated so much, that the rest should wait for the next decision."""
         return len(self.events) >= MOST_EVENTS or self.values.spent
+
+    @property
+    def holds(self) -> bool:
+        """Whether what could start has to wait."""
+        return self.paused or self.full
 
     def node(self, name: str) -> Node:
         """A node by its name, or by that of one of its instances."""

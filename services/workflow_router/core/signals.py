@@ -8,7 +8,7 @@ from headrace.nodes import WAIT
 from headrace.workflow import Node
 from workflow_router.core.endings import end_well
 from workflow_router.core.progress import Progress
-from workflow_router.model import parse, shortened, too_large
+from workflow_router.model import SMALL, parse, shortened, too_large
 
 MOST_KEPT = 100
 """Signals of a run that are kept until something waits for them; each name has an equal share, at least one."""
@@ -30,7 +30,7 @@ def receive(progress: Progress, signal: run.SignalRun) -> None:
         return
     try:
         value = _value(signal)
-        name = _taker(progress, signal.signal, value)
+        name = _taker(progress, signal.signal, value, first_only=len(signal.payload) > SMALL)
     except _Unfit as error:
         called, reason = shortened(signal.signal, LONGEST_NAME), shortened(str(error))
         refused = run.SignalRefused(**progress.place(), signal=called, reason=reason, node=error.node, id=mark)
@@ -61,14 +61,14 @@ def _value(signal: run.SignalRun) -> object:
         raise _Unfit(f"its payload is {error}") from error
 
 
-def _taker(progress: Progress, signal: str, value: object) -> str | None:
+def _taker(progress: Progress, signal: str, value: object, *, first_only: bool) -> str | None:
     """The node that waits for a signal and that the payload fits, the one that has waited longest; None: keep it."""
     waiting = [
         name
         for name, attempt in progress.state.outstanding.items()
         if attempt.status == "scheduled" and _awaited(progress.node(name)) == signal
     ]
-    faults = {name: progress.node(name).output_fault(value, "payload") for name in waiting}
+    faults = {name: progress.node(name).output_fault(value, "payload", first_only=first_only) for name in waiting}
     for name, fault in faults.items():
         if not fault:
             return name

@@ -15,11 +15,9 @@ from workflow_router.core.advance import advance
 from workflow_router.core.pins import pins_of
 from workflow_router.core.progress import Progress, Step
 from workflow_router.core.refusal import Refused, refuse
-from workflow_router.model import RunState, parse_object, too_large
+from workflow_router.model import SMALL, RunState, parse_object, too_large
 from workflow_router.ports import Workflows
 
-SMALL_INPUT = 10_000
-"""Characters of an input of which all faults are told; of a larger one the first."""
 LARGEST_LABELS = 16_384
 """Bytes of a request's session, tenant, actor, sticky key and labels together."""
 
@@ -139,7 +137,7 @@ def _checked_input(text: str, compiled: CompiledWorkflow) -> str:
     except ValueError as error:
         raise Refused("input_invalid", f"the input is {error}") from error
     value = compiled.with_defaults(value)
-    if faults := compiled.input_faults(value, first_only=len(text) > SMALL_INPUT):
+    if faults := compiled.input_faults(value, first_only=len(text) > SMALL):
         raise Refused("input_invalid", "; ".join(faults[:10]))
     checked = msgspec.json.encode(value).decode()
     if reason := too_large(checked):

@@ -6,7 +6,8 @@ syntax.proto). Only the fields that say what an expression handles are read.
 
 import struct
 from collections.abc import Callable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,24 @@ def free(tree: Tree, own: frozenset[str] = frozenset()) -> Iterator[str]:
         case _:
             for child in children(tree):
                 yield from free(child, own)
+
+
+def renamed(tree: Tree, old: str, new: str) -> Tree:
+    """A tree in which a variable has another name."""
+    match tree:
+        case Name(name):
+            return Name(new) if name == old else tree
+        case Member(of=of):
+            return replace(tree, of=renamed(of, old, new))
+        case Call(args=args):
+            return replace(tree, args=tuple(renamed(arg, old, new) for arg in args))
+        case Collection(items=items):
+            return replace(tree, items=tuple(renamed(item, old, new) for item in items))
+        case Loop():
+            parts = ("range", "first", "condition", "step", "result")
+            inside: dict[str, Any] = {part: renamed(getattr(tree, part), old, new) for part in parts}
+            return replace(tree, **inside)
+    return tree
 
 
 def paths(tree: Tree, names: Set[str]) -> Iterator[Tree]:

@@ -75,9 +75,11 @@ class Node:
     previous: Mapping[str, str] = field(default_factory=dict)
     validator: Any = field(default=None, repr=False)
 
-    def output_fault(self, value: Any, called: str = "output") -> str:
-        """What is wrong with an output, or nothing."""
-        return "; ".join(schema_faults(self.validator, value, called)[:MOST_TOLD]) if self.validator else ""
+    def output_fault(self, value: Any, called: str = "output", *, first_only: bool = False) -> str:
+        """What is wrong with an output, or nothing. first_only: see schema_faults."""
+        if not self.validator:
+            return ""
+        return "; ".join(schema_faults(self.validator, value, called, first_only=first_only)[:MOST_TOLD])
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class CompiledWorkflow:
     _output: Any = field(default=None, repr=False)
 
     def input_faults(self, value: Any, *, first_only: bool = False) -> list[str]:
-        """What is wrong with an input, each as `place: reason`. first_only: to collect 100,000 takes a second."""
+        """What is wrong with an input, each as `place: reason`. first_only: see schema_faults."""
         return schema_faults(self._input, value, "input", first_only=first_only)
 
     def output_fault(self, value: Any) -> str:
@@ -114,25 +116,34 @@ class CompiledWorkflow:
 def schema_faults(validator: Any, value: Any, place: str, *, first_only: bool = False) -> list[str]:
     """Where and why a value does not fit a schema; the place is the value's own name, such as input.
 
-    What a claim in it stands for is not known, and so not at fault.
+    What a claim in it stands for is not known, and so not at fault. first_only: to collect 100,000 takes a second.
     """
     try:
         errors = _first_error(validator, value) if first_only else [*validator.iter_errors(value)]
         if errors and (claimed := places_of_claims(value)):
-            errors = [error for error in validator.iter_errors(value) if not _of_claims(error, claimed)]
+            claims = _Claims(claimed)
+            if not first_only or claims.excuse(errors[0]):
+                errors = [error for error in validator.iter_errors(value) if not claims.excuse(error)]
         return [
             f"{place}{''.join(f'.{step}' for step in error.instance_path):.100}: {error.message:.300}"
-            for error in errors
+            for error in errors[: MOST_TOLD * 2]
         ]
     except ValueError as error:  # it is nested deeper than the validator goes
         return [f"{place}: {error}"]
 
 
-def _of_claims(error: Any, claimed: Sequence[Place]) -> bool:
-    """Whether a fault may be none once claims are read: it lies in one, or hangs on all that is around it."""
-    here = tuple(error.instance_path)
-    inside = any(here[: len(place)] == place for place in claimed)
-    return inside or (error.kind.name not in _OF_SHAPE and any(place[: len(here)] == here for place in claimed))
+class _Claims:
+    """Where claims stand in a value, and around which parts of it."""
+
+    def __init__(self, claimed: Sequence[Place]) -> None:
+        self._places = {*claimed}
+        self._around = {place[:depth] for place in claimed for depth in range(len(place) + 1)}
+
+    def excuse(self, error: Any) -> bool:
+        """Whether a fault may be none once claims are read: it lies in one, or hangs on all that is around it."""
+        here = tuple(error.instance_path)
+        inside = any(here[:depth] in self._places for depth in range(len(here) + 1))
+        return inside or (error.kind.name not in _OF_SHAPE and here in self._around)
 
 
 def _first_error(validator: Any, value: Any) -> list[Any]:

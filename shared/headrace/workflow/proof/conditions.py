@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from headrace.expression.shown import constant, inner, shown
-from headrace.expression.tree import Call, Collection, Constant, Member, Name, Tree, walk
+from headrace.expression.tree import Call, Collection, Constant, Member, Name, Tree, renamed, walk
 from headrace.workflow.proof.domains import ANYTHING, Domain, Value
 from headrace.workflow.proof.formulas import Formulas
 
@@ -133,12 +133,13 @@ class Conditions:
         equal = self._variable(value) if key == (bool, True) else self._formulas.variable()
         limit = Limit(less, equal)
         text = constant(key[1])
-        self.facts |= {less: f"{inner(value)} < {text}", equal: f"{inner(value)} == {text}"}
+        seen = self._seen(value)
+        self.facts |= {less: f"{inner(seen)} < {text}", equal: f"{inner(seen)} == {text}"}
         self._formulas.claim(-less, -equal)
         if key[0] in {bool, type(None)}:
             self.facts.pop(less)
         if key == (bool, True):
-            self.facts[equal] = shown(value)
+            self.facts[equal] = shown(seen)
         self._relate(value, key, limit)
         self._limits[value][key] = limit
         if key == (bool, False) and (whole := self._booleans.get(value)):
@@ -172,12 +173,19 @@ class Conditions:
     def _variable(self, tree: Tree) -> int:
         if tree not in self._variables:
             variable = self._variables[tree] = self._formulas.variable()
-            self.facts[variable] = shown(tree)
+            self.facts[variable] = shown(self._seen(tree))
         return self._variables[tree]
+
+    def _seen(self, tree: Tree) -> Tree:
+        """A tree as facts show it."""
+        return tree
 
 
 class OtherRound(Conditions):
-    """Conditions in another round of a loop: those on nodes that it repeats are others, the rest the same."""
+    """Conditions in the round before: those on nodes that its loop repeats are others, the rest the same.
+
+    Facts about them are such of `previous`.
+    """
 
     def __init__(
         self, same: Conditions, formulas: Formulas, domain: Callable[[Tree], Domain], body: frozenset[str]
@@ -190,6 +198,9 @@ class OtherRound(Conditions):
         """The formula of a tree that is true or false, or else fails."""
         joins = isinstance(tree, Call) and tree.function in _JOINING
         return super().of(tree, leaf) if joins or self._changes(tree) else self._same.of(tree, leaf)
+
+    def _seen(self, tree: Tree) -> Tree:
+        return renamed(tree, "nodes", "previous")
 
     def _changes(self, tree: Tree) -> bool:
         parts = list(walk(tree))

@@ -9,7 +9,7 @@ that one node, `slow`, has started and takes as long as everything else. What st
 has ended (joins `any` and `n_of` let it).
 """
 
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from headrace.expression import Expression
@@ -248,8 +248,7 @@ class World:
     def facts(self) -> dict[int, str]:
         """What each variable says, in CEL; what it says of the round before, of `previous`."""
         before = (each.conditions.facts for _, each in self._rounds.values())
-        earlier = {each: fact.replace("nodes.", "previous.") for facts in before for each, fact in facts.items()}
-        return {**earlier, **self.conditions.facts}
+        return dict(ChainMap(self.conditions.facts, *before))
 
     @property
     def failing(self) -> dict[str, int]:
