@@ -90,12 +90,17 @@ def way_of(changes: Iterable[Seen], pointer: str) -> list[Standing]:
     return way
 
 
+def stays(moved: PointerMoved) -> bool:
+    """Whether a pointer was moved to where it stood: that is answered, and changes nothing."""
+    return (moved.previous, moved.previous_split) == (moved.version, moved.split)
+
+
 def last_moves(changes: Iterable[Seen], pointer: str) -> dict[str, PointerMoved]:
     """The move that brought each resource's pointer to where it stands, by name; changes as they stand in the log."""
     return {
         seen.key: seen.event
         for seen in changes
-        if isinstance(seen.event, PointerMoved) and seen.event.pointer == pointer
+        if isinstance(seen.event, PointerMoved) and seen.event.pointer == pointer and not stays(seen.event)
     }
 
 
