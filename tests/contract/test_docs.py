@@ -17,10 +17,13 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from headrace.cli.app import app
+from headrace.cli.rendering import given_values
 from headrace.cli.validating import offline, told
 from headrace.codec import EVENTS, subject
 from headrace.nodes import NODE_TYPES
+from headrace.prompting import compile_variables
 from headrace.resource.files import load
+from headrace.resource.prompt import PromptSpec
 from headrace.resource.specs import KINDS
 from headrace.resource.state import ERASED, ERASING, RETIRED
 from headrace.stack.home import DEFAULT_BASE, OFFSETS
@@ -123,6 +126,19 @@ def test_shell_examples_are_commands_that_exist(block: Block) -> None:
     for name, *arguments in commands(block.text):
         if check := CHECKS.get(Path(name).name):
             check(arguments)
+
+
+def test_prompts_in_shell_examples_get_the_variables_that_they_need() -> None:
+    shipped = [one for one in load([TOP / "examples"]).resources if one.kind == "Prompt"]
+    asked = [words for block in SHELL for words in commands(block.text) if words[1:2] == ["prompt"]]
+    asked = [words for words in asked if words[2] in {"render", "try"} and words[3][0] != "-"]
+    assert asked
+    for words in asked:
+        name, pairs = words[3].partition("@")[0], [after for word, after in pairwise(words) if word == "--var"]
+        specs = [PromptSpec.model_validate(one.spec) for one in shipped if one.name == name]
+        assert specs, name
+        for spec in specs:
+            compile_variables(spec.variables).values(given_values(pairs, spec.variables))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))
