@@ -97,7 +97,7 @@ def test_what_refers_to_nothing_is_not_sent_unless_one_insists(headrace: Run, tm
     file.write_text(GREETING.format(kind="ModelAlias", name=alias, spec="model: no-such-model"), encoding="utf-8")
     refused = headrace("apply", "-f", str(file))
     assert refused.returncode == 1
-    assert "a.yaml:6:3: spec.model: no Model is named 'no-such-model'" in refused.stderr
+    assert "a.yaml:6:3 reference_not_found: spec.model: no Model is named 'no-such-model'" in refused.stderr
     assert "nothing was sent (see --allow-missing)" in refused.stderr
     assert headrace("get", "modelalias", alias).returncode == 1
     assert headrace("apply", "-f", str(file), "--allow-missing").returncode == 0

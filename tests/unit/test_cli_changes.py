@@ -144,6 +144,14 @@ def test_a_budget_that_is_moved_switches_workers_and_no_router(capsys: pytest.Ca
     assert "router" not in said
 
 
+def test_what_can_not_be_applied_is_told_with_its_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.yaml").write_text(DEPRECATED.replace("provider:", "provdier:"), encoding="utf-8")
+    with pytest.raises(SystemExit, match="1"):
+        apply_files([tmp_path], dry_run=True)
+    told = capsys.readouterr().err
+    assert f"{tmp_path}/m.yaml:6:3 unknown_key: spec.provdier: unknown key provdier (did you mean provider?)\n" in told
+
+
 DEPRECATED = """
 apiVersion: headrace/v1
 kind: Model

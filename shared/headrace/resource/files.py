@@ -32,13 +32,18 @@ class FileFault:
     line: int = 1
     column: int = 1
 
+    @property
+    def place(self) -> str:
+        """`file:line:column`, as editors and CI systems understand it."""
+        return f"{self.file}:{self.line}:{self.column}"
+
     def position(self) -> tuple[str, int, int]:
         """By which faults are put in order."""
         return str(self.file), self.line, self.column
 
     def __str__(self) -> str:
-        """`file:line:column: what`, as editors and CI systems understand it."""
-        return f"{self.file}:{self.line}:{self.column}: {self.fault}"
+        """`file:line:column code: place: what and why (how to mend it)`, as every command prints it."""
+        return f"{self.place} {self.fault.coded()}"
 
 
 @dataclass(frozen=True, slots=True)
