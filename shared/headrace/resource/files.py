@@ -11,6 +11,7 @@ from headrace.fault import Fault, did_you_mean, nearest
 from headrace.resource.body import body_of, must_be_stored, with_stored
 from headrace.resource.content import LARGEST_SPEC, canonical
 from headrace.resource.exact import shape_faults
+from headrace.resource.indenting import explained
 from headrace.resource.mending import as_written, mended
 from headrace.resource.naming import NAME
 from headrace.resource.prompt import LARGEST_BODY, Spec
@@ -164,7 +165,7 @@ def _read(file: Path, loaded: Files) -> None:
 
 def _take(document: Document, file: Path, found: list[Found], loaded: Files) -> None:
     """Sort a document among the sound or the broken; what is wrong with it goes to those that were found."""
-    faults = _faults(document.value)
+    faults = explained(Envelope, document.value, _faults)
     found += [(fault, document.place(fault.path)) for fault in faults if fault.path not in document.unread]
     if faults:
         _keep_name(document, file, loaded)
