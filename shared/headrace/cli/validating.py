@@ -50,7 +50,7 @@ def validate(
 
 def offline(loaded: Files) -> Findings:
     """What can be told by files alone."""
-    catalog = planned({name: {} for name in DOMAINS}, sent(loaded), DEFAULT_POINTER)
+    catalog = planned({name: {} for name in DOMAINS}, sent(loaded), DEFAULT_POINTER, none="none in these files")
     linked = link_faults(catalog, loaded, Collections({}, whole=True))
     faults = [one for one in linked if one.fault.code not in ELSEWHERE]
     return Findings(_ordered([*loaded.faults, *faults]), _ordered(one for one in linked if one not in faults))
