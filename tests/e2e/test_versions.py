@@ -116,6 +116,7 @@ def test_what_can_not_be_rolled_back_says_why(headrace: Run, tmp_path: Path) -> 
         ((name, "--pointer", "staging"), "there is no pointer 'staging'"),
         ((name, "--to", "v9"), "no version 9 of Prompt"),
         (("nothing-here",), "nothing is named 'nothing-here'"),
+        ((f"{name}s",), f"did you mean {name}?"),
     ):
         done = headrace("prompt", "rollback", *arguments, "--reason", "x")
         assert (done.returncode, words in done.stderr) == (1, True), done.stderr
