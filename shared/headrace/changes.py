@@ -9,7 +9,8 @@ from typing import NamedTuple
 from headrace.client import Client
 from headrace.errors import NotFound, Refused, Unanswered
 from headrace.event import Event
-from headrace.events.resource import ChangeProposed, ChangeRefused, PointerMoved, PointerProtected
+from headrace.events.resource import ChangeProposed, ChangeRefused, PointerMoved, PointerProtected, ResourceHead
+from headrace.fault import did_you_mean
 from headrace.resource.splits import Standing
 from headrace.seen import Seen
 from headrace.topics import WORKFLOW_STATE, Domain
@@ -54,7 +55,8 @@ async def changing(client: Client, domain: Domain, name: str) -> AsyncIterator[C
             sent = await client.send(domain.commands, name, command, actor=getattr(command, "actor", None))
             event = await answer_to(sent, answers, timeout_s)
             if isinstance(event, ChangeRefused):
-                raise Refused(f"{name} was not changed: {event.message} ({event.code})")
+                meant = await _meant(client, domain, name) if event.code == "not_found" else ""
+                raise Refused(f"{name} was not changed: {event.message}{meant} ({event.code})")
             if event is None:
                 raise Unanswered(f"what {domain.events.name} says of {name} can't be read by this version")
             applied = () if isinstance(event, RULED_AT_HOME) else await acknowledged(timeout_s)
@@ -68,8 +70,15 @@ async def history(client: Client, domain: Domain, name: str) -> list[Seen]:
     """Every change of a resource, and every refused one, oldest first. Raises NotFound when there are none."""
     found = await client.read_all(domain.events, key=name)
     if not found:
-        raise NotFound("not_found", f"nothing is named {name!r:.80} on {domain.events.name}")
+        meant = await _meant(client, domain, name)
+        raise NotFound("not_found", f"nothing is named {name!r:.80} on {domain.events.name}{meant}")
     return found
+
+
+async def _meant(client: Client, domain: Domain, name: str) -> str:
+    """A hint for a name that nothing has, from all that exists now; to be put behind what was said."""
+    heads = {seen.key for seen in await client.read_all(domain.state) if isinstance(seen.event, ResourceHead)}
+    return f"; {hint}" if (hint := did_you_mean(name, heads)) else ""
 
 
 def way_of(changes: Iterable[Seen], pointer: str) -> list[Standing]:
@@ -90,12 +99,17 @@ def way_of(changes: Iterable[Seen], pointer: str) -> list[Standing]:
     return way
 
 
+def stays(moved: PointerMoved) -> bool:
+    """Whether a pointer was moved to where it stood: that is answered, and changes nothing."""
+    return (moved.previous, moved.previous_split) == (moved.version, moved.split)
+
+
 def last_moves(changes: Iterable[Seen], pointer: str) -> dict[str, PointerMoved]:
     """The move that brought each resource's pointer to where it stands, by name; changes as they stand in the log."""
     return {
         seen.key: seen.event
         for seen in changes
-        if isinstance(seen.event, PointerMoved) and seen.event.pointer == pointer
+        if isinstance(seen.event, PointerMoved) and seen.event.pointer == pointer and not stays(seen.event)
     }
 
 

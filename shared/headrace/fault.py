@@ -26,6 +26,10 @@ class Fault:
         """The same fault, seen from further up."""
         return Fault(self.code, (*prefix, *self.path), self.message, self.hint)
 
+    def coded(self) -> str:
+        """`code: place: what and why (how to mend it)`, as commands print it."""
+        return f"{self.code}: {self}"
+
     def __str__(self) -> str:
         """One line for people."""
         place = ".".join(str(step) for step in self.path)

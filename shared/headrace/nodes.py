@@ -6,12 +6,13 @@ Jinja2 are imported where they check something: a worker that only reads is 8 MB
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from headrace.fault import Fault, did_you_mean
 from headrace.limits import LONGEST_DELAY_MS
+from headrace.shape import CEL
 
 WAIT, DELAY, WORKFLOW = "wait", "delay", "workflow"
 
@@ -25,7 +26,7 @@ class Config(BaseModel):
 class TemplateConfig(Config):
     """Values computed from the node's input: by CEL (`expressions`) or as text by Jinja2 (`templates`)."""
 
-    expressions: dict[str, str] = {}
+    expressions: dict[str, Annotated[str, CEL]] = {}
     templates: dict[str, str] = {}
 
 

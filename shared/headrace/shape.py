@@ -23,6 +23,8 @@ from headrace.wording import (
     shown,
 )
 
+CEL = "a CEL expression"
+"""Marks the type of a text that is one: in it, a text has quotes of its own."""
 CONFIDENTIAL = {"credential", "endpoint", "body"}
 """Keys below which a value is never repeated: someone may have written a secret there, and faults reach the log."""
 _TAG = re.compile(r"\[[a-z]+\]")
@@ -97,7 +99,7 @@ def _fault(detail: Mapping[str, Any], model: type[BaseModel]) -> Fault:
     if shaped := _STRUCTURAL.get(detail["type"]):
         return shaped(path, detail, model)
     words, hint = _words(detail, model)
-    return misfit(path, words, detail["input"], hint)
+    return misfit(path, words, detail["input"], hint or _as_cel(words, model, path, detail["input"]))
 
 
 def _unknown(path: Path, detail: Mapping[str, Any], model: type[BaseModel]) -> Fault:
@@ -166,6 +168,18 @@ def _variants(text: str) -> Sequence[str]:
     """What somebody may have meant who wrote this."""
     joined = re.sub(r"[\s_]+", "-", text.strip().lower()).strip("-")
     return text.strip(), text.strip().upper(), text.strip().lower(), joined, re.sub(r"[\s-]+", "_", text.strip())
+
+
+def _as_cel(words: Words, model: type[BaseModel], path: Path, value: Any) -> str:
+    """How a number, true or false is written where expressions stand by name: as itself, or as a text."""
+    here: Any = model
+    for step in path[:-1]:
+        here = below(here, step)
+    inside = (get_args(here) or (None,))[-1]
+    if words != TEXT or CEL not in get_args(inside) or not isinstance(value, int | float):
+        return ""
+    what = shown(value) if isinstance(value, bool) else "the number"
+    return f'write "{shown(value)}" for {what}, "\'{shown(value)}\'" for a text: it is CEL'
 
 
 def _quotes(words: Words, value: Any) -> str:

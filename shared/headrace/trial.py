@@ -37,22 +37,21 @@ def workflow_of(prompt: str, model: str, variables: Iterable[str]) -> dict[str, 
 
 async def trial(
     client: Client,
-    prompts: Sequence[tuple[str, str]],
+    prompts: Sequence[tuple[str, str, Mapping[str, Any]]],
     model: str,
-    values: Mapping[str, Any],
     actor: str,
     timeout_s: float,
 ) -> list[list[Seen]]:
-    """The logs of one run for each prompt, a name and a version; they run at once.
+    """The logs of one run for each prompt: a name, a version, and values of its variables; they run at once.
 
-    values: the prompt's variables. Raises Refused and Unanswered.
+    Raises Refused and Unanswered.
     """
-    workflows = []
-    for name, version in prompts:
+    requests = []
+    for name, version, values in prompts:
         spec = workflow_of(f"{name}@{version}", model, values)
-        workflows.append(f"{trial_of(name)}@{await _deployed(client, trial_of(name), spec, actor, timeout_s)}")
+        workflow = f"{trial_of(name)}@{await _deployed(client, trial_of(name), spec, actor, timeout_s)}"
+        requests.append(StartRun(workflow=workflow, input=json.dumps(values), actor=actor))
     await await_readers(client, (), timeout_s)
-    requests = [StartRun(workflow=workflow, input=json.dumps(values), actor=actor) for workflow in workflows]
     return await asyncio.gather(*(_log_of(client, request, timeout_s) for request in requests))
 
 

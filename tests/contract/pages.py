@@ -59,7 +59,9 @@ def commands(text: str) -> Iterator[list[str]]:
     """The simple commands of a shell text, without assignments in front."""
     for line in text.replace("\\\n", " ").splitlines():
         words: list[str] = []
-        for word in [*shlex.shlex(line, posix=True, punctuation_chars=True), ";"]:
+        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        lexer.wordchars += "@"
+        for word in [*lexer, ";"]:
             if set(word) <= set("();<>|&$"):
                 if words:
                     yield words

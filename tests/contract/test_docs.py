@@ -17,10 +17,13 @@ from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
 from headrace.cli.app import app
+from headrace.cli.rendering import given_values
 from headrace.cli.validating import offline, told
 from headrace.codec import EVENTS, subject
 from headrace.nodes import NODE_TYPES
+from headrace.prompting import compile_variables
 from headrace.resource.files import load
+from headrace.resource.prompt import PromptSpec
 from headrace.resource.specs import KINDS
 from headrace.resource.state import ERASED, ERASING, RETIRED
 from headrace.stack.home import DEFAULT_BASE, OFFSETS
@@ -125,6 +128,19 @@ def test_shell_examples_are_commands_that_exist(block: Block) -> None:
             check(arguments)
 
 
+def test_prompts_in_shell_examples_get_the_variables_that_they_need() -> None:
+    shipped = [one for one in load([TOP / "examples"]).resources if one.kind == "Prompt"]
+    asked = [words for block in SHELL for words in commands(block.text) if words[1:2] == ["prompt"]]
+    asked = [words for words in asked if words[2] in {"render", "try"} and words[3][0] != "-"]
+    assert asked
+    for words in asked:
+        name, pairs = words[3].partition("@")[0], [after for word, after in pairwise(words) if word == "--var"]
+        specs = [PromptSpec.model_validate(one.spec) for one in shipped if one.name == name]
+        assert specs, name
+        for spec in specs:
+            compile_variables(spec.variables).values(given_values(pairs, spec.variables))
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(TOP)))
 def test_commands_in_sentences_exist(page: Path) -> None:
     for said in INLINE.findall(prose(page)):
@@ -227,17 +243,15 @@ def test_workflows_are_described_whole() -> None:
     assert {*fields, *NODE_TYPES} - said == set()
 
 
-def test_every_fault_of_a_workflow_is_described() -> None:
-    library = TOP / "shared/headrace"
-    files = [*library.glob("workflow/**/*.py"), *library.glob("links/*.py"), library / "nodes.py", library / "shape.py"]
-    text = "\n".join(file.read_text(encoding="utf-8") for file in files)
-    codes = set(re.findall(r'\b_?[Ff]ault\(\s*"(\w+)"', text))
-    rows = table(TOP / "docs/validation.md", "fault", "what is wrong", "example", "how to mend it")
-    said = [name for row in rows for name in code(row[0])]
-    assert len(codes) > 25
-    assert codes - set(said) == set()
+def test_every_fault_is_described_once() -> None:
+    codes = set(re.findall(r'\b_?[Ff]ault\(\s*"(\w+)"', source()))
+    assert codes > {"cycle", "duplicate_key", "file_not_found", "unknown_key", "reference_not_found", "prices_invalid"}
+    described = [(header, row) for header, rows in tables(TOP / "docs/validation.md") for row in rows]
+    said = [name for header, row in described if header[0] == "fault" for name in code(row[0])]
+    assert codes - set(said) == set(), "not described"
+    assert {name for name in said if f'"{name}"' not in source()} == set(), "does not exist"
     assert len(said) == len(set(said))
-    assert all(len(row) == 4 and all(row) for row in rows)
+    assert all(len(row) == len(header) and all(row) for header, row in described)
 
 
 def test_every_kind_has_an_example() -> None:

@@ -56,7 +56,7 @@ def test_apply_reports_every_fault_with_its_place_and_a_hint_and_sends_nothing(h
     assert "no node type templat (did you mean template?)" in done.stderr
     assert "w.yaml:11:" in done.stderr
     assert "did you mean loud?" in done.stderr
-    assert "w.yaml:12:3: " in done.stderr
+    assert "w.yaml:12:3 unknown_key: " in done.stderr
     assert "3 faults; nothing was sent" in done.stderr
     assert headrace("get", "workflow", name).returncode == 1
 

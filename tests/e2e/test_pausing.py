@@ -28,6 +28,8 @@ def test_a_workflow_is_paused_and_resumed_and_routers_say_so(headrace: Run, head
     assert (paused["event"], paused["actor"], paused["reason"]) == ("headrace.resource.WorkflowPaused", "ada", "floods")
     assert (paused["routers"] >= 1, paused["ms"] > 0) == (True, True)
 
+    misspelt = headrace("workflow", "pause", f"{name}s", "--reason", "floods")
+    assert (misspelt.returncode, f"did you mean {name}?" in misspelt.stderr) == (1, True), misspelt.stderr
     again = headrace("workflow", "pause", name, "--reason", "again")
     assert (again.returncode, "(paused_already)" in again.stderr, "by ada: floods" in again.stderr) == (1, True, True)
     listed = {one["name"]: one["paused"] for one in printed(headrace("get", "workflows", "--json"))}

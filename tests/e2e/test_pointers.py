@@ -37,6 +37,21 @@ def test_a_pointer_is_split_and_rolled_back_step_by_step(headrace: Run, name: st
     assert (done["version"], done["split"]) == (2, [])
 
 
+def test_a_move_to_where_the_pointer_stands_leaves_who_set_it_there(
+    headrace: Run, headrace_as_bob: Run, name: str, tmp_path: Path
+) -> None:
+    headrace("prompt", "move", name, "v1", "--reason", "too short")
+    again = headrace_as_bob("prompt", "move", name, "v1", "--expect", "1")
+    assert (again.returncode, "stands at 1 already" in again.stdout) == (0, True), again.stderr
+    assert "switched" not in again.stdout
+
+    (tmp_path / "p.yaml").write_text(prompt(name, "Hi"), encoding="utf-8")
+    applied = headrace("apply", "-f", str(tmp_path / "p.yaml")).stdout
+    assert "production stays at 1, set by ada on " in applied
+    assert ": too short\n" in applied
+    assert "production stood at 1 already" in headrace("prompt", "history", name).stdout
+
+
 @pytest.mark.parametrize(
     ("shares", "words"),
     [

@@ -81,3 +81,19 @@ def test_a_trial_says_what_is_missing_before_it_calls_anybody(headrace: Run, tmp
     ):
         done = headrace("prompt", "try", *arguments, "--var", "word=tree")
         assert (done.returncode, words in done.stderr) == (1, True), done.stderr
+
+
+def test_a_trial_without_a_variable_sends_nothing_and_one_without_an_answer_fails(
+    headrace: Run, tmp_path: Path
+) -> None:
+    name, model, file = unique("say"), unique("model"), tmp_path / "r.yaml"
+    deploy(headrace, file, MODEL.format(name=model).replace("MODEL_BASE_URL", "NOBODY_SETS_THIS"))
+    deploy(headrace, file, PROMPT.format(name=name, text="Repeat:"))
+
+    none = headrace("prompt", "try", name, "--model", model)
+    assert (none.returncode, "variable word is missing; nothing was sent" in none.stderr) == (1, True), none.stderr
+    assert headrace("get", "workflow", f"try-{name}").returncode == 1
+
+    failed = headrace("prompt", "try", f"{name}@latest", "--compare", "production", "--model", model, "--var", "word=a")
+    assert (failed.returncode, "latest and production are both version 1" in failed.stderr) == (1, True), failed.stderr
+    assert "failed: " in failed.stdout

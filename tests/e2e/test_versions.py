@@ -97,7 +97,7 @@ def test_what_refers_to_nothing_is_not_sent_unless_one_insists(headrace: Run, tm
     file.write_text(GREETING.format(kind="ModelAlias", name=alias, spec="model: no-such-model"), encoding="utf-8")
     refused = headrace("apply", "-f", str(file))
     assert refused.returncode == 1
-    assert "a.yaml:6:3: spec.model: no Model is named 'no-such-model'" in refused.stderr
+    assert "a.yaml:6:3 reference_not_found: spec.model: no Model is named 'no-such-model'" in refused.stderr
     assert "nothing was sent (see --allow-missing)" in refused.stderr
     assert headrace("get", "modelalias", alias).returncode == 1
     assert headrace("apply", "-f", str(file), "--allow-missing").returncode == 0
@@ -116,6 +116,7 @@ def test_what_can_not_be_rolled_back_says_why(headrace: Run, tmp_path: Path) -> 
         ((name, "--pointer", "staging"), "there is no pointer 'staging'"),
         ((name, "--to", "v9"), "no version 9 of Prompt"),
         (("nothing-here",), "nothing is named 'nothing-here'"),
+        ((f"{name}s",), f"did you mean {name}?"),
     ):
         done = headrace("prompt", "rollback", *arguments, "--reason", "x")
         assert (done.returncode, words in done.stderr) == (1, True), done.stderr

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from headrace.changes import waiting_proposals, way_of
+from headrace.changes import last_moves, waiting_proposals, way_of
 from headrace.cloudevents import Attributes
 from headrace.errors import NotFound
 from headrace.event import Event
@@ -81,3 +81,21 @@ def test_what_waits_for_approval_is_the_last_that_was_proposed_and_not_decided(
     events: list[Event], waits: dict[str, ChangeProposed]
 ) -> None:
     assert waiting_proposals(records(events), "production") == waits
+
+
+SET = PointerMoved(at=0, pointer="production", version=1, actor="ann", reason="shorter")
+AGAIN = PointerMoved(at=1, pointer="production", version=1, previous=1, actor="bob")
+SHARED = (Share(version=1, weight=90), Share(version=2, weight=10))
+SPLIT = PointerMoved(at=2, pointer="production", version=1, previous=1, split=SHARED, actor="cleo")
+SPLIT_AGAIN = PointerMoved(
+    at=3, pointer="production", version=1, previous=1, split=SHARED, previous_split=SHARED, actor="bob"
+)
+ENDED = PointerMoved(at=4, pointer="production", version=1, previous=1, previous_split=SHARED, actor="dora")
+
+
+@pytest.mark.parametrize(
+    ("events", "last"),
+    [([SET], SET), ([SET, AGAIN], SET), ([SET, SPLIT, SPLIT_AGAIN], SPLIT), ([SET, SPLIT, ENDED, AGAIN], ENDED)],
+)
+def test_who_moves_a_pointer_to_where_it_stands_did_not_set_it_there(events: list[Event], last: PointerMoved) -> None:
+    assert last_moves(records(events), "production") == {"p": last}

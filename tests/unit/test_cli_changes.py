@@ -33,6 +33,7 @@ def test_the_history_has_words_for_every_event() -> None:
         ),
         (resource.PointerMoved(at=0, pointer="production", version=3), "production set to 3"),
         (resource.PointerMoved(at=0, pointer="production", version=3, previous=2), "production 2 → 3"),
+        (resource.PointerMoved(at=0, pointer="production", version=3, previous=3), "production stood at 3 already"),
         (
             resource.PointerMoved(at=0, pointer="production", version=3, previous=3, split=TENTH),
             "production 3 → 90:v3 10:v4",
@@ -100,7 +101,10 @@ def test_what_the_history_says(event: Event, words: str) -> None:
             resource.ChangeProposed(at=0, pointer="production", version=5, previous=3, replaces=WAITED),
             f"it takes the place of 4, which ann proposed at {clock(WAITED.at)}\n",
         ),
-        (resource.PointerMoved(at=0, pointer="production", version=4, previous=4), "stands at 4 already"),
+        (
+            resource.PointerMoved(at=0, pointer="production", version=4, previous=4),
+            "greet: production stands at 4 already, with all its traffic; nothing was changed\n",
+        ),
         (resource.PointerMoved(at=0, pointer="staging", version=4), "staging new → 4\n"),
         (resource.PointerProtected(at=0, pointer="production", protected=True), "production is protected"),
         (
@@ -120,12 +124,32 @@ def test_what_a_change_led_to(event: Event, words: str, capsys: pytest.CaptureFi
     assert words in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("split", [(), TENTH])
+@pytest.mark.parametrize("family", ["prompt", "budget"])
+def test_who_moves_a_pointer_to_where_it_stands_is_not_told_that_anybody_switched(
+    family: str, split: tuple[resource.Share, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    stood = resource.PointerMoved(at=0, pointer="production", version=3, previous=3, split=split, previous_split=split)
+    tell(family, "greet", Changed(stood, 1, 129), as_json=False)
+    said = capsys.readouterr().out
+    assert said.startswith(f"greet: production stands at {'90:v3 10:v4' if split else '3'} already")
+    assert ("switched" in said, "applied" in said) == (False, False)
+
+
 def test_a_budget_that_is_moved_switches_workers_and_no_router(capsys: pytest.CaptureFixture[str]) -> None:
     moved = resource.PointerMoved(at=0, pointer="production", version=1, previous=2)
     tell("budget", "team", Changed(moved, 0, 159), as_json=False)
     said = capsys.readouterr().out
     assert "every worker has applied it after 159 ms: it holds from the next call on" in said
     assert "router" not in said
+
+
+def test_what_can_not_be_applied_is_told_with_its_codes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.yaml").write_text(DEPRECATED.replace("provider:", "provdier:"), encoding="utf-8")
+    with pytest.raises(SystemExit, match="1"):
+        apply_files([tmp_path], dry_run=True)
+    told = capsys.readouterr().err
+    assert f"{tmp_path}/m.yaml:6:3 unknown_key: spec.provdier: unknown key provdier (did you mean provider?)\n" in told
 
 
 DEPRECATED = """

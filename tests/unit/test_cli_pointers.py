@@ -35,13 +35,18 @@ def deployed(**prompts: tuple[dict[str, Any], ...]) -> Catalog:
 @pytest.mark.parametrize("standing", [Standing(2), Standing(1, SPLIT)])
 def test_a_pointer_that_would_stand_on_a_version_that_misuses_another_is_told_so(standing: Standing) -> None:
     catalog = deployed(rules=(RULES,), greet=(ALONE, MISUSING))
-    with pytest.raises(HeadraceError, match="greet@2: uses: greet uses rules@1, which needs the variable tone"):
+    with pytest.raises(
+        HeadraceError, match="greet@2: use_invalid: uses: greet uses rules@1, which needs the variable tone"
+    ):
         check_links(catalog, FAMILIES["prompt"], "greet", standing)
 
 
 def test_a_pointer_that_would_stand_on_a_version_that_refers_to_nothing_is_told_so() -> None:
     catalog = deployed(greet=(ALONE, LOST))
-    with pytest.raises(HeadraceError, match=r"greet@2: uses\.rules: no Prompt is named 'laws'.*; see --allow-missing"):
+    with pytest.raises(
+        HeadraceError,
+        match=r"greet@2: reference_not_found: uses\.rules: no Prompt is named 'laws'.*; see --allow-missing",
+    ):
         check_links(catalog, FAMILIES["prompt"], "greet", Standing(2))
 
 

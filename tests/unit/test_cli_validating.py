@@ -42,8 +42,8 @@ def test_sound_files_that_hold_everything_have_nothing_to_be_told(capsys: pytest
 
 ALONE = "note: not checked, no registry; by these files alone: spec.nodes"
 NOTES = f"""\
-w.yaml:8:17 {ALONE}.hello.config.prompt: no Prompt is named 'greeting' (none exists yet)
-w.yaml:8:35 {ALONE}.hello.config.model: no ModelAlias or Model is named 'writer' (none exists yet)
+w.yaml:8:17 {ALONE}.hello.config.prompt: no Prompt is named 'greeting' (none in these files)
+w.yaml:8:35 {ALONE}.hello.config.model: no ModelAlias or Model is named 'writer' (none in these files)
 w.yaml:17:44 {ALONE}.find.config.collection: no document is in a collection 'docs': \
 every search in it fails (apply a DocumentSet that fills it)
 2 workflows, 0 faults, 3 references not checked (--live looks them up)"""

@@ -133,7 +133,7 @@ def test_nothing_there_is_a_fault(tmp_path: Path) -> None:
     missing = fault(tmp_path / "missing.yaml")
     assert (missing.fault.code, str(missing)) == (
         "file_not_found",
-        f"{tmp_path}/missing.yaml:1:1: no such file or directory",
+        f"{tmp_path}/missing.yaml:1:1 file_not_found: no such file or directory",
     )
     (tmp_path / "broken.yaml").symlink_to(tmp_path / "nowhere")
     assert fault(tmp_path / "broken.yaml").fault.code == "file_not_found"
@@ -211,7 +211,7 @@ def test_a_fault_says_how_to_mend_it(write: Write, text: str, hint: str) -> None
 
 def test_a_fault_reads_as_editors_and_ci_systems_expect(write: Write) -> None:
     path = write(PROMPT.replace("kind: Prompt", "kind: Promt"))
-    assert str(fault(path)) == f"{path}:2:1: kind: no kind 'Promt' (did you mean Prompt?)"
+    assert str(fault(path)) == f"{path}:2:1 unknown_kind: kind: no kind 'Promt' (did you mean Prompt?)"
 
 
 def test_all_faults_of_all_files_are_told_at_once_in_order(write: Write, tmp_path: Path) -> None:

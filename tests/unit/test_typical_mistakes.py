@@ -33,8 +33,8 @@ def test_a_mistake_is_told_in_words_that_help(tmp_path: Path, mistake: dict[str,
     assert mistake["part"] in sound
     path = tmp_path / "a.yaml"
     path.write_text(sound.replace(mistake["part"], mistake["written"]), encoding="utf-8")
-    told = [str(fault) for fault in load([path]).faults]
-    assert [line.removeprefix(f"{path}:") for line in told] == mistake["told"]
+    told = [f"{one.line}:{one.column}: {one.fault}" for one in load([path]).faults]
+    assert told == mistake["told"]
     assert not [line for line in told for foreign in FOREIGN if foreign in line]
 
 

@@ -84,8 +84,8 @@ FAULTS: list[tuple[str, dict[str, Any], tuple[str | int, ...], str]] = [
     ("dangling_edge", graph(a={}, b={}) | {"edges": [{"from": "a", "to": "x"}]}, ("edges", 0, "to"), "known: a, b"),
     ("edge_condition", graph("a c", {"from": "a", "to": "b", "when": "true", "else": True}), ("edges", 1), ""),
     ("duplicate_edge", graph("a b", "a b"), ("edges", 1), ""),
-    ("cycle", graph("a b", "b c", "c a"), ("edges",), "remove one of them"),
-    ("cycle", graph("a a"), ("edges",), "remove one of them"),
+    ("cycle", graph("a b", "b c", "c a"), ("edges", 2), "this edge, which leads back to a, max_iterations"),
+    ("cycle", graph("a a"), ("edges", 0), "remove one of them"),
     (
         "else_without_when",
         graph({"from": "a", "to": "b", "else": True}),
@@ -248,7 +248,9 @@ def test_the_message_of_an_invalid_workflow_has_all_faults_with_places_and_hints
 
 
 def test_a_cycle_is_shown_in_its_direction() -> None:
-    assert fault(graph("s a", "a b", "b c", "c a", "c e")).message == "the edges go in a circle: a → b → c → a"
+    found = fault(graph("s a", "c a", "a b", "b c", "c e"))
+    assert found.path == ("edges", 1)
+    assert found.message == "the edges go in a circle without a bound: a → b → c → a; a run would never end"
 
 
 def test_a_node_that_is_cut_off_from_the_others_is_a_start() -> None:

@@ -28,13 +28,21 @@ async def catalog_with(client: Client, resources: Iterable[Resource], pointer: s
     return planned(entries, resources, pointer)
 
 
-def planned(entries: Mapping[str, dict[str, Any]], resources: Iterable[Resource], pointer: str | None) -> Catalog:
-    """The entries of each domain's state as they would be with these resources, once this pointer of each has moved."""
+def planned(
+    entries: Mapping[str, dict[str, Any]],
+    resources: Iterable[Resource],
+    pointer: str | None,
+    none: str = "none exists yet",
+) -> Catalog:
+    """The entries of each domain's state as they would be with these resources, once this pointer of each has moved.
+
+    none: what is said of a kind that has no names.
+    """
     for one in resources:
         _add(entries[one.domain], one, pointer)
     models = entries["model"]
     others = {kind: entries[kind.lower()] for kind in ("Prompt", "Workflow", "Budget")}
-    return Catalog({"Model": models, "ModelAlias": models, **others})
+    return Catalog({"Model": models, "ModelAlias": models, **others}, none)
 
 
 async def collections_of(client: Client) -> Collections:

@@ -13,6 +13,7 @@ from headrace.cli.deployed import resolve
 from headrace.cli.families import FAMILIES
 from headrace.cli.text import printable
 from headrace.errors import HeadraceError
+from headrace.fault import Fault
 from headrace.resource.files import SUFFIXES, load
 from headrace.shape import from_pydantic
 from headrace.workflow.drawing import Picture, mermaid, picture_of, svg
@@ -83,5 +84,5 @@ def _parsed(title: str, spec: Any) -> WorkflowSpec:
     try:
         return WorkflowSpec.model_validate(spec)
     except ValidationError as error:
-        faults = "; ".join(map(str, from_pydantic(error, WorkflowSpec)))
+        faults = "; ".join(map(Fault.coded, from_pydantic(error, WorkflowSpec)))
         raise HeadraceError(f"{title} can't be drawn before its shape is right: {faults}") from error

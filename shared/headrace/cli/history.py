@@ -64,6 +64,8 @@ def _reused(event: resource.VersionReused) -> str:
 def _moved(event: resource.PointerMoved) -> str:
     if event.previous is None:
         return f"{event.pointer} set to {Standing(event.version, event.split)}"
+    if changes.stays(event):
+        return f"{event.pointer} stood at {Standing(event.version, event.split)} already"
     return way_told(event)
 
 

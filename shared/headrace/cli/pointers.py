@@ -18,6 +18,7 @@ from headrace.cli.session import Json, actor, connected
 from headrace.cli.telling import tell
 from headrace.errors import HeadraceError, NotFound
 from headrace.events.resource import MovePointer, Share
+from headrace.fault import Fault
 from headrace.links import spec_faults
 from headrace.resource.catalog import DEFAULT_POINTER, Catalog
 from headrace.resource.naming import VERSION
@@ -139,7 +140,7 @@ def check_links(catalog: Catalog, family: Family, name: str, standing: Standing)
     """Raises HeadraceError for faults between these versions and what they refer to, NotFound for no such version."""
     for number in sorted({standing.version, *(share.version for share in standing.split)}):
         version = catalog.resolve(family.kinds, f"{name}@{number}")
-        if faults := "; ".join(map(str, spec_faults(catalog, name, version.kind, version.spec))):
+        if faults := "; ".join(map(Fault.coded, spec_faults(catalog, name, version.kind, version.spec))):
             raise HeadraceError(f"{version}: {faults}; see --allow-missing")
 
 

@@ -15,6 +15,7 @@ from headrace.apply import Applied, apply, await_readers, store_bodies
 from headrace.cli.applied import kept_explained, tell_applied
 from headrace.cli.deployed import catalog_with
 from headrace.cli.session import PROPOSED, Json, actor, body_store, connected, print_json
+from headrace.cli.text import printable
 from headrace.client import Client
 from headrace.errors import HeadraceError
 from headrace.events.document import IngestDocument
@@ -108,10 +109,14 @@ def sent(loaded: Files) -> list[Resource]:
 
 
 def _refuse(faults: Sequence[FileFault]) -> NoReturn:
-    for fault in faults:
-        sys.stderr.write(f"{fault}\n")
+    _tell_faults(faults)
     sys.stderr.write(f"headrace: {len(faults)} fault{'s' * (len(faults) > 1)}; nothing was sent\n")
     sys.exit(1)
+
+
+def _tell_faults(faults: Iterable[FileFault]) -> None:
+    for fault in faults:
+        sys.stderr.write(f"{printable(str(fault))}\n")
 
 
 async def _known_links(loaded: Files, pointer: str | None) -> list[FileFault]:
@@ -143,8 +148,7 @@ async def _apply(
     console, resources = Console(stderr=as_json), sent(loaded)
     async with connected() as client:
         missing = await _missing(client, loaded, way.pointer)
-        for fault in sorted(missing, key=FileFault.position):
-            sys.stderr.write(f"{fault}\n")
+        _tell_faults(sorted(missing, key=FileFault.position))
         if missing and not allow_missing:
             sys.stderr.write("headrace: runs would fail for what is missing; nothing was sent (see --allow-missing)\n")
             return 1

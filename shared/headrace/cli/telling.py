@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from headrace.changes import RULED_AT_HOME, Changed
+from headrace.changes import RULED_AT_HOME, Changed, stays
 from headrace.cli.hops import clock
 from headrace.cli.session import PROPOSED, plain, print_json
 from headrace.cli.text import quoted
@@ -28,7 +28,7 @@ def tell(family: str, name: str, changed: Changed, *, as_json: bool) -> None:
     else:
         console = Console(highlight=False, soft_wrap=True)
         console.print(_said(family, name, changed.event))
-        if not isinstance(changed.event, RULED_AT_HOME):
+        if not isinstance(changed.event, RULED_AT_HOME) and not _stays(changed.event):
             console.print(_applied(family, changed))
     if isinstance(changed.event, ChangeProposed):
         sys.exit(PROPOSED)
@@ -102,9 +102,14 @@ def _proposed(family: str, name: str, event: ChangeProposed) -> str:
     return waiting(family, name, event.pointer, to, event.actor, stands=stands, instead=replaced(event))
 
 
+def _stays(event: Event) -> bool:
+    return isinstance(event, PointerMoved) and stays(event)
+
+
 def _moved(name: str, event: PointerMoved) -> str:
-    if (event.previous, event.previous_split, event.split) == (event.version, (), ()):
-        return f"{name}: {event.pointer} stands at {event.version} already, with all its traffic"
+    if stays(event):
+        traffic = "" if event.split else ", with all its traffic"
+        return f"{name}: {event.pointer} stands at {_standing(event)} already{traffic}; nothing was changed"
     return f"[green]✓[/] {name}: {way_told(event)}{_approved(event.approved_by)}"
 
 

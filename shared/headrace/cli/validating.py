@@ -50,17 +50,17 @@ def validate(
 
 def offline(loaded: Files) -> Findings:
     """What can be told by files alone."""
-    catalog = planned({name: {} for name in DOMAINS}, sent(loaded), DEFAULT_POINTER)
+    catalog = planned({name: {} for name in DOMAINS}, sent(loaded), DEFAULT_POINTER, none="none in these files")
     linked = link_faults(catalog, loaded, Collections({}, whole=True))
     faults = [one for one in linked if one.fault.code not in ELSEWHERE]
     return Findings(_ordered([*loaded.faults, *faults]), _ordered(one for one in linked if one not in faults))
 
 
 def told(loaded: Files, found: Findings) -> Iterator[str]:
-    """The lines that are printed: `file:line:column code: place: what and why (how to mend it)`, and counts."""
-    yield from (f"{_place(one)} {one.fault.code}: {one.fault}" for one in found.faults)
+    """The lines that are printed: each fault, notes of what was not checked, and counts."""
+    yield from map(str, found.faults)
     for one in found.unchecked:
-        yield f"{_place(one)} note: not checked, no registry; by these files alone: {one.fault}"
+        yield f"{one.place} note: not checked, no registry; by these files alone: {one.fault}"
     workflows = sum(one.kind == "Workflow" for one in (*loaded.resources, *loaded.broken))
     counts = [_count(workflows, "workflow"), _count(len(found.faults), "fault")]
     if found.unchecked:
@@ -77,10 +77,6 @@ async def _deployed(loaded: Files) -> Findings:
 
 def _ordered(faults: Iterable[FileFault]) -> list[FileFault]:
     return sorted(faults, key=FileFault.position)
-
-
-def _place(one: FileFault) -> str:
-    return f"{one.file}:{one.line}:{one.column}"
 
 
 def _count(number: int, what: str) -> str:

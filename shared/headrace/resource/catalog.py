@@ -60,10 +60,11 @@ class Resolver(Protocol):
 
 
 class Catalog:
-    """A Resolver over tables, by kind of resource."""
+    """A Resolver over tables, by kind of resource. none: what is said where a kind has no names at all."""
 
-    def __init__(self, entries: Mapping[str, Mapping[str, Event]]) -> None:
+    def __init__(self, entries: Mapping[str, Mapping[str, Event]], none: str = "none exists yet") -> None:
         self._entries = entries
+        self._none = none
         self._specs: dict[str, Mapping[str, Any]] = {}
 
     def resolve(self, kinds: tuple[str, ...], ref: str, sticky: str | None = None) -> Resolved:
@@ -136,7 +137,7 @@ class Catalog:
             if isinstance(head, ResourceHead) and head.kind in kinds:
                 return head.kind, head
         names = {key for kind in kinds for key, head in self._entries[kind].items() if _is_head(head, kinds)}
-        hint = did_you_mean(name, names) or "none exists yet"
+        hint = did_you_mean(name, names) or self._none
         raise NotFound(f"{_code(kinds[-1])}_not_found", f"no {' or '.join(kinds)} is named {name!r:.80} ({hint})")
 
     def _spec(self, found: ResourceVersion) -> Mapping[str, Any]:

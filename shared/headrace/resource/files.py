@@ -11,6 +11,7 @@ from headrace.fault import Fault, did_you_mean, nearest
 from headrace.resource.body import body_of, must_be_stored, with_stored
 from headrace.resource.content import LARGEST_SPEC, canonical
 from headrace.resource.exact import shape_faults
+from headrace.resource.indenting import explained
 from headrace.resource.mending import as_written, mended
 from headrace.resource.naming import NAME
 from headrace.resource.prompt import LARGEST_BODY, Spec
@@ -32,13 +33,18 @@ class FileFault:
     line: int = 1
     column: int = 1
 
+    @property
+    def place(self) -> str:
+        """`file:line:column`, as editors and CI systems understand it."""
+        return f"{self.file}:{self.line}:{self.column}"
+
     def position(self) -> tuple[str, int, int]:
         """By which faults are put in order."""
         return str(self.file), self.line, self.column
 
     def __str__(self) -> str:
-        """`file:line:column: what`, as editors and CI systems understand it."""
-        return f"{self.file}:{self.line}:{self.column}: {self.fault}"
+        """`file:line:column code: place: what and why (how to mend it)`, as every command prints it."""
+        return f"{self.place} {self.fault.coded()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,7 @@ def _read(file: Path, loaded: Files) -> None:
 
 def _take(document: Document, file: Path, found: list[Found], loaded: Files) -> None:
     """Sort a document among the sound or the broken; what is wrong with it goes to those that were found."""
-    faults = _faults(document.value)
+    faults = explained(Envelope, document.value, _faults)
     found += [(fault, document.place(fault.path)) for fault in faults if fault.path not in document.unread]
     if faults:
         _keep_name(document, file, loaded)

@@ -6,17 +6,21 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, Field
 
 from headrace.fault import Fault, Path, did_you_mean
-from headrace.nodes import NODE_TYPES
+from headrace.nodes import NODE_TYPES, TemplateConfig
 from headrace.resource.budget import BudgetSpec, budget_faults
 from headrace.resource.exact import shape_faults
-from headrace.resource.mending import as_written, mended
+from headrace.resource.mending import Renamed, as_written, mended
 from headrace.resource.model import ModelAliasSpec, ModelSpec, alias_faults, model_faults
 from headrace.resource.prompt import PromptSpec, Spec
 from headrace.resource.prompt_faults import prompt_faults
 from headrace.resource.sensitive import is_sensitive, veiled
 from headrace.workflow import InvalidWorkflow, WorkflowSpec, compile_workflow
 from headrace.workflow.proof import flow_faults
+from headrace.workflow.spec import NodeSpec
 from headrace.workflow.typing import type_faults
+
+UNCLEAR = ""
+"""In place of a node's type: nothing is known of its output."""
 
 
 class DocumentSetSpec(Spec):
@@ -36,7 +40,23 @@ def _workflow_faults(spec: WorkflowSpec) -> Iterable[Fault]:
         found += flow_faults(spec)
     except InvalidWorkflow as error:
         found += [fault for fault in error.faults if fault.path[:3] not in configs]
-    return [*found, *type_faults(spec)]
+    nodes = {name: _as_meant(node) for name, node in spec.nodes.items()}
+    renamed = {("nodes", name, "config", *path): key for name, (_, keys) in nodes.items() for path, key in keys.items()}
+    meant = spec.model_copy(update={"nodes": {name: node for name, (node, _) in nodes.items()}})
+    return [*found, *(as_written(fault, renamed) for fault in type_faults(meant))]
+
+
+def _as_meant(node: NodeSpec) -> tuple[NodeSpec, Renamed]:
+    """A node whose output its configuration says, with its misspelt keys mended; one that may put out anything, when
+    that does not make it right.
+    """
+    if node.type != "template" or not (found := shape_faults(TemplateConfig, node.config)):
+        return node, {}
+    unknown = [fault for fault in found if fault.code == "unknown_key"]
+    config, renamed = mended(node.config, unknown, TemplateConfig)
+    if len(renamed) < len(unknown) or shape_faults(TemplateConfig, config):
+        return node.model_copy(update={"type": UNCLEAR}), {}
+    return node.model_copy(update={"config": config}), renamed
 
 
 def _config_faults(spec: WorkflowSpec) -> Iterable[Fault]:

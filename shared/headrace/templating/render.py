@@ -1,5 +1,6 @@
 """Templates to texts."""
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import islice
@@ -9,8 +10,9 @@ from jinja2 import Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.meta import find_undeclared_variables
 
 from headrace.errors import HeadraceError
+from headrace.fault import did_you_mean
 from headrace.templating.budget import LARGEST_TEXT, Budget, within
-from headrace.templating.sandbox import Sandbox
+from headrace.templating.sandbox import FILTERS, Sandbox
 
 MOST_TEMPLATES = 1_024
 MOST_TOKENS = 10_000
@@ -19,6 +21,7 @@ _SHOWN = 300
 """Characters of a reason that a message repeats."""
 
 _ENVIRONMENT = Sandbox()
+_UNNAMED = re.compile(r"No (filter|test) named '(.*)'\.", re.DOTALL)
 
 
 class TemplateFault(HeadraceError):
@@ -80,9 +83,16 @@ def _compiled(source: str) -> Template:
         with within(Budget()):
             return _ENVIRONMENT.from_string(source)
     except TemplateSyntaxError as error:
-        raise TemplateFault(_short(f"line {error.lineno}: {error.message}")) from error
+        raise TemplateFault(f"{_short(f'line {error.lineno}: {error.message}')}{_meant(error)}") from error
     except (TemplateError, RecursionError, SyntaxError, ValueError) as error:  # limits that Jinja does not check
         raise TemplateFault(f"nested too deeply, or too large: {_short(str(error))}") from error
+
+
+def _meant(error: TemplateSyntaxError) -> str:
+    """A hint for a filter or a test that there is not."""
+    found = _UNNAMED.fullmatch(error.message or "")
+    known = {"filter": FILTERS, "test": _ENVIRONMENT.tests}[found[1]] if found else ()
+    return f" ({did_you_mean(found[2], known)})" if found else ""
 
 
 def _short(text: str) -> str:

@@ -123,9 +123,16 @@ class _Compiler:
         circle = cycle(self._graph)
         if circle:
             path = " → ".join([*circle, circle[0]])
-            hint = "remove one of them, or give the one that leads back max_iterations"
-            self._fault("cycle", ("edges",), f"the edges go in a circle: {path}", hint)
+            message = f"the edges go in a circle without a bound: {path}; a run would never end"
+            hint = f"give this edge, which leads back to {circle[0]}, max_iterations, or remove one of them"
+            self._fault("cycle", ("edges", self._forward(circle[-1], circle[0])), message, hint)
         return bool(circle)
+
+    def _forward(self, source: str, target: str) -> int:
+        """The index of the first edge without a bound between two nodes."""
+        edges = enumerate(self._spec.edges)
+        ends = ((index, edge) for index, edge in edges if (edge.source, edge.target) == (source, target))
+        return next(index for index, edge in ends if edge.max_iterations is None)
 
     def _node(self, name: str, spec: NodeSpec, edges: list[Indexed]) -> Node:
         upstream = reachable(self._before, name)

@@ -28,10 +28,16 @@ def reachable(graph: Graph, start: str) -> set[str]:
 
 
 def cycle(graph: Graph) -> list[str]:
-    """One cycle's nodes in order, or nothing."""
+    """One cycle's nodes in order, or nothing; it begins where it is entered, or with the first of its nodes."""
     try:
         TopologicalSorter(reversed_graph(graph)).prepare()
     except CycleError as error:
-        circle: list[str] = error.args[1]
-        return circle[:-1]
+        return _turned(graph, error.args[1][:-1])
     return []
+
+
+def _turned(graph: Graph, circle: Sequence[str]) -> list[str]:
+    entered = {target for node, targets in graph.items() if node not in circle for target in targets}
+    begins = min(circle, key=lambda node: (node not in entered, [*graph].index(node)))
+    place = circle.index(begins)
+    return [*circle[place:], *circle[:place]]
