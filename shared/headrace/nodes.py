@@ -85,14 +85,15 @@ class Reference:
 class NodeType:
     """One type of node.
 
-    routed: the router itself does what there is to do. faults: what is wrong with a configuration, given the names that
-    the node's input binds. input, output: the JSON Schemas of what it takes and puts out, as far as those are the same
-    for all.
+    routed: the router itself does what there is to do. expressions: those in a configuration. faults: what is wrong
+    with a configuration, given the names that the node's input binds. input, output: the JSON Schemas of what it takes
+    and puts out, as far as those are the same for all.
     """
 
     config: type[Config]
     references: Callable[[Config], tuple[Reference, ...]] = lambda _: ()
     routed: bool = False
+    expressions: Callable[[Config], Collection[str]] = lambda _: ()
     faults: Callable[[Config, Collection[str]], Iterable[Fault]] = lambda *_: ()
     input: Mapping[str, Any] = field(default_factory=dict)
     output: Mapping[str, Any] = field(default_factory=dict)
@@ -119,6 +120,11 @@ def _model_invoke_faults(config: Config, bound: Collection[str]) -> Iterator[Fau
 def _workflow(config: Config) -> tuple[Reference, ...]:
     assert isinstance(config, WorkflowConfig)
     return (Reference("workflow", ("Workflow",), config.workflow),)
+
+
+def _template_expressions(config: Config) -> Collection[str]:
+    assert isinstance(config, TemplateConfig)
+    return config.expressions.values()
 
 
 def _template_faults(config: Config, bound: Collection[str]) -> Iterator[Fault]:
@@ -190,7 +196,7 @@ _PASSAGE = _record(
 _DELAY_MS: Mapping[str, Any] = {"type": "number", "minimum": 0, "maximum": LONGEST_DELAY_MS}
 
 NODE_TYPES: Mapping[str, NodeType] = {
-    "template": NodeType(TemplateConfig, faults=_template_faults),
+    "template": NodeType(TemplateConfig, expressions=_template_expressions, faults=_template_faults),
     "vector_search": NodeType(
         VectorSearchConfig,
         input=_object(query=_TEXT),

@@ -169,7 +169,13 @@ FAULTS: list[tuple[str, dict[str, Any], tuple[str | int, ...], str]] = [
         "expressions_too_long",
         graph("a b", b={"input": {f"x{n}": f"'{'y' * 4_000}'" for n in range(17)}}),
         (),
-        "template nodes",
+        "workflows of their own",
+    ),
+    (
+        "expressions_too_long",
+        graph("a b", b={"config": {"expressions": {f"x{n}": f"'{'y' * 4_000}'" for n in range(17)}}}),
+        (),
+        "workflows of their own",
     ),
 ]
 

@@ -73,7 +73,7 @@ class _Compiler:
             message = (
                 f"the expressions have {self._length} characters in all, at most {LONGEST_EXPRESSIONS} are allowed"
             )
-            self._fault("expressions_too_long", (), message, "move what they compute into template nodes")
+            self._fault("expressions_too_long", (), message, "move some of them into workflows of their own")
         if self._faults:
             raise InvalidWorkflow(self._faults)
         starts = tuple(name for name, node in nodes.items() if not node.sources)
@@ -238,7 +238,9 @@ class _Compiler:
             faults = from_pydantic(error, node_type.config)
             self._faults += [fault.below("nodes", name, "config") for fault in faults]
             return None
-        self._faults += [fault.below("nodes", name, "config") for fault in node_type.faults(config, spec.input)]
+        self._length += sum(map(len, node_type.expressions(config)))
+        if self._length <= LONGEST_EXPRESSIONS:
+            self._faults += [fault.below("nodes", name, "config") for fault in node_type.faults(config, spec.input)]
         return config
 
     def _bindings(

@@ -50,7 +50,7 @@ class TypedWorkflow:
 
     def __init__(self, spec: WorkflowSpec, described: Mapping[str, Mapping[str, Any]] = _NOTHING) -> None:
         self._spec = spec
-        self.faults: list[Fault] = []
+        self.faults = [*_input_defaults(spec.input)]
         self._usual = {name: usual_output(node, described.get(name)) for name, node in spec.nodes.items()}
         self._seen = {name: self._in_all(name) for name in spec.nodes}
         self._bound: dict[str, Type] = {}
@@ -144,16 +144,31 @@ def _placed(path: Path, faults: Iterable[Fault]) -> Iterator[Fault]:
 def _value_faults(path: Path, bindings: Mapping[str, str], expected: Mapping[str, Any]) -> Iterator[Fault]:
     """Values that are always the same and never fit what a schema says of their names."""
     values = {name: value for name, text in bindings.items() for value in _known(text)}
+    for name, message in _unfit(values, expected):
+        yield Fault("value_invalid", (*path, name), message, "write a value that fits")
+
+
+def _input_defaults(schema: Mapping[str, Any]) -> Iterator[Fault]:
+    """Defaults of the input that it does not take."""
+    properties = schema.get("properties")
+    named = properties.items() if isinstance(properties, Mapping) else ()
+    defaults = {name: each["default"] for name, each in named if isinstance(each, Mapping) and "default" in each}
+    for name, reason in _unfit(defaults, schema):
+        message = f"{reason}; so each run is refused that leaves {name} out"
+        yield Fault("default_invalid", ("input", "properties", name, "default"), message, "give a default that fits")
+
+
+def _unfit(values: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Names of values that don't fit what a schema says of them, and why."""
     if not values:
         return
     try:
-        validator = compile_schema({key: expected[key] for key in _OF_NAMES & expected.keys()})
+        validator = compile_schema({key: schema[key] for key in _OF_NAMES & schema.keys()})
     except SchemaFault:
         return
     for name, value in values.items():
         for error in validator.iter_errors({name: value}):
-            message = f"{_inside(error.instance_path[1:])}{error.message:.{_SHOWN}}"
-            yield Fault("value_invalid", (*path, name), message, "write a value that fits")
+            yield name, f"{_inside(error.instance_path[1:])}{error.message:.{_SHOWN}}"
 
 
 def _known(text: str) -> tuple[Any, ...]:
