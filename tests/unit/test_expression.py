@@ -108,7 +108,9 @@ def test_a_text_that_is_no_expression_says_where_and_why(text: str, reason: str)
     [
         ("1 / 0", "divide by zero"),
         ("9223372036854775807 + 1", "integer overflow"),
-        ("input.missing", "Key not found"),
+        ("input.missing", "ask has() for it first"),
+        ("input.a.b", "compare it with null first"),
+        ("input.a + 1.5", "write double(...) around the first"),
         ("input.a.b", "fails"),
         ("int('x')", "fails"),
         ("b'abc'", "its value is a bytearray, which JSON does not have"),

@@ -45,6 +45,13 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _SINGLE_EQUALS = re.compile(r"(?<![=!<>])=(?!=)")
 _WORDS = re.compile(r"\w+([ ,]+\w+)*[.!?]?")
 _PLACE = re.compile(r"<input>:(\d+):(\d+): ([^|\n]*)")
+_MEANT = {
+    "Key not found": "it is not there: ask has() for it first",
+    "SELECT to non-message": "it reads a field of what is no object, such as null: compare it with null first",
+    "(int64, double)": "a whole number and a fraction: write double(...) around the first",
+    "(double, int64)": "a fraction and a whole number: write double(...) around the second",
+}
+"""What of CEL's words needs some of ours."""
 _UNKNOWN = re.compile(r"undeclared reference to '([^']+)'")
 
 
@@ -118,7 +125,7 @@ class Expression:
         except Exception as error:  # the binding raises what C++ threw, such as RuntimeError for too many iterations
             raise self._failure(str(error)) from error
         if result.type() == cel.Type.ERROR:
-            raise self._failure(str(result.plain_value()).split(": ", 1)[-1])
+            raise self._failure(_in_words(str(result.plain_value()).split(": ", 1)[-1]))
         value = result.plain_value()
         if reason := _not_json(value):
             raise self._failure(reason)
@@ -182,6 +189,11 @@ def _unknown(name: str, text: str) -> str:
     near = nearest(name, known)
     hint = f" (did you mean {near}?)" if near else _hint(text) or f" ({did_you_mean(name, known)})"
     return f"there is no {what} {_short(name)}{hint}"
+
+
+def _in_words(reason: str) -> str:
+    """What CEL says of a failure, with what that means for users."""
+    return reason + next((f" ({meant})" for said, meant in _MEANT.items() if said in reason), "")
 
 
 def _hint(text: str) -> str:
