@@ -446,6 +446,8 @@ OPTIONAL = {"type": "object", "properties": {"x": {"type": "integer"}, "y": {"ty
         (["a b"], {"b": {"input": {"i": "input.y"}}}, []),
         (["a b"], {"b": {"input": {"i": "has(input.x) ? input.x : 0"}}}, []),
         (["a b"], {"b": {"input": {"i": "has(input.x) && input.x > 5"}}}, []),
+        (["a b"], {"b": {"input": {"i": "'x' in input ? input.x : 0"}}}, []),
+        (["a b"], {"b": {"input": {"i": "input['x']"}}}, ["maybe_left_out nodes.b.input.i"]),
         (["a b"], {"b": {"input": {"i": "has(input.y) ? input.x : 0"}}}, ["maybe_left_out nodes.b.input.i"]),
         (
             ["a b"],
@@ -481,6 +483,40 @@ def test_what_a_caller_may_leave_out_is_asked_for_before_it_is_read(
     assert told(workflow(*edges, **nodes, input=OPTIONAL)) == expected
     assert told(workflow(*edges, **nodes, input={**OPTIONAL, "required": ["x", "y"]})) == []
     assert told(workflow(*edges, **nodes, input={**OPTIONAL, "anyOf": [{"required": ["x"]}]})) == []
+
+
+def test_what_a_schema_says_beside_its_properties_changes_nothing() -> None:
+    reads: dict[str, Any] = {"b": {"input": {"i": "input.x"}}}
+    notes: list[dict[str, Any]] = [{"$comment": "v2"}, {"examples": [{}]}, {"$defs": {"s": {"pattern": "^x"}}}]
+    for more in notes:
+        assert told(workflow("a b", **reads, input={**OPTIONAL, **more})) == ["maybe_left_out nodes.b.input.i"]
+    orders = ["input.a < input.b", "input.a == input.b", "input.a > input.b"]
+    numbers = {"a": {"type": "integer"}, "b": {"type": "integer"}, "id": {"$ref": "#/$defs/s"}}
+    given = {"properties": numbers, "required": ["a", "b"], "$defs": {"s": {"pattern": "^x"}}}
+    assert told(branch(*orders, input=given)) == []
+
+
+@pytest.mark.parametrize(
+    ("whens", "properties"),
+    [
+        (["input.a >= input.b"], {"a": {"type": "integer", "minimum": 10}, "b": {"type": "integer", "minimum": 1}}),
+        (["input.a >= '2024-01-01'"], {"a": {"type": "string", "minLength": 1}}),
+        (["input.a <= 3", "input.a % 2 == 0"], {"a": {"type": "integer"}}),
+        (["input.a % 3 != 0", "input.a % 5 != 0"], {"a": {"type": "integer", "minimum": 1}}),
+        (["input.a - input.b >= 0"], {"a": {"type": "integer", "minimum": 2, "maximum": 50}, "b": {"type": "integer"}}),
+        (["input.a - input.b <= 5", "input.b <= 10"], {"a": {"type": "integer"}, "b": {"type": "integer"}}),
+        (["input.a <= input.b", "input.b <= input.c", "input.c <= 10"], {name: {"type": "integer"} for name in "abc"}),
+        (["size(input.a) <= 20", "!input.a.startsWith('https://')", "!input.a.endsWith('.pdf')"], {"a": {}}),
+        ([f"input.a in {[f'v{n}' for n in range(50)]}"], {"a": {"enum": [f"v{n}" for n in range(60)]}}),
+        (["size(input.a) == 0"], {"a": {"items": {"allOf": [{"type": "object", "required": ["n"]}]}}}),
+        (["size(input.a) == 0"], {"a": {"items": {"type": "array", "minItems": 1_000_000_000}}}),
+        (["size(input.a) == 0"], {"a": {"items": {"type": "array", "minItems": 2.0}}}),
+        (["size(input.a) == 0"], {"a": {"properties": {"minLength": {"type": "integer"}}}}),
+    ],
+)
+def test_what_few_values_show_misses_an_else_all_the_same(whens: list[str], properties: dict[str, Any]) -> None:
+    given = {"type": "object", "properties": properties, "required": [*properties]}
+    assert told(branch(*whens, input=given)) == ["missing_else edges.0"]
 
 
 def test_a_default_is_there_whatever_a_caller_leaves_out() -> None:

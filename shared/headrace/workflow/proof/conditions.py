@@ -53,7 +53,7 @@ class Conditions:
                 return self._comparison(function, left, right)
             case Call("@in", (value, Collection(items, keyed=False))) if all(isinstance(i, Constant) for i in items):
                 return self._formulas.either(*(self._comparison("_==_", value, item) for item in items))
-        return self._boolean(tree)
+        return self._boolean(_plainly(tree))
 
     def _joined(self, function: str, parts: Sequence[int]) -> int:
         match function:
@@ -206,6 +206,14 @@ class OtherRound(Conditions):
         parts = list(walk(tree))
         own = (part for part in parts if isinstance(part, Member) and part.of == Name("nodes"))
         return Name("previous") in parts or any(part.field in self._body for part in own)
+
+
+def _plainly(tree: Tree) -> Tree:
+    """`'x' in input` asks the same as has(input.x)."""
+    match tree:
+        case Call("@in", (Constant(value=str() as name), Name("input"))):
+            return Member(Name("input"), name, test=True)
+    return tree
 
 
 def _key(constant: Constant) -> Value:

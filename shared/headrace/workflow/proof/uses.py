@@ -85,4 +85,6 @@ def _reading(tree: Tree) -> Reading | None:
             return Reading(of, node, part)
         case Member(Name("nodes" | "previous" | "input" as of), node):
             return Reading(of, node)
+        case Call("_[_]", (Name("input"), Constant(value=str() as name))):
+            return Reading("input", name)
     return None

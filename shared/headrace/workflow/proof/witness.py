@@ -8,6 +8,7 @@ condition for which these may not be enough is left out: only what none of them 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from itertools import chain
+from math import lcm
 from typing import Any, NamedTuple
 
 from headrace.expression import Data, Expression, ExpressionError, compile_expression
@@ -15,21 +16,25 @@ from headrace.expression.tree import Call, Collection, Constant, Member, Name, T
 from headrace.workflow.proof.schemas import Schema, schema_of
 from headrace.workflow.spec import WorkflowSpec
 
-MOST_TRIED = 3_000
+MOST_TRIED = 20_000
 """Values that are tried to bear out one example; then it counts as borne out."""
-MOST_TRIED_IN_ALL = 30_000
+MOST_TRIED_IN_ALL = 100_000
 """The same for all examples of a workflow: a second or two."""
 LARGEST_SIZE = 1_000
 """Characters or elements of what is made to have a size; of conditions on larger ones nothing is said."""
 LARGEST_MODULUS = 100
 """Every remainder of a division by so much is tried."""
+MOST_PATHS = 4
+"""Values that conditions are about together; of those about more nothing is said."""
+MOST_NUMBERS = 12
+"""Numbers whose sums and differences are tried."""
 MOST_TEXTS = 3
 """Texts that are put together in every order; of conditions that look for more nothing is said."""
 
 _NAMES = frozenset({"input", "nodes", "previous", "run"})
 _BETWEEN = frozenset({"_<_", "_<=_", "_>_", "_>=_", "_==_", "_!=_", "_+_", "_-_", "-_", "_&&_", "_||_", "!_", "_?_:_"})
 _WITHIN = frozenset({"contains", "startsWith", "endsWith"})
-_SIMPLE: tuple[Any, ...] = (0, 1, -1, 2, "", "x", True, False, None, [], ["x"], {}, {"x": "x"}, 0.5)
+_SIMPLE: tuple[Any, ...] = (0, 1, -1, 2, "", "x", "!", "y", "z", True, False, None, [], ["x"], {}, {"x": "x"}, 0.5)
 _ABSENT = object()
 
 Steps = tuple[str | int, ...]
@@ -56,11 +61,14 @@ class Witnesses:
         """Some of these facts, in CEL, of which no values were found; none if they may all be so."""
         understood = [fact for fact in _understood(facts) if not any(self._of(steps).hard for steps in fact.looks)]
         for group in _groups(understood):
-            paths_ = sorted(
-                {steps for fact in group for steps in fact.looks}, key=lambda steps: (len(steps), repr(steps))
-            )
+            looked_at = {steps for fact in group for steps in fact.looks}
+            ordered = sorted(looked_at, key=lambda steps: (len(steps), repr(steps)))
+            bounds = [value for steps in ordered for value in self._of(steps).named()]
+            candidates = {steps: self._candidates(steps, group, bounds) for steps in ordered}
+            if len(ordered) > MOST_PATHS or not all(candidates.values()):
+                continue
             budget = min(MOST_TRIED, self._left)
-            search = _Search(group, {steps: self._candidates(steps, group) for steps in paths_}, budget)
+            search = _Search(group, candidates, budget)
             found = search.found({})
             self._left -= budget - search.left
             if not found:
@@ -72,14 +80,16 @@ class Witnesses:
             self._schemas[steps] = schema_of(self._spec, steps)
         return self._schemas[steps]
 
-    def _candidates(self, steps: Steps, group: Iterable[Fact]) -> list[Any]:
-        """Values that something may have, the likelier first."""
+    def _candidates(self, steps: Steps, group: Sequence[Fact], bounds: Iterable[Any]) -> list[Any]:
+        """Values that something may have, the likelier first. bounds: values that schemas of the group's paths name."""
         schema = self._of(steps)
         constants, sizes, moduli = _named_in(group)
+        several = len({look for fact in group for look in fact.looks})
         values = [
             *schema.named(),
             *_near(constants, sizes, moduli),
-            *(schema.list_of(size) for size in (0, 1, 2, *sizes)),
+            *_spread([*constants, *bounds], several),
+            *(schema.list_of(size) for size in (0, 1, 2, *sizes, *schema.sizes)),
             *_SIMPLE,
         ]
         different = {repr(value): value for value in values}.values()
@@ -227,7 +237,8 @@ def _named_in(group: Iterable[Fact]) -> tuple[list[Any], list[int], list[int]]:
     sizes = {size + more for size in small for more in (-1, 0, 1)} - {-1}
     divided = [part.args[1] for part in parts if isinstance(part, Call) and part.function == "_%_"]
     moduli = {int(by.number) for by in divided if isinstance(by, Constant) and by.number}
-    return constants, sorted(sizes), sorted(moduli)
+    together = lcm(*moduli)
+    return constants, sorted(sizes), [together] if moduli and together <= LARGEST_MODULUS else sorted(moduli)
 
 
 def _is_number(value: Any) -> bool:
@@ -239,11 +250,20 @@ def _near(constants: Sequence[Any], sizes: Sequence[int], moduli: Sequence[int])
     yield from constants
     for number in filter(_is_number, constants):
         yield from (number + 1, number - 1, number + 0.5, number - 0.5)
-        yield from (number + rest for modulus in moduli for rest in range(-modulus, modulus))
+        yield from (number + rest for modulus in moduli for rest in range(-modulus, modulus + 2))
     texts = list(dict.fromkeys(each for each in constants if isinstance(each, str)))[: 2 * MOST_TEXTS]
     for text in texts:
-        yield from (f"{text}x", f"x{text}")
+        yield from (f"{text}x", f"x{text}", f"!{text}", text[:-1])
         yield from (f"{text}{other}{third}" for other in texts for third in ("", *texts[:MOST_TEXTS]))
-        yield from (text.ljust(size, "x") for size in sizes)
+        yield from (made for size in sizes for made in (text.ljust(size, "x"), text.rjust(size, "x")))
+        yield from (f"{text}{'x' * (size - len(text + other))}{other}" for other in texts for size in sizes)
     for size in sizes:
         yield from ("x" * size, [{} for _ in range(size)])
+
+
+def _spread(values: Iterable[Any], count: int) -> Iterator[Any]:
+    """Numbers around these and around their sums, enough for so many values to be in any order."""
+    numbers = list(dict.fromkeys(value for value in values if _is_number(value)))[:MOST_NUMBERS]
+    sums = [one + sign * other for one in numbers for other in numbers for sign in (1, -1)] if count > 1 else []
+    for number in dict.fromkeys([*numbers, *sums]):
+        yield from (number + step for step in range(-count, count + 1))
