@@ -23,6 +23,9 @@ def test_markup_is_text() -> None:
     assert out.getvalue().strip() == "\ufffd]0;pwned\ufffd\ufffd[2Jada [/nope] [bold]b[/]"
 
 
+UNDER_WAY = {"node": HOSTILE, "type": HOSTILE, "status": "held"}
+
+
 def test_a_run_whose_words_are_hostile_is_shown_as_words() -> None:
     found: dict[str, Any] = {
         **dict.fromkeys(("input", "started_at")),
@@ -32,7 +35,10 @@ def test_a_run_whose_words_are_hostile_is_shown_as_words() -> None:
         "actor": HOSTILE,
         "paused": {"at": 1, "actor": HOSTILE, "reason": HOSTILE},
         "parent": {"node": HOSTILE, "run": HOSTILE},
-        "under_way": [{"node": HOSTILE, "type": HOSTILE, "status": "held", "waits": {"signal": HOSTILE, "until": 1}}],
+        "under_way": [
+            {**UNDER_WAY, "waits": {"signal": HOSTILE, "until": 1, "output": {"required": [HOSTILE]}}, "child": None},
+            {**UNDER_WAY, "waits": None, "child": HOSTILE},
+        ],
         "started_at": 1,
         "pins": [],
         "nodes": [],
@@ -43,7 +49,7 @@ def test_a_run_whose_words_are_hostile_is_shown_as_words() -> None:
     }
     out = io.StringIO()
     summary.show(Console(file=out, width=200), found)
-    assert out.getvalue().count("[/nope]") == 17
+    assert out.getvalue().count("[/nope]") == 23
     assert "\x1b" not in out.getvalue()
 
 

@@ -234,7 +234,7 @@ def test_a_reading_is_told_with_an_example() -> None:
     assert "if b takes longer than the rest, d begins before b has ended" in slow.message
     (failed,) = flow_faults(reading("nodes.a.output.y", RESCUE))
     assert "if a fails, d begins and finds only nodes.a.error" in failed.message
-    assert failed.hint == "write `has(nodes.a) && has(nodes.a.output) ? nodes.a.output… : …`"
+    assert failed.hint == 'write "has(nodes.a) && has(nodes.a.output) ? nodes.a.output… : …"'
 
 
 def test_conditions_maps_and_the_output_are_looked_at_too() -> None:

@@ -19,7 +19,7 @@ spec:
   costs: free
 """
 MISSPELT = "nodes.a.output has no field txt (did you mean text?)"
-FIELD = "is read as a node, and has no type"
+FIELD = "is read as a node, and has no type of one"
 OUT = "outdent it: it belongs under spec"
 SPEC = "indent it: it belongs under spec"
 

@@ -43,7 +43,7 @@ def _settle(progress: Progress, target: Node) -> None:
     if taken >= needed and (target.needed or not undecided):
         begin(progress, target)
     elif taken + undecided < needed:
-        reason = f"no edge from {', '.join(target.sources)} leads here"
+        reason = f"no edge from {', '.join(target.sources)} was taken"
         if needed > 1:
             reason = f"{needed} of the edges from {', '.join(target.sources)} were needed, {taken} could be taken"
         iteration = progress.iteration(target)

@@ -14,3 +14,15 @@ graph.py      workflow graph
 upgrade.py    workflow upgrade-check
 session.py    what commands that talk to Kafka share
 """
+
+import sys
+
+
+def main() -> None:
+    """The program. What it needs takes a moment to load, in which Ctrl-C is no mistake either."""
+    try:
+        from headrace.cli import app  # noqa: PLC0415  # see above
+
+        app.main()
+    except KeyboardInterrupt:
+        sys.exit(130)

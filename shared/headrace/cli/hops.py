@@ -17,6 +17,7 @@ from headrace.client import Result
 from headrace.errors import Unanswered
 from headrace.event import Event
 from headrace.events import node, run
+from headrace.nodes import WAIT
 from headrace.seen import Seen
 from headrace.ticks import ticking
 from headrace.topics import (
@@ -94,7 +95,9 @@ def _failed(event: run.NodeFailed | node.NodeFailed) -> str:
 
 
 def _scheduled(event: run.NodeScheduled | node.ExecuteNode) -> str:
-    return f"{event.node}{f', attempt {event.attempt}' if event.attempt > 1 else ''}"
+    waits = ", waits for a signal: `headrace run show` says for which, until when and how it is sent"
+    again = f", attempt {event.attempt}" if event.attempt > 1 else ""
+    return f"{event.node}{again}{waits if event.type == WAIT else ''}"
 
 
 _SAID: Mapping[type[Event], Callable[[Any], str]] = {

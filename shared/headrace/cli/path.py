@@ -78,7 +78,8 @@ def _waits(visit: Visit, node: NodeSpec | None) -> Told | None:
     waits = node is not None and visit.state == RUNNING and (node.type == WAIT or (node.type == DELAY and visit.until))
     if node is None or not waits:
         return None
-    return {"signal": node.config.get("signal") if node.type == WAIT else None, "until": visit.until}
+    signal = node.config.get("signal") if node.type == WAIT else None
+    return {"signal": signal, "until": visit.until, "output": node.output}
 
 
 def waiting(waits: Told) -> str:

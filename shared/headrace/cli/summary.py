@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -51,7 +51,7 @@ def summarize(
         "parent": msgspec.to_builtins(started.parent) if started and started.parent else None,
     }
     found["under_way"] = [
-        {name: visit[name] for name in ("node", "type", "status", "waits")}
+        {name: visit[name] for name in ("node", "type", "status", "waits", "child")}
         for visit in found["path"]
         if visit["status"] in {RUNNING, HELD}
     ]
@@ -161,13 +161,23 @@ def _standing(found: dict[str, Any]) -> Iterator[str]:
     for one in found["under_way"]:
         if one["waits"]:
             yield f"{one['node']} waits {waiting(one['waits'])}{_sent(found['run'], one['waits'])}"
+        elif one["child"]:
+            yield f"{one['node']} is run {one['child']}: `headrace run show {one['child']}` says what it is at"
 
 
 def _sent(run_id: str, waits: dict[str, Any]) -> str:
     """How a signal that is waited for is sent."""
     if waits["signal"] is None:
         return ""
-    return f": `headrace run signal {run_id} {shlex.quote(waits['signal'])} --payload JSON` sends it"
+    words = (run_id, waits["signal"], "--payload", _like(waits["output"]))
+    return f": `headrace run signal {' '.join(map(shlex.quote, words))}` sends it"
+
+
+def _like(schema: Mapping[str, Any]) -> str:
+    """The shape of a payload that fits, as far as the schema says it."""
+    required = schema.get("required")
+    names = required if isinstance(required, list) else []
+    return "{" + ", ".join(f"{json.dumps(name)}: …" for name in names) + "}" if names else "JSON"
 
 
 def _table(nodes: Iterable[dict[str, Any]]) -> Table:

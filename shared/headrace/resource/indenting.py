@@ -43,15 +43,18 @@ def _of_nodes(document: Mapping[str, Any]) -> Iterator[Move]:
     nodes = spec.get("nodes") if document.get("kind") == "Workflow" and isinstance(spec, dict) else None
     before = ""
     for name, node in nodes.items() if isinstance(nodes, dict) else ():
-        if name not in {*_keys(NodeSpec), *_keys(WorkflowSpec)} or (isinstance(node, dict) and "type" in node):
+        kind = node.get("type") if isinstance(node, dict) else None
+        if name not in {*_keys(NodeSpec), *_keys(WorkflowSpec)} or (isinstance(kind, str) and kind in NODE_TYPES):
             before = name
             continue
-        of_spec = not _has(document, ("spec",), name) and (name == "output" or name not in _keys(NodeSpec))
+        of_spec = not _has(document, ("spec",), name) and (
+            (name == "output" and kind is None) or name not in _keys(NodeSpec)
+        )
         home = ("spec",) if of_spec else (*NODES, before) if before else None
         under = f"indent {name} under the node before it, {before}" if before else f"indent {name} under a node"
         hint = _way(NODES, ("spec",)) if of_spec else under
         path = (*NODES, name)
-        fault = Fault("missing_key", path, f"{name} is read as a node, and has no type", hint)
+        fault = Fault("missing_key", path, f"{name} is read as a node, and has no type of one", hint)
         yield Move(fault, path, home and (*home, name))
 
 

@@ -129,13 +129,13 @@ def _where(place: Place) -> str:
 
 def _hint(reading: Reading, place: Place, case: Case) -> str:
     if reading.of == "input":
-        guard = f"write `has({reading}) ? {reading} : …`"
+        guard = f'write "has({reading}) ? {reading} : …"'
         return f"put {reading.node} under `required` in the workflow's `input`, give it a `default` there, or {guard}"
     node = f"{reading.of}.{reading.node}"
     asks = f"has({node})" if not reading.part else f"has({node}) && has({reading})"
     if reading.part and ONLY not in case.told and reading.part != "error":
         asks = f"has({node})"
-    guard = f"write `{asks} ? {reading}… : …`"
+    guard = f'write "{asks} ? {reading}… : …"'
     return f"{guard}, or let {place.node} wait for {reading.node}" if case.view.slow else guard
 
 
