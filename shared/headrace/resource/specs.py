@@ -23,6 +23,11 @@ UNCLEAR = ""
 """In place of a node's type: nothing is known of its output."""
 
 
+OF_ONE_NODE = {"unknown_node_type", "missing_input", "map_impossible", "input_schema_invalid", "output_schema_invalid"}
+OF_ONE_EXPRESSION = {"expression_invalid", "unknown_node", "node_not_upstream", "name_not_visible"}
+"""Faults that leave the graph as it is."""
+
+
 class DocumentSetSpec(Spec):
     """Files to be searchable in a collection; `paths` are globs, relative to the YAML file."""
 
@@ -40,10 +45,20 @@ def _workflow_faults(spec: WorkflowSpec) -> Iterable[Fault]:
         found += flow_faults(spec)
     except InvalidWorkflow as error:
         found += [fault for fault in error.faults if fault.path[:3] not in configs]
+        found += _flow_faults_beside(found, spec)
     nodes = {name: _as_meant(node) for name, node in spec.nodes.items()}
     renamed = {("nodes", name, "config", *path): key for name, (_, keys) in nodes.items() for path, key in keys.items()}
     meant = spec.model_copy(update={"nodes": {name: node for name, (node, _) in nodes.items()}})
     return [*found, *(as_written(fault, renamed) for fault in type_faults(meant))]
+
+
+def _flow_faults_beside(found: Iterable[Fault], spec: WorkflowSpec) -> Iterable[Fault]:
+    """Faults of the flow that don't hang on others: none while edges are wrong; who reads what is known once it is."""
+    beside = [fault for fault in found if fault.path[2:3] != ("config",) and fault.code not in OF_ONE_NODE]
+    codes = {fault.code for fault in beside}
+    if codes - OF_ONE_EXPRESSION or any(fault.path[0] == "edges" for fault in beside):
+        return ()
+    return [fault for fault in flow_faults(spec) if not codes or fault.code != "dead_end"]
 
 
 def _as_meant(node: NodeSpec) -> tuple[NodeSpec, Renamed]:

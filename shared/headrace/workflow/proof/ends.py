@@ -41,7 +41,7 @@ def _counted(flow: Flow) -> set[str]:
     if not read:
         return set(flow.graph)
     needs = _needs(flow)
-    begin = read | {name for name, node in flow.spec.nodes.items() if NODE_TYPES[node.type].routed}
+    begin = read | {name for name, node in flow.spec.nodes.items() if (of := NODE_TYPES.get(node.type)) and of.routed}
     begin |= {way.spec.target for ways in flow.ways.values() for way in ways if way.spec.otherwise or way.spec.on_error}
     return reachable({**needs, "": sorted(begin)}, "")
 
