@@ -34,9 +34,7 @@ def compute(call: Plan) -> dict[str, Any]:
 
     All share what one may cost: while they are computed, the worker does nothing else.
     """
-    meter = Meter()
-    meter.allow(MOST_WORK_OF_A_NODE)
-    data = Data(meter, input=call.input)
+    data = Data(Meter(MOST_WORK_OF_A_NODE), input=call.input)
     try:
         made = {name: expression.evaluate(data) for name, expression in call.expressions.items()}
     except ExpressionError as error:

@@ -62,9 +62,9 @@ class ExpressionError(HeadraceError):
 class Meter:
     """How many bytes costly expressions have handled together, and how many they may."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: float = math.inf) -> None:
         self.done = 0.0
-        self._left = math.inf
+        self._left = most
 
     def allow(self, most: float) -> None:
         """From now on, so many bytes."""

@@ -62,10 +62,10 @@ class Witnesses:
         understood = [fact for fact in _understood(facts) if not any(self._of(steps).hard for steps in fact.looks)]
         for group in _groups(understood):
             looked_at = {steps for fact in group for steps in fact.looks}
-            ordered = sorted(looked_at, key=lambda steps: (len(steps), repr(steps)))
-            bounds = [value for steps in ordered for value in self._of(steps).named()]
-            candidates = {steps: self._candidates(steps, group, bounds) for steps in ordered}
-            if len(ordered) > MOST_PATHS or not all(candidates.values()):
+            if len(looked_at) > MOST_PATHS:
+                continue
+            candidates = self._candidates(sorted(looked_at, key=lambda steps: (len(steps), repr(steps))), group)
+            if not all(candidates.values()):
                 continue
             budget = min(MOST_TRIED, self._left)
             search = _Search(group, candidates, budget)
@@ -80,19 +80,17 @@ class Witnesses:
             self._schemas[steps] = schema_of(self._spec, steps)
         return self._schemas[steps]
 
-    def _candidates(self, steps: Steps, group: Sequence[Fact], bounds: Iterable[Any]) -> list[Any]:
-        """Values that something may have, the likelier first. bounds: values that schemas of the group's paths name."""
-        schema = self._of(steps)
+    def _candidates(self, looked_at: Sequence[Steps], group: Sequence[Fact]) -> dict[Steps, list[Any]]:
+        """Values that each of these may have, the likelier first."""
         constants, sizes, moduli = _named_in(group)
-        several = len({look for fact in group for look in fact.looks})
-        values = [
-            *schema.named(),
-            *_near(constants, sizes, moduli),
-            *_spread([*constants, *bounds], several),
-            *(schema.list_of(size) for size in (0, 1, 2, *sizes, *schema.sizes)),
-            *_SIMPLE,
-        ]
-        different = {repr(value): value for value in values}.values()
+        bounds = [value for steps in looked_at for value in self._of(steps).named()]
+        likely = [*_near(constants, sizes, moduli), *_spread([*constants, *bounds], len(looked_at))]
+        return {steps: self._fitting(steps, likely, sizes) for steps in looked_at}
+
+    def _fitting(self, steps: Steps, likely: Iterable[Any], sizes: Iterable[int]) -> list[Any]:
+        schema = self._of(steps)
+        lists = (schema.list_of(size) for size in (0, 1, 2, *sizes, *schema.sizes))
+        different = {repr(value): value for value in (*schema.named(), *likely, *lists, *_SIMPLE)}.values()
         fitting = [value for value in different if schema.allows(value)]
         return fitting if schema.required or isinstance(steps[-1], int) else [*fitting, _ABSENT]
 
